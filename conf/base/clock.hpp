@@ -1,0 +1,22 @@
+// The types of time that the pure code receives as values. Only shell code reads a clock.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+
+namespace lictor {
+
+/// Monotonic time since an arbitrary start (CLOCK_MONOTONIC), never wall-clock time.
+using Now = std::chrono::microseconds;
+
+using std::chrono::microseconds;
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+/// Both clocks read at one moment: `now` for every age and deadline, `unix_seconds` only for SOA serials and what people read.
+struct Moment {
+    Now now{};
+    std::int64_t unix_seconds = 0;
+};
+
+}  // namespace lictor

@@ -1,0 +1,33 @@
+// Unpredictable bits for query ids, source ports, shuffling and jitter: a ChaCha20 generator (RFC 8439 block function) that is seeded
+// by the shell from the kernel, or by a test with a fixed seed. Not thread-safe: one per thread.
+#pragma once
+
+#include <array>
+#include <cstdint>
+
+namespace lictor {
+
+class Random {
+public:
+    using Seed = std::array<std::uint32_t, 8>;
+    explicit Random(const Seed& seed) : key_(seed) {}
+
+    std::uint32_t next_u32() {
+        if (used_ == block_.size()) refill();
+        return block_[used_++];
+    }
+    std::uint64_t next_u64() { return (std::uint64_t{next_u32()} << 32) | next_u32(); }
+    std::uint16_t next_u16() { return static_cast<std::uint16_t>(next_u32() >> 16); }
+    /// Uniform in [0, bound) (Lemire's multiply-shift; the bias is below 2^-32 · bound). `bound` 0 gives 0.
+    std::uint32_t below(std::uint32_t bound) { return static_cast<std::uint32_t>((std::uint64_t{next_u32()} * bound) >> 32); }
+
+private:
+    void refill();
+
+    Seed key_;
+    std::uint64_t counter_ = 0;
+    std::array<std::uint32_t, 16> block_{};
+    std::size_t used_ = 16;
+};
+
+}  // namespace lictor

@@ -1,0 +1,155 @@
+// Consul's addresses as text and as defaults. Which `server` lines are hints: those for a domain of Consul (`consul`, or one named by
+// consul-domain) and for the kinds right below it (`service.consul`); a line for another datacenter (`dc1.consul`) tells where Consul
+// is only if no better line does, and stays a route, as does every deeper name (`web.service.consul`).
+#include "conf/consul_address.hpp"
+
+#include <algorithm>
+#include <array>
+
+#include "conf/line_syntax.hpp"
+#include "conf/log.hpp"
+#include "conf/option_values.hpp"
+
+namespace lictor {
+namespace {
+
+constexpr std::uint16_t http_port = 8500, https_port = 8501, dns_port = 8600;
+constexpr std::size_t socket_path_bytes_max = 107;  // sun_path, unix(7)
+constexpr std::array<std::string_view, 6> kinds = {"service", "node", "query", "connect", "virtual", "ingress"};
+
+std::string shown(std::string_view text) { return '\'' + log::printable(text, 200) + '\''; }
+
+struct HostPort {
+    std::string host;  ///< in brackets for IPv6
+    std::uint16_t port = 0;
+};
+
+Result<HostPort> parse_host_port(std::string_view text, std::uint16_t default_port) {
+    HostPort out{.host = {}, .port = default_port};
+    std::string_view rest;
+    if (text.starts_with('[')) {
+        const auto end = text.find(']');
+        const auto address = end == std::string_view::npos ? std::nullopt : Address::parse(text.substr(1, end - 1));
+        if (!address || text.substr(0, end).find(':') == std::string_view::npos) return Error{shown(text) + " is no IPv6 address in brackets"};
+        out.host = address->v6 ? '[' + address->text() + ']' : address->text();
+        rest = text.substr(end + 1);
+    } else if (const auto bare = Address::parse(text); bare && bare->v6) {
+        return Error{"an IPv6 address stands in brackets: write [" + bare->text() + "]:" + std::to_string(default_port)};
+    } else {
+        const auto colon = text.find(':');
+        const auto host = text.substr(0, colon);
+        if (const auto address = Address::parse(host)) {
+            out.host = address->text();
+        } else {
+            auto name = parse_domain(host);
+            if (!name) return name.error();
+            out.host = *std::move(name);
+        }
+        rest = colon == std::string_view::npos ? std::string_view() : text.substr(colon);
+    }
+    if (rest.empty()) return out;
+    const auto port = rest.front() == ':' ? parse_number(rest.substr(1), 65535) : std::nullopt;
+    if (!port || *port == 0) return Error{"port in " + shown(text) + " is not a number from 1 to 65535 after a ':'"};
+    out.port = static_cast<std::uint16_t>(*port);
+    return out;
+}
+
+bool is_prefix_byte(char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || std::string_view("/-._~%").find(c) != std::string_view::npos;
+}
+
+bool is_consul_domain(const Options& options, std::string_view domain) {
+    return domain == "consul" || std::find(options.consul_domain.begin(), options.consul_domain.end(), domain) != options.consul_domain.end();
+}
+
+/// The domain itself, or what is left of it when it is a kind right below (`service.consul`).
+std::string_view without_kind(std::string_view domain) {
+    const auto dot = domain.find('.');
+    if (dot != std::string_view::npos && std::find(kinds.begin(), kinds.end(), domain.substr(0, dot)) != kinds.end()) return domain.substr(dot + 1);
+    return domain;
+}
+
+/// `dc1.consul`, `service.dc1.consul`: no kind stands inside, so the whole domain belongs to Consul.
+bool is_below_consul(std::string_view domain) {
+    domain = without_kind(domain);
+    if (!domain.ends_with(".consul")) return false;
+    for (const auto kind : kinds)
+        if (domain.find('.' + std::string(kind) + '.') != std::string_view::npos) return false;
+    return true;
+}
+
+template <class Belongs>
+std::vector<Endpoint> hints(const Options& options, Belongs belongs) {
+    std::vector<Endpoint> found;
+    for (const auto& rule : options.server) {
+        if (!rule.upstream || std::none_of(rule.domains.begin(), rule.domains.end(), belongs)) continue;
+        if (std::find(found.begin(), found.end(), *rule.upstream) == found.end()) found.push_back(*rule.upstream);
+    }
+    return found;
+}
+
+ConsulAddress at_port(const Address& address, bool tls) {
+    const auto host = address.v6 ? '[' + address.text() + ']' : address.text();
+    return {.url = (tls ? "https://" : "http://") + host + ':' + std::to_string(tls ? https_port : http_port), .unix_path = {}};
+}
+
+/// Names of a domain that lictor answers itself must not go to the agent's DNS for every question.
+void drop_hint_routes(Options& options) {
+    const auto answered = [&](const std::string& domain) {
+        const auto apex = without_kind(domain);
+        return options.consul_domain.empty() ? apex == "consul"
+                                             : std::find(options.consul_domain.begin(), options.consul_domain.end(), apex) != options.consul_domain.end();
+    };
+    std::erase_if(options.server, [&](ServerRule& rule) {
+        if (!rule.upstream || rule.domains.empty()) return false;
+        std::erase_if(rule.domains, answered);
+        return rule.domains.empty();
+    });
+}
+
+}  // namespace
+
+Result<ConsulAddress> parse_consul_address(std::string_view text, bool tls) {
+    constexpr std::string_view socket_scheme = "unix://";
+    if (text.starts_with(socket_scheme)) {
+        const auto path = text.substr(socket_scheme.size());
+        if (!path.starts_with('/') || path.size() < 2) return Error{shown(text) + ": write unix:///path/of/socket"};
+        if (path.size() > socket_path_bytes_max) return Error{"socket path in " + shown(text) + " is longer than 107 bytes"};
+        return ConsulAddress{.url = "http://localhost", .unix_path = std::string(path)};
+    }
+    auto rest = text;
+    if (const auto scheme = text.find("://"); scheme != std::string_view::npos) {
+        const auto name = lower_case(text.substr(0, scheme));
+        if (name != "http" && name != "https") return Error{shown(text) + ": the scheme is http, https or unix"};
+        tls = tls || name == "https";
+        rest.remove_prefix(scheme + 3);
+    }
+    if (rest.find('@') != std::string_view::npos) return Error{"no user and password in the address: put them into CONSUL_HTTP_AUTH"};
+    const auto slash = std::min(rest.find('/'), rest.size());
+    auto prefix = rest.substr(slash);
+    while (prefix.ends_with('/')) prefix.remove_suffix(1);
+    if (!std::all_of(prefix.begin(), prefix.end(), is_prefix_byte)) return Error{"path in " + shown(text) + " holds more than letters, digits and /-._~%"};
+    const auto place = parse_host_port(rest.substr(0, slash), tls ? https_port : http_port);
+    if (!place) return place.error();
+    return ConsulAddress{.url = (tls ? "https://" : "http://") + place->host + ':' + std::to_string(place->port) + std::string(prefix), .unix_path = {}};
+}
+
+std::string text_of(const ConsulAddress& address) { return address.unix_path.empty() ? address.url : "unix://" + address.unix_path; }
+
+void settle_consul(Options& options, const ConsulGiven& given) {
+    if (given.off) return;
+    auto known = hints(options, [&](const std::string& domain) { return is_consul_domain(options, without_kind(domain)); });
+    if (known.empty()) known = hints(options, [](const std::string& domain) { return is_below_consul(domain); });
+    if (!given.address) {
+        for (const auto& hint : known) {
+            auto address = at_port(hint.address, given.tls);
+            const auto same = [&](const ConsulAddress& other) { return other.url == address.url; };
+            if (std::none_of(options.consul_http_addr.begin(), options.consul_http_addr.end(), same)) options.consul_http_addr.push_back(std::move(address));
+        }
+        if (known.empty()) options.consul_http_addr.push_back({.url = std::string(given.tls ? "https" : "http") + "://127.0.0.1:8500", .unix_path = {}});
+    }
+    if (!given.dns) options.consul_dns = known.empty() ? Endpoint{.address = Address::v4(127, 0, 0, 1), .port = dns_port} : known.front();
+    drop_hint_routes(options);
+}
+
+}  // namespace lictor

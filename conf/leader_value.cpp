@@ -1,0 +1,129 @@
+// The values that only lictor has: `leader=`, the address of the stats endpoint, and where the log goes.
+#include <algorithm>
+#include <array>
+
+#include "conf/line_syntax.hpp"
+#include "conf/log.hpp"
+#include "conf/option_values.hpp"
+
+namespace lictor {
+namespace {
+
+constexpr std::array<std::string_view, 20> facilities = {"auth",   "authpriv", "cron",   "daemon", "ftp",    "kern",   "lpr",
+                                                         "mail",   "news",     "syslog", "user",   "uucp",   "local0", "local1",
+                                                         "local2", "local3",   "local4", "local5", "local6", "local7"};
+
+std::string shown(std::string_view text) { return '\'' + log::printable(text, 100) + '\''; }
+
+std::string_view without_slashes(std::string_view text) {
+    while (text.starts_with('/')) text.remove_prefix(1);
+    while (text.ends_with('/')) text.remove_suffix(1);
+    return text;
+}
+
+std::optional<Error> set_source(LeaderRule& rule, std::string_view word) {
+    if (word == "kv") rule.source = LeaderRule::Source::kv;
+    else if (word == "service") rule.source = LeaderRule::Source::service;
+    else if (word == "node") rule.source = LeaderRule::Source::node;
+    else return Error{"address=" + log::printable(word, 100) + " is none of kv, service, node"};
+    return std::nullopt;
+}
+
+struct LeaderWords {
+    bool name_space = false, service = false, port = false, address = false, key = false;
+};
+
+std::optional<Error> set_word(LeaderRule& rule, LeaderWords& seen, std::string_view item) {
+    const auto equals = item.find('=');
+    const auto word = item.substr(0, equals);
+    const auto value = equals == std::string_view::npos ? std::string_view() : item.substr(equals + 1);
+    bool* used = word == "namespace" ? &seen.name_space
+                 : word == "service" ? &seen.service
+                 : word == "port"    ? &seen.port
+                 : word == "address" ? &seen.address
+                 : word == "key"     ? &seen.key
+                                     : nullptr;
+    if (!used || equals == std::string_view::npos)
+        return Error{shown(item) + " is none of namespace=, service=, port=, address=, key="};
+    if (value.empty()) return Error{shown(item) + " has no value"};
+    if (*used) return Error{std::string(word) + "= is given twice"};
+    *used = true;
+    if (word == "namespace") {
+        rule.name_space = without_slashes(value);
+    } else if (word == "service") {
+        auto service = parse_domain(value);
+        if (!service) return service.error();
+        rule.service = *std::move(service);
+    } else if (word == "port") {
+        const auto port = parse_number(value, 65535);
+        if (!port || *port == 0) return Error{shown(item) + " is not a port from 1 to 65535"};
+        rule.port = static_cast<std::uint16_t>(*port);
+    } else if (word == "address") {
+        return set_source(rule, value);
+    } else {
+        if (value.ends_with('/')) return Error{"key=" + log::printable(value, 100) + " names a folder: name the lock's key itself"};
+        rule.key = without_slashes(value);
+    }
+    return std::nullopt;
+}
+
+/// An IP address (IPv6 in brackets only) or localhost: other names would have to be resolved before there is a resolver.
+bool is_stats_host(std::string_view host) {
+    if (host == "localhost") return true;
+    if (!host.starts_with('[')) return host.find(':') == std::string_view::npos && Address::parse(host);
+    if (!host.ends_with(']')) return false;
+    const auto inner = host.substr(1, host.size() - 2);
+    return inner.find(':') != std::string_view::npos && Address::parse(inner);
+}
+
+}  // namespace
+
+Result<LeaderRule> parse_leader(std::string_view value) {
+    const auto items = split_list(value);
+    LeaderRule rule;
+    rule.scope = items.front();
+    if (rule.scope.empty()) return Error{"no scope: write SCOPE[,namespace=N][,service=S][,port=P][,address=kv|service|node]"};
+    if (rule.scope.find('/') != std::string::npos)
+        return Error{"scope " + shown(rule.scope) + " holds a '/': the part before it is the namespace=, and a key is named by NAME,key=PATH"};
+    for (const std::string_view word : {"namespace=", "service=", "port=", "address=", "key="})
+        if (rule.scope.starts_with(word)) return Error{"the scope (or a name) comes first, before " + shown(rule.scope)};
+    LeaderWords seen;
+    for (std::size_t i = 1; i < items.size(); ++i)
+        if (auto error = set_word(rule, seen, items[i])) return *std::move(error);
+    if (seen.key && seen.name_space) return Error{"key= names one key, namespace= a Patroni scope: give one of them"};
+    return rule;
+}
+
+std::string text_of(const LeaderRule& rule) {
+    std::string out = quoted(rule.scope);
+    if (rule.key.empty() && rule.name_space != "service") out += ',' + quoted("namespace=" + (rule.name_space.empty() ? "/" : rule.name_space));
+    if (!rule.key.empty()) out += ',' + quoted("key=" + rule.key);
+    if (!rule.service.empty()) out += ",service=" + rule.service;
+    if (rule.port) out += ",port=" + std::to_string(rule.port);
+    if (rule.source == LeaderRule::Source::service) out += ",address=service";
+    if (rule.source == LeaderRule::Source::node) out += ",address=node";
+    return out;
+}
+
+Result<std::string> parse_stats_address(std::string_view text) {
+    constexpr std::string_view remedy = ": write 127.0.0.1:9153, [::1]:9153 or unix:///path; empty switches it off";
+    if (text.empty()) return std::string();
+    if (text.starts_with("unix:")) {
+        if (!text.starts_with("unix:///") || text.size() == 8) return Error{shown(text) + " is no socket" + std::string(remedy)};
+        return std::string(text);
+    }
+    const auto colon = text.rfind(':');
+    const auto host = text.substr(0, colon);
+    const auto port = colon == std::string_view::npos ? std::nullopt : parse_number(text.substr(colon + 1), 65535);
+    if (!port || *port == 0 || !is_stats_host(host)) return Error{shown(text) + " is not HOST:PORT" + std::string(remedy)};
+    return std::string(text);
+}
+
+Result<std::string> parse_log_facility(std::string_view text) {
+    if (text.empty() || text == "-" || text.starts_with('/')) return std::string(text);
+    auto name = lower_case(text);
+    if (std::find(facilities.begin(), facilities.end(), name) != facilities.end()) return name;
+    return Error{shown(text) + " is no syslog facility; write one (daemon, local0, …), /path of a file, or - for stderr"};
+}
+
+}  // namespace lictor

@@ -1,0 +1,135 @@
+// One pass over the line: quotes are resolved, the comment is cut, then the first bare `=` divides name and value.
+#include "conf/line_syntax.hpp"
+
+namespace lictor {
+namespace {
+
+constexpr char quoted_comma = '\x01';
+constexpr char quoted_blank = '\x02';
+// Long block-list lines exist; a megabyte without a line end is no configuration file.
+constexpr std::size_t line_bytes_max = 64 * 1024;
+
+bool is_blank(char c) { return c == ' ' || c == '\t' || c == '\r' || c == '\v' || c == '\f'; }
+
+char protect(char c) {
+    if (c == ',') return quoted_comma;
+    return c == ' ' ? quoted_blank : c;
+}
+
+/// The byte that `\c` stands for inside quotes, or 0 when the backslash is meant literally.
+char escape(char c) {
+    switch (c) {
+        case '\\': return '\\';
+        case '"': return '"';
+        case 't': return '\t';
+        case 'e': return '\x1b';
+        case 'b': return '\b';
+        case 'r': return '\r';
+        case 'n': return '\n';
+        default: return 0;
+    }
+}
+
+/// Appends what stands between quotes; `at` is behind the opening one and ends behind the closing one. False: no closing quote.
+bool take_quoted(std::string_view raw, std::size_t& at, std::string& out) {
+    for (; at < raw.size(); ++at) {
+        if (raw[at] == '"') {
+            ++at;
+            return true;
+        }
+        const char meant = raw[at] == '\\' && at + 1 < raw.size() ? escape(raw[at + 1]) : char{0};
+        if (meant) ++at;
+        out += protect(meant ? meant : raw[at]);
+    }
+    return false;
+}
+
+bool has_foreign_byte(std::string_view text) {
+    for (const char c : text)
+        if (has_control_byte({&c, 1}) && c != quoted_comma && c != quoted_blank) return true;
+    return false;
+}
+
+}  // namespace
+
+bool has_control_byte(std::string_view text) {
+    for (const char c : text)
+        if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) return true;
+    return false;
+}
+
+std::string_view trimmed(std::string_view text) {
+    while (!text.empty() && is_blank(text.front())) text.remove_prefix(1);
+    while (!text.empty() && is_blank(text.back())) text.remove_suffix(1);
+    return text;
+}
+
+std::string lower_case(std::string_view text) {
+    std::string out(text);
+    for (char& c : out)
+        if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+    return out;
+}
+
+Result<ConfLine> parse_line(std::string_view raw) {
+    if (raw.size() > line_bytes_max) return Error{"line longer than 65536 bytes: divide it"};
+    for (const char c : raw)
+        if (has_control_byte({&c, 1}) && !is_blank(c)) return Error{"control byte in the line: is this a text file?"};
+    std::string text;
+    bool after_blank = true;
+    std::size_t equals = std::string::npos;
+    for (std::size_t at = 0; at < raw.size();) {
+        const char c = raw[at];
+        if (after_blank && c == '#') break;
+        after_blank = is_blank(c);
+        ++at;
+        if (c == '"') {
+            if (!take_quoted(raw, at, text)) return Error{"missing closing \" on the line"};
+            continue;
+        }
+        if (c == '=' && equals == std::string::npos) equals = text.size();
+        text += after_blank ? ' ' : c;
+    }
+    if (has_foreign_byte(text)) return Error{"an escape in quotes gives a control character, which no option takes"};
+
+    ConfLine line;
+    if (equals == std::string::npos) {
+        line.name = plain(trimmed(text));
+        return line;
+    }
+    line.name = plain(trimmed(std::string_view(text).substr(0, equals)));
+    line.value = std::string(trimmed(std::string_view(text).substr(equals + 1)));
+    if (line.name.empty()) return Error{"no option name before '='"};
+    return line;
+}
+
+std::string plain(std::string_view value) {
+    std::string out(value);
+    for (char& c : out) {
+        if (c == quoted_comma) c = ',';
+        if (c == quoted_blank) c = ' ';
+    }
+    return out;
+}
+
+std::vector<std::string> split_list(std::string_view value, char separator) {
+    std::vector<std::string> items;
+    for (;;) {
+        const auto end = value.find(separator);
+        items.push_back(plain(trimmed(value.substr(0, end))));
+        if (end == std::string_view::npos) return items;
+        value.remove_prefix(end + 1);
+    }
+}
+
+std::string quoted(std::string_view value) {
+    if (value.find_first_of(" ,\"") == std::string_view::npos) return std::string(value);
+    std::string out = "\"";
+    for (const char c : value) {
+        if (c == '"' || c == '\\') out += '\\';
+        out += c;
+    }
+    return out += '"';
+}
+
+}  // namespace lictor

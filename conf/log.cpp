@@ -1,0 +1,240 @@
+// The only file that knows spdlog: one background thread takes lines from a queue of 512 and writes them to stdout, stderr, a file or
+// syslog. When the place that they go to stands still, the oldest lines are dropped and counted; nobody waits but that thread.
+#include "conf/log.hpp"
+
+#include <fcntl.h>
+#include <pthread.h>
+#include <spdlog/async_logger.h>
+#include <spdlog/details/null_mutex.h>
+#include <spdlog/details/thread_pool.h>
+#include <spdlog/pattern_formatter.h>
+#include <spdlog/sinks/base_sink.h>
+#include <spdlog/sinks/syslog_sink.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <atomic>
+#include <cerrno>
+#include <chrono>
+#include <csignal>
+#include <cstring>
+#include <memory>
+#include <string>
+#include <thread>
+#include <utility>
+
+namespace lictor::log {
+namespace {
+
+constexpr std::size_t queue_lines_max = 512;  // about 200 kB
+// TERM ends within a second; a log that nobody reads must not be what is waited for.
+constexpr std::chrono::milliseconds close_wait_max{300};
+
+/// The level in five letters, so that texts stand below each other.
+class LevelFlag final : public spdlog::custom_flag_formatter {
+public:
+    void format(const spdlog::details::log_msg& message, const std::tm&, spdlog::memory_buf_t& out) override {
+        const std::string_view word = message.level == spdlog::level::debug  ? "debug"
+                                      : message.level == spdlog::level::warn ? "warn "
+                                      : message.level == spdlog::level::err  ? "error"
+                                                                             : "info ";
+        out.append(word.data(), word.data() + word.size());
+    }
+    std::unique_ptr<custom_flag_formatter> clone() const override { return std::make_unique<LevelFlag>(); }
+};
+
+/// `2026-11-21T10:00:00.123Z info  text`
+std::unique_ptr<spdlog::formatter> line_format() {
+    auto format = std::make_unique<spdlog::pattern_formatter>(spdlog::pattern_time_type::utc, "\n");
+    format->add_flag<LevelFlag>('*').set_pattern("%Y-%m-%dT%H:%M:%S.%eZ %* %v");
+    return format;
+}
+
+bool write_all(int fd, const char* bytes, std::size_t count) {
+    while (count > 0) {
+        const auto n = ::write(fd, bytes, count);
+        if (n < 0 && errno == EINTR) continue;
+        if (n <= 0) return false;
+        bytes += n;
+        count -= static_cast<std::size_t>(n);
+    }
+    return true;
+}
+
+int open_file(const std::string& path) { return ::open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOCTTY, 0640); }
+
+std::atomic<std::uint64_t> lines_taken{0}, lines_done{0}, lines_failed{0};
+
+/// One write per line to a descriptor; a file is opened again when asked for. Used by the background thread only.
+class DescriptorSink final : public spdlog::sinks::base_sink<spdlog::details::null_mutex> {
+public:
+    DescriptorSink(int fd, std::string path) : base_sink(line_format()), fd_(fd), path_(std::move(path)) {}
+    ~DescriptorSink() override {
+        if (!path_.empty()) ::close(fd_);
+    }
+    DescriptorSink(const DescriptorSink&) = delete;
+    DescriptorSink& operator=(const DescriptorSink&) = delete;
+
+    void ask_reopen() { reopen_.store(true, std::memory_order_release); }
+
+protected:
+    void sink_it_(const spdlog::details::log_msg& message) override {
+        if (reopen_.exchange(false, std::memory_order_acq_rel)) reopen();
+        spdlog::memory_buf_t line;
+        formatter_->format(message, line);
+        if (!write_all(fd_, line.data(), line.size())) lines_failed.fetch_add(1, std::memory_order_relaxed);
+        lines_done.fetch_add(1, std::memory_order_release);
+    }
+    void flush_() override {}
+
+private:
+    /// The old file stays when the new one cannot be opened: lines in the wrong file are better than none.
+    void reopen() {
+        if (path_.empty()) return;
+        const int fresh = open_file(path_);
+        if (fresh < 0) return;
+        ::close(std::exchange(fd_, fresh));
+    }
+
+    int fd_;
+    std::string path_;
+    std::atomic<bool> reopen_{false};
+};
+
+/// Syslog brings its own time and level.
+class SyslogSink final : public spdlog::sinks::base_sink<spdlog::details::null_mutex> {
+public:
+    explicit SyslogSink(int facility) : inner_("lictor", LOG_PID | LOG_NDELAY, facility, false) {}
+
+protected:
+    void sink_it_(const spdlog::details::log_msg& message) override {
+        inner_.log(message);
+        lines_done.fetch_add(1, std::memory_order_release);
+    }
+    void flush_() override {}
+
+private:
+    spdlog::sinks::syslog_sink<spdlog::details::null_mutex> inner_;
+};
+
+struct Facility {
+    std::string_view name;
+    int number;
+};
+constexpr std::array<Facility, 20> facilities = {{{"auth", LOG_AUTH},     {"authpriv", LOG_AUTHPRIV}, {"cron", LOG_CRON},     {"daemon", LOG_DAEMON},
+                                                  {"ftp", LOG_FTP},       {"kern", LOG_KERN},         {"lpr", LOG_LPR},       {"mail", LOG_MAIL},
+                                                  {"news", LOG_NEWS},     {"syslog", LOG_SYSLOG},     {"user", LOG_USER},     {"uucp", LOG_UUCP},
+                                                  {"local0", LOG_LOCAL0}, {"local1", LOG_LOCAL1},     {"local2", LOG_LOCAL2}, {"local3", LOG_LOCAL3},
+                                                  {"local4", LOG_LOCAL4}, {"local5", LOG_LOCAL5},     {"local6", LOG_LOCAL6}, {"local7", LOG_LOCAL7}}};
+
+struct Log {
+    std::shared_ptr<spdlog::details::thread_pool> pool;
+    std::shared_ptr<spdlog::async_logger> logger;
+    std::shared_ptr<DescriptorSink> file;  ///< none for syslog
+};
+
+/// Made by `open`, unmade by `close`; in between only read.
+std::atomic<Log*> current{nullptr};
+std::atomic<bool> debug_wanted{false};
+
+spdlog::level::level_enum spdlog_level(Level level) {
+    switch (level) {
+        case Level::debug: return spdlog::level::debug;
+        case Level::info: return spdlog::level::info;
+        case Level::warning: return spdlog::level::warn;
+        case Level::error: break;
+    }
+    return spdlog::level::err;
+}
+
+/// Signals belong to the loop of the control thread.
+void block_signals() {
+    sigset_t all;
+    sigfillset(&all);
+    pthread_sigmask(SIG_BLOCK, &all, nullptr);
+}
+
+std::shared_ptr<spdlog::sinks::sink> sink_for(std::string_view facility, std::shared_ptr<DescriptorSink>& file, std::string& problem) {
+    const auto descriptor = [&](int fd, std::string path) {
+        file = std::make_shared<DescriptorSink>(fd, std::move(path));
+        return file;
+    };
+    if (facility.empty()) return descriptor(STDOUT_FILENO, {});
+    if (facility == "-") return descriptor(STDERR_FILENO, {});
+    if (facility.starts_with('/')) {
+        std::string path(facility);
+        const int fd = open_file(path);
+        if (fd >= 0) return descriptor(fd, std::move(path));
+        problem = "cannot write the log file " + printable(path) + ": " + std::strerror(errno) + "; logging to stderr";
+        return descriptor(STDERR_FILENO, {});
+    }
+    for (const auto& known : facilities)
+        if (known.name == facility) return std::make_shared<SyslogSink>(known.number);
+    problem = "unknown syslog facility '" + printable(facility) + "'; logging to stderr";
+    return descriptor(STDERR_FILENO, {});
+}
+
+void write_now(Level level, std::string_view line) {
+    spdlog::details::log_msg message(spdlog::string_view_t{}, spdlog_level(level), spdlog::string_view_t(line.data(), line.size()));
+    spdlog::memory_buf_t out;
+    line_format()->format(message, out);
+    write_all(STDERR_FILENO, out.data(), out.size());
+}
+
+}  // namespace
+
+std::string open(std::string_view facility, bool debug) {
+    close();
+    std::string problem;
+    auto log = std::make_unique<Log>();
+    auto sink = sink_for(facility, log->file, problem);
+    log->pool = std::make_shared<spdlog::details::thread_pool>(queue_lines_max, 1, block_signals);
+    log->logger = std::make_shared<spdlog::async_logger>("lictor", std::move(sink), log->pool, spdlog::async_overflow_policy::overrun_oldest);
+    log->logger->set_level(debug ? spdlog::level::debug : spdlog::level::info);
+    // A line that cannot be written is counted by the sink; anything else must not write to stderr on its own.
+    log->logger->set_error_handler([](const std::string&) { lines_failed.fetch_add(1, std::memory_order_relaxed); });
+    debug_wanted.store(debug, std::memory_order_relaxed);
+    current.store(log.release(), std::memory_order_release);
+    return problem;
+}
+
+void reopen() {
+    if (auto* log = current.load(std::memory_order_acquire); log && log->file) log->file->ask_reopen();
+}
+
+void close() {
+    auto* log = current.exchange(nullptr, std::memory_order_acq_rel);
+    if (!log) return;
+    const auto until = std::chrono::steady_clock::now() + close_wait_max;
+    const auto settled = [&] {
+        return lines_done.load(std::memory_order_acquire) + log->pool->overrun_counter() >= lines_taken.load(std::memory_order_acquire);
+    };
+    while (!settled() && std::chrono::steady_clock::now() < until) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    // Its thread may stand in a write that never ends; joining it would, too. The process ends with it.
+    if (!settled()) return;
+    delete log;
+    lines_taken.store(0, std::memory_order_relaxed);
+    lines_done.store(0, std::memory_order_relaxed);
+}
+
+void write(Level level, std::string_view line) {
+    if (level == Level::debug && !debug_wanted.load(std::memory_order_relaxed)) return;
+    std::string one_line;
+    if (line.find_first_of("\r\n") != std::string_view::npos) {
+        one_line = line;
+        std::replace_if(one_line.begin(), one_line.end(), [](char c) { return c == '\r' || c == '\n'; }, ' ');
+        line = one_line;
+    }
+    auto* log = current.load(std::memory_order_acquire);
+    if (!log) return write_now(level, line);
+    lines_taken.fetch_add(1, std::memory_order_acq_rel);
+    log->logger->log(spdlog_level(level), spdlog::string_view_t(line.data(), line.size()));
+}
+
+std::uint64_t dropped() {
+    auto* log = current.load(std::memory_order_acquire);
+    return lines_failed.load(std::memory_order_relaxed) + (log ? log->pool->overrun_counter() : 0);
+}
+
+}  // namespace lictor::log

@@ -1,0 +1,274 @@
+// Names, addresses and the rules for forwarding and local data, as dnsmasq's files write them. What only lictor has (leaders, the
+// stats endpoint, where the log goes) is read in leader_value.cpp; addresses of Consul in consul_address.cpp.
+#include "conf/option_values.hpp"
+
+#include <algorithm>
+
+#include "conf/line_syntax.hpp"
+#include "conf/log.hpp"
+
+namespace lictor {
+namespace {
+
+constexpr std::size_t label_bytes_max = 63;
+constexpr std::size_t name_bytes_max = 253;  // 255 on the wire, less the first length byte and the root
+constexpr std::size_t interface_bytes_max = 15;
+constexpr std::uint64_t ttl_max = 0x7fffffff;  // RFC 2181 §8
+
+std::string shown(std::string_view text) { return '\'' + log::printable(text, 100) + '\''; }
+
+bool is_name_byte(char c) {
+    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '_';
+}
+
+bool is_digits(std::string_view text) {
+    return !text.empty() && std::all_of(text.begin(), text.end(), [](char c) { return c >= '0' && c <= '9'; });
+}
+
+/// `10.0.0.300` is a mistyped address, not a name: no top-level domain is a number.
+bool looks_like_address(std::string_view text) {
+    if (text.ends_with('.')) text.remove_suffix(1);
+    const auto dot = text.rfind('.');
+    return text.find(':') != std::string_view::npos || (dot != std::string_view::npos && is_digits(text.substr(dot + 1)));
+}
+
+/// The domains of `/a/b/REST`; `rest` becomes what follows the last slash.
+Result<std::vector<std::string>> split_domains(std::string_view& rest) {
+    std::vector<std::string> domains;
+    rest.remove_prefix(1);
+    for (auto slash = rest.find('/'); slash != std::string_view::npos; slash = rest.find('/')) {
+        domains.emplace_back(trimmed(rest.substr(0, slash)));
+        rest.remove_prefix(slash + 1);
+    }
+    rest = trimmed(rest);
+    if (domains.empty()) return Error{"a domain stands between two slashes: write /" + log::printable(rest, 100) + "/ADDRESS"};
+    return domains;
+}
+
+Result<std::string> parse_rule_domain(std::string_view text) {
+    if (text.find('*') != std::string_view::npos)
+        return Error{"no '*' in " + shown(text) + ": a domain between slashes already covers every name below it"};
+    if (text.starts_with('.')) text.remove_prefix(1);  // `/.example.com/` is an old way to write the same
+    return parse_domain(text);
+}
+
+Result<std::string> parse_ttl_or_name(std::string_view text, std::optional<std::uint32_t>& ttl, bool last) {
+    if (last && is_digits(text)) {
+        const auto seconds = parse_number(text, ttl_max);
+        if (!seconds) return Error{"TTL " + shown(text) + " is above 2147483647"};
+        ttl = static_cast<std::uint32_t>(*seconds);
+        return std::string();
+    }
+    if (looks_like_address(text)) return Error{shown(text) + " is neither an address nor a name"};
+    return parse_domain(text);
+}
+
+/// What follows the upstream's address: `@interface`, `@source[#port]`, or both in this order.
+std::optional<Error> parse_server_source(std::string_view text, ServerRule& rule) {
+    while (!text.empty()) {
+        const auto at = text.find('@');
+        const auto part = text.substr(0, at);
+        text = at == std::string_view::npos ? std::string_view() : text.substr(at + 1);
+        if (const auto source = Endpoint::parse(part, 0)) {
+            if (rule.source) return Error{"more than one source address"};
+            rule.source = *source;
+        } else if (rule.interface.empty() && !rule.source) {
+            auto interface = parse_interface(part);
+            if (!interface) return interface.error();
+            if (interface->ends_with('*')) return Error{"an upstream's interface is one interface: no '*'"};
+            rule.interface = *std::move(interface);
+        } else {
+            return Error{shown(part) + " is not a source address; the order is IP#PORT@INTERFACE@SOURCE"};
+        }
+    }
+    return std::nullopt;
+}
+
+}  // namespace
+
+Result<std::string> parse_domain(std::string_view text) {
+    auto name = lower_case(text);
+    if (name.ends_with('.')) name.pop_back();
+    if (name.empty()) return Error{"empty domain name"};
+    if (name.size() > name_bytes_max) return Error{"domain name " + shown(text) + " is longer than 255 bytes"};
+    std::size_t label = 0;
+    for (const char c : name) {
+        if (c == '.') {
+            if (label == 0) return Error{"empty label in domain name " + shown(text)};
+            label = 0;
+            continue;
+        }
+        if (static_cast<unsigned char>(c) > 0x7e) return Error{"domain name " + shown(text) + " is not ASCII: write its xn-- form"};
+        if (!is_name_byte(c)) return Error{"domain name " + shown(text) + " holds " + shown({&c, 1}) + "; letters, digits, '-' and '_' may stand in it"};
+        if (++label > label_bytes_max) return Error{"a label of domain name " + shown(text) + " is longer than 63 bytes"};
+    }
+    if (label == 0) return Error{"empty label in domain name " + shown(text)};
+    return name;
+}
+
+Result<Address> parse_address(std::string_view text) {
+    if (const auto address = Address::parse(text)) return *address;
+    if (text.find('%') != std::string_view::npos) return Error{shown(text) + ": addresses with a zone (%interface) are not supported"};
+    return Error{shown(text) + " is not an IP address"};
+}
+
+Result<Endpoint> parse_endpoint(std::string_view text, std::uint16_t default_port) {
+    if (const auto endpoint = Endpoint::parse(text, default_port)) {
+        if (endpoint->port == 0) return Error{"port 0 in " + shown(text) + ": a port is 1 to 65535"};
+        return *endpoint;
+    }
+    if (text.find(',') != std::string_view::npos) return Error{"one address only, not the list " + shown(text) + ": write one line for each"};
+    const auto colon = text.rfind(':');
+    if (colon != std::string_view::npos && text.find(':') == colon && Address::parse(text.substr(0, colon)))
+        return Error{"the port follows a '#': write " + std::string(text.substr(0, colon)) + '#' + log::printable(text.substr(colon + 1), 20)};
+    const auto address = text.substr(0, text.find('#'));
+    if (Address::parse(address)) return Error{"port in " + shown(text) + " is not a number from 1 to 65535"};
+    if (address.find('%') == std::string_view::npos && parse_domain(address) && !looks_like_address(address))
+        return Error{shown(address) + " is a name, and a resolver cannot ask itself for its upstream: write the IP address"};
+    return parse_address(address).error();
+}
+
+Result<std::string> parse_interface(std::string_view text) {
+    if (text.empty() || text.size() > interface_bytes_max) return Error{"interface name " + shown(text) + " is not 1 to 15 bytes long"};
+    if (text.find_first_of("/ ,@\"#") != std::string_view::npos) return Error{shown(text) + " is no interface name"};
+    const auto star = text.find('*');
+    if (star != std::string_view::npos && star + 1 != text.size()) return Error{"'*' may only end the interface name " + shown(text)};
+    return std::string(text);
+}
+
+Result<ServerRule> parse_server_rule(std::string_view text) {
+    ServerRule rule;
+    bool every_name = !text.starts_with('/');
+    if (!every_name) {
+        const auto domains = split_domains(text);
+        if (!domains) return domains.error();
+        for (const auto& domain : *domains) {
+            if (domain == "#") {
+                every_name = true;
+                continue;
+            }
+            auto name = domain.empty() ? Result<std::string>(std::string()) : parse_rule_domain(domain);
+            if (!name) return name.error();
+            rule.domains.push_back(*std::move(name));
+        }
+        if (every_name) rule.domains.clear();
+        if (text.empty()) return rule;
+    }
+    if (text == "#") {
+        if (every_name) return Error{"'#' (the standard servers) needs a domain: write /DOMAIN/#"};
+        rule.standard = true;
+        return rule;
+    }
+    const auto at = text.find('@');
+    auto upstream = parse_endpoint(trimmed(text.substr(0, at)), 53);
+    if (!upstream) return upstream.error();
+    rule.upstream = *upstream;
+    if (at != std::string_view::npos) {
+        if (at + 1 == text.size()) return Error{"an interface or a source address must follow '@'"};
+        if (auto error = parse_server_source(text.substr(at + 1), rule)) return *std::move(error);
+    }
+    return rule;
+}
+
+std::string text_of(const ServerRule& rule) {
+    std::string out;
+    for (const auto& domain : rule.domains) out += '/' + domain;
+    if (!rule.domains.empty()) out += '/';
+    if (rule.standard) return out + '#';
+    if (!rule.upstream) return out.empty() ? "/#/" : out;
+    out += rule.upstream->text();
+    if (!rule.interface.empty()) out += '@' + rule.interface;
+    if (rule.source) out += '@' + rule.source->text();
+    return out;
+}
+
+Result<AddressRule> parse_address_rule(std::string_view text) {
+    if (!text.starts_with('/')) return Error{"write /DOMAIN/ADDRESS (/#/ADDRESS for every name)"};
+    AddressRule rule;
+    const auto domains = split_domains(text);
+    if (!domains) return domains.error();
+    for (const auto& domain : *domains) {
+        if (domain.empty()) return Error{"empty domain: '//' has no meaning here"};
+        auto name = domain == "#" ? Result<std::string>(domain) : parse_rule_domain(domain);
+        if (!name) return name.error();
+        rule.domains.push_back(*std::move(name));
+    }
+    if (text.empty()) return rule;
+    if (text == "#") {
+        rule.kind = AddressRule::Kind::null_address;
+        return rule;
+    }
+    const auto address = parse_address(text);
+    if (!address) return address.error();
+    rule.kind = AddressRule::Kind::address;
+    rule.address = *address;
+    return rule;
+}
+
+std::string text_of(const AddressRule& rule) {
+    std::string out;
+    for (const auto& domain : rule.domains) out += '/' + domain;
+    out += '/';
+    if (rule.kind == AddressRule::Kind::null_address) out += '#';
+    if (rule.kind == AddressRule::Kind::address) out += rule.address.text();
+    return out;
+}
+
+Result<HostRecord> parse_host_record(std::string_view value) {
+    HostRecord record;
+    const auto items = split_list(value);
+    for (std::size_t i = 0; i < items.size(); ++i) {
+        if (items[i].empty()) continue;
+        if (const auto address = Address::parse(items[i])) {
+            record.addresses.push_back(*address);
+            continue;
+        }
+        auto name = parse_ttl_or_name(items[i], record.ttl, i > 0 && i + 1 == items.size());
+        if (!name) return name.error();
+        if (name->empty()) continue;
+        if (!record.addresses.empty()) return Error{"names stand before addresses: " + shown(items[i])};
+        record.names.push_back(*std::move(name));
+    }
+    if (record.names.empty()) return Error{"no name: write NAME[,NAME…],ADDRESS[,ADDRESS][,TTL]"};
+    if (record.addresses.empty()) return Error{"no address: write NAME[,NAME…],ADDRESS[,ADDRESS][,TTL]"};
+    return record;
+}
+
+std::string text_of(const HostRecord& record) {
+    std::string out;
+    for (const auto& name : record.names) out += (out.empty() ? "" : ",") + name;
+    for (const auto& address : record.addresses) out += ',' + address.text();
+    if (record.ttl) out += ',' + std::to_string(*record.ttl);
+    return out;
+}
+
+Result<CnameRule> parse_cname(std::string_view value) {
+    CnameRule rule;
+    const auto items = split_list(value);
+    std::vector<std::string> names;
+    for (std::size_t i = 0; i < items.size(); ++i) {
+        // `*.example.com` as an alias covers every name below example.com that has nothing of its own.
+        const bool star = i + 1 < items.size() && items[i].starts_with("*.");
+        auto name = parse_ttl_or_name(star ? std::string_view(items[i]).substr(2) : items[i], rule.ttl, i > 1 && i + 1 == items.size());
+        if (!name) return name.error();
+        if (!name->empty()) names.push_back((star ? "*." : "") + *name);
+    }
+    if (names.size() < 2) return Error{"write ALIAS[,ALIAS…],TARGET[,TTL]"};
+    rule.target = names.back();
+    names.pop_back();
+    if (rule.target.starts_with('*')) return Error{"a target has no '*'"};
+    if (std::find(names.begin(), names.end(), rule.target) != names.end()) return Error{shown(rule.target) + " is an alias of itself"};
+    rule.aliases = std::move(names);
+    return rule;
+}
+
+std::string text_of(const CnameRule& rule) {
+    std::string out;
+    for (const auto& alias : rule.aliases) out += alias + ',';
+    out += rule.target;
+    if (is_digits(rule.target)) out += '.';  // else it would be read as the TTL
+    if (rule.ttl) out += ',' + std::to_string(*rule.ttl);
+    return out;
+}
+
+}  // namespace lictor

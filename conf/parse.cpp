@@ -1,0 +1,237 @@
+// One option at a time into Options, with dnsmasq's rules about values and repetition; then the checks that need all of them.
+#include "conf/parse.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "conf/line_syntax.hpp"
+#include "conf/log.hpp"
+#include "conf/parser.hpp"
+
+namespace lictor {
+namespace {
+
+// A file that is no configuration file must not fill the memory with what is wrong with it.
+constexpr std::size_t complaints_max = 100;
+constexpr std::size_t dhcp_names_max = 8;
+
+std::string shown(std::string_view text) { return '\'' + log::printable(text, 60) + '\''; }
+
+std::string with_example(const Row& row) {
+    const auto argument = row.argument.empty() ? std::string_view("VALUE") : row.argument;
+    return "write " + std::string(row.name) + '=' + std::string(argument) + (row.shape == Shape::value ? "" : ", or " + std::string(row.name) + "= for none");
+}
+
+}  // namespace
+
+void Parser::error(const std::string& place, std::string text, bool file_missing) {
+    if (parsed_.errors.size() < complaints_max) parsed_.errors.push_back({place, std::move(text), file_missing});
+    else ++errors_unsaid_;
+}
+
+void Parser::warning(const std::string& place, std::string text) {
+    if (parsed_.warnings.size() < complaints_max) parsed_.warnings.push_back({place, std::move(text), false});
+    else ++warnings_unsaid_;
+}
+
+std::string Parser::place_of(std::string_view name) const {
+    const auto found = given_.find(name);
+    if (found == given_.end()) return {};
+    const auto& given = found->second;
+    return !given.file.empty() ? given.file : !given.command_line.empty() ? given.command_line : given.environment;
+}
+
+void Parser::unknown(std::string_view name, const std::string& place) {
+    // The search costs a look at every name; past the last error that is said it would be for nothing.
+    if (parsed_.errors.size() >= complaints_max) return error(place, {});
+    const auto nearest = nearest_option(name);
+    error(place, "unknown option " + shown(name) + (nearest ? "; did you mean '" + *nearest + "'?" : "; --help lists all options"));
+}
+
+bool Parser::may_repeat(const Row& row, Origin origin, const std::string& place) {
+    auto& given = given_[row.name];
+    auto& here = origin == Origin::command_line ? given.command_line : origin == Origin::file ? given.file : given.environment;
+    const auto before = std::exchange(here, place);
+    if (row.times == Times::repeatable) return true;
+    if (!before.empty()) {
+        error(place, origin == Origin::file ? "illegal repeated keyword " + shown(row.name) + ": already given at " + before
+                                            : "illegal repeated flag --" + std::string(row.name) + ": give it once");
+        return false;
+    }
+    if (row.own && origin == Origin::file && !given.command_line.empty())
+        warning(place, std::string(row.name) + ": given on the command line too; the file's value is used");
+    return true;
+}
+
+void Parser::apply(const Row& row, std::optional<std::string_view> value, Origin origin, const std::string& place) {
+    const auto name = std::string(origin == Origin::environment ? std::string_view() : row.name);
+    const auto prefix = name.empty() ? name : name + ": ";
+    if (row.shape == Shape::flag && value) return error(place, prefix + "extraneous parameter: it takes no value");
+    if (row.shape == Shape::value && (!value || value->empty())) return error(place, prefix + "missing parameter: " + with_example(row));
+    if (row.shape == Shape::emptiable && !value) return error(place, prefix + "missing parameter: " + with_example(row));
+    if (!may_repeat(row, origin, place)) return;
+    if (row.steer != Steer::nothing) return steer(row, value.value_or(""), origin, place);
+
+    std::vector<std::string> notes;
+    const auto fault = row.set({parsed_.options, consul_, value.value_or(""), notes});
+    if (fault) error(place, prefix + *fault);
+    for (const auto& note : notes) warning(place, prefix + note);
+    listen_places_.resize(parsed_.options.listen_address.size(), place);
+    cname_places_.resize(parsed_.options.cname.size(), place);
+    leader_places_.resize(parsed_.options.leader.size(), place);
+}
+
+void Parser::steer(const Row& row, std::string_view value, Origin origin, const std::string& place) {
+    const bool in_file = origin == Origin::file;
+    switch (row.steer) {
+        case Steer::conf_file:
+            if (in_file && value.empty()) return error(place, "conf-file: missing parameter: write conf-file=<path>");
+            if (in_file) return read_file(plain(value), place);
+            conf_file_given_ = true;
+            if (!value.empty()) conf_files_.emplace_back(value);
+            return;
+        case Steer::conf_dir:
+            if (in_file) return read_folder(value, place);
+            conf_folders_.emplace_back(value);
+            return;
+        case Steer::test:
+        case Steer::version:
+        case Steer::help:
+            if (in_file) return error(place, std::string(row.name) + ": only on the command line, as --" + std::string(row.name));
+            // Help goes before version before test, whatever their order.
+            if (row.steer == Steer::help) parsed_.action = Action::help;
+            else if (row.steer == Steer::version && parsed_.action != Action::help) parsed_.action = Action::version;
+            else if (parsed_.action == Action::serve) parsed_.action = Action::test;
+            return;
+        case Steer::nothing: return;
+    }
+}
+
+void Parser::pass_over(const DnsmasqName& name, const std::string& place) {
+    const auto text = std::string(name.name) + ": known to dnsmasq, not supported: ignored" + (name.loss.empty() ? "" : " (" + std::string(name.loss) + ")");
+    switch (name.passed) {
+        case Passed::quiet: return;
+        case Passed::plain: return warning(place, text);
+        case Passed::security:
+            if (unprotected_.size() < complaints_max) unprotected_.push_back({place, text, false});
+            else ++warnings_unsaid_;
+            return;
+        case Passed::dhcp:
+            if (dhcp_names_.empty()) dhcp_place_ = place;
+            if (dhcp_names_.size() <= dhcp_names_max && std::find(dhcp_names_.begin(), dhcp_names_.end(), name.name) == dhcp_names_.end())
+                dhcp_names_.emplace_back(name.name);
+            return;
+    }
+}
+
+void Parser::say_passed_over() {
+    for (auto& complaint : unprotected_) {
+        if (parsed_.options.strict) error(complaint.place, complaint.text + "; refused because of strict");
+        else warning(complaint.place, "SECURITY: " + complaint.text);
+    }
+    if (dhcp_names_.empty()) return;
+    std::string names;
+    for (std::size_t i = 0; i < std::min(dhcp_names_.size(), dhcp_names_max); ++i) names += (i ? ", " : "") + dhcp_names_[i];
+    if (dhcp_names_.size() > dhcp_names_max) names += ", …";
+    warning(dhcp_place_, "DHCP, TFTP and router advertisement are not lictor's: ignored (" + names + ")");
+}
+
+void Parser::check_listening() {
+    const auto& options = parsed_.options;
+    for (std::size_t i = 0; i < options.listen_address.size(); ++i) {
+        if (!options.listen_address[i].is_unspecified()) continue;
+        const auto text = "listen-address: " + options.listen_address[i].text() + " lets everybody who reaches this machine ask";
+        if (options.strict) error(listen_places_[i], text + "; refused because of strict: name the addresses");
+        else warning(listen_places_[i], "SECURITY: " + text);
+    }
+}
+
+void Parser::check_upstreams() {
+    const auto& options = parsed_.options;
+    if (options.no_resolv && !options.resolv_file.empty()) warning(place_of("resolv-file"), "resolv-file: ignored because of no-resolv");
+    const auto serves_all = [](const ServerRule& rule) { return rule.domains.empty(); };
+    if (options.no_resolv && std::none_of(options.server.begin(), options.server.end(), serves_all))
+        warning(place_of("no-resolv"), "no upstream for names outside the domains given: add server=<ip>");
+    if (options.min_cache_ttl && options.max_cache_ttl && *options.min_cache_ttl > *options.max_cache_ttl)
+        warning(place_of("min-cache-ttl"), "min-cache-ttl: above max-cache-ttl, which wins");
+}
+
+void Parser::check_consul() {
+    auto& options = parsed_.options;
+    if (consul_.off && !options.consul_http_addr.empty())
+        error(place_of("consul-http-addr"), "consul-http-addr: an empty value switches Consul off, but an address is given as well: remove one of them");
+    if (options.consul_cert_file.empty() != options.consul_key_file.empty()) {
+        const bool key_missing = options.consul_key_file.empty();
+        error(place_of(key_missing ? "consul-cert-file" : "consul-key-file"),
+              key_missing ? "consul-cert-file needs consul-key-file beside it" : "consul-key-file needs consul-cert-file beside it");
+    }
+    // As every Consul tool: the file wins over the variable.
+    if (!options.consul_token_file.empty()) options.consul_token.clear();
+    settle_consul(options, consul_);
+}
+
+void Parser::check_leaders() {
+    const auto& leaders = parsed_.options.leader;
+    std::map<std::string, std::size_t> seen;
+    for (std::size_t i = 0; i < leaders.size(); ++i) {
+        if (consul_.off) error(leader_places_[i], "leader: needs Consul, which an empty consul-http-addr switches off");
+        const auto& rule = leaders[i];
+        // A lock is known by its name, a Patroni scope by namespace and scope.
+        const auto key = rule.key.empty() ? rule.name_space + '/' + rule.scope : "//" + rule.scope;
+        const auto [known, fresh] = seen.emplace(key, i);
+        if (!fresh) error(leader_places_[i], "leader: " + shown(rule.scope) + " is already given at " + leader_places_[known->second]);
+    }
+}
+
+void Parser::check_aliases() {
+    const auto& rules = parsed_.options.cname;
+    std::map<std::string_view, std::size_t> rule_of;
+    for (std::size_t i = 0; i < rules.size(); ++i)
+        for (const auto& alias : rules[i].aliases) {
+            const auto [known, fresh] = rule_of.emplace(alias, i);
+            if (!fresh) error(cname_places_[i], "cname: " + shown(alias) + " is already an alias at " + cname_places_[known->second]);
+        }
+    // Every rule is walked through once: `state` is the number of the walk that came by.
+    std::vector<std::size_t> state(rules.size(), 0);
+    for (std::size_t start = 0; start < rules.size(); ++start) {
+        for (auto at = start; state[at] != start + 1;) {
+            if (state[at] != 0) break;
+            state[at] = start + 1;
+            const auto next = rule_of.find(rules[at].target);
+            if (next == rule_of.end()) break;
+            at = next->second;
+            if (state[at] == start + 1) error(cname_places_[at], "cname: " + shown(rules[at].target) + " leads back to itself");
+        }
+    }
+}
+
+void Parser::finish() {
+    check_consul();
+    check_listening();
+    check_upstreams();
+    check_leaders();
+    check_aliases();
+    say_passed_over();
+    if (errors_unsaid_) parsed_.errors.push_back({"", std::to_string(errors_unsaid_) + " more errors", false});
+    if (warnings_unsaid_) parsed_.warnings.push_back({"", std::to_string(warnings_unsaid_) + " more warnings", false});
+}
+
+Parsed Parser::run(const std::vector<std::string>& arguments) {
+    read_tls_variable();
+    read_words(arguments);
+    if (parsed_.action == Action::help || parsed_.action == Action::version) {
+        // Whoever asks for help gets it, also when the other words are wrong.
+        parsed_.errors.clear();
+        return std::move(parsed_);
+    }
+    read_files();
+    read_environment();
+    finish();
+    return std::move(parsed_);
+}
+
+Parsed parse_configuration(const std::vector<std::string>& arguments, const Environment& environment, FileSource& files) {
+    return Parser(environment, files).run(arguments);
+}
+
+}  // namespace lictor

@@ -1,0 +1,94 @@
+// Configuration files and folders: which are read, in which order, each once; and one line at a time to its option.
+#include <algorithm>
+
+#include "conf/line_syntax.hpp"
+#include "conf/log.hpp"
+#include "conf/parser.hpp"
+
+namespace lictor {
+namespace {
+
+constexpr std::size_t depth_max = 32;
+constexpr std::size_t files_max = 4096;
+
+std::string shown(std::string_view text) { return '\'' + log::printable(text, 200) + '\''; }
+
+/// Left over by editors, hidden, or being written.
+bool is_never_read(std::string_view name) {
+    return name.empty() || name.ends_with('~') || name.starts_with('.') || (name.starts_with('#') && name.ends_with('#'));
+}
+
+/// The endings of a conf-dir: those passed over, and those (written with a star) that alone are read.
+struct Endings {
+    std::vector<std::string> passed_over;
+    std::vector<std::string> wanted;
+
+    bool takes(std::string_view name) const {
+        const auto ends = [&](const std::string& ending) { return name.size() > ending.size() && name.ends_with(ending); };
+        if (std::any_of(passed_over.begin(), passed_over.end(), ends)) return false;
+        return wanted.empty() || std::any_of(wanted.begin(), wanted.end(), ends);
+    }
+};
+
+}  // namespace
+
+void Parser::read_files() {
+    const std::string fallback(default_conf_file);
+    if (conf_file_given_) {
+        for (const auto& path : conf_files_) read_file(path, "command line");
+    } else if (files_.exists(fallback)) {
+        read_file(fallback, "");
+    }
+    for (const auto& folder : conf_folders_) read_folder(folder, "command line");
+}
+
+void Parser::read_file(const std::string& path, const std::string& asked_at) {
+    if (depth_ >= depth_max) return error(asked_at, "conf-file: files nest deeper than " + std::to_string(depth_max));
+    if (identities_.size() >= files_max) return error(asked_at, "conf-file: more than " + std::to_string(files_max) + " files");
+    const auto file = files_.read(path);
+    if (!file) return error(asked_at, "cannot read " + shown(path) + ": " + file.error().text, true);
+    if (!identities_.insert(file->identity).second) return;
+    parsed_.files.push_back(path);
+
+    const auto name = path == "-" ? std::string("standard input") : log::printable(path, 1000);
+    std::string_view rest = file->text;
+    if (rest.starts_with("\xef\xbb\xbf")) rest.remove_prefix(3);  // a byte order mark of some editors
+    ++depth_;
+    for (std::size_t number = 1; !rest.empty(); ++number) {
+        const auto end = std::min(rest.find('\n'), rest.size());
+        read_line(rest.substr(0, end), name + ':' + std::to_string(number));
+        rest.remove_prefix(std::min(end + 1, rest.size()));
+    }
+    --depth_;
+}
+
+void Parser::read_folder(std::string_view value, const std::string& asked_at) {
+    const auto words = split_list(value);
+    auto folder = words.front();
+    while (folder.size() > 1 && folder.ends_with('/')) folder.pop_back();
+    if (folder.empty()) return error(asked_at, "conf-dir: missing parameter: write conf-dir=<path>[,<ending>…]");
+    Endings endings;
+    for (std::size_t i = 1; i < words.size(); ++i) {
+        if (words[i].starts_with('*') && words[i].size() > 1) endings.wanted.push_back(words[i].substr(1));
+        else if (!words[i].empty() && words[i] != "*") endings.passed_over.push_back(words[i]);
+    }
+    auto names = files_.list(folder);
+    if (!names) return error(asked_at, "cannot read folder " + shown(folder) + ": " + names.error().text, true);
+    std::sort(names->begin(), names->end());
+    for (const auto& name : *names)
+        if (!is_never_read(name) && endings.takes(name)) read_file((folder == "/" ? "" : folder) + '/' + name, asked_at);
+}
+
+void Parser::read_line(std::string_view raw, const std::string& place) {
+    const auto line = parse_line(raw);
+    if (!line) return error(place, line.error().text);
+    if (line->name.empty()) return;
+    std::optional<std::string_view> value;
+    if (line->value) value = *line->value;
+    if (const auto* row = find_option(line->name)) return apply(*row, value, Origin::file, place);
+    if (const auto* passed = find_dnsmasq_name(line->name)) return pass_over(*passed, place);
+    if (line->name.starts_with("--")) return error(place, "no dashes before an option's name in a file: write " + log::printable(line->name.substr(2), 60));
+    unknown(line->name, place);
+}
+
+}  // namespace lictor

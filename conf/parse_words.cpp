@@ -1,0 +1,105 @@
+// The command line as getopt_long reads it (`--name=value`, `--name value`, `-xVALUE`, `-x VALUE`, letters in clusters, `--`), but
+// without shortened names; and the environment for what was given nowhere else.
+#include <algorithm>
+
+#include "conf/line_syntax.hpp"
+#include "conf/log.hpp"
+#include "conf/parser.hpp"
+
+namespace lictor {
+namespace {
+
+const std::string command_line = "command line";
+
+std::string shown(std::string_view text) { return '\'' + log::printable(text, 60) + '\''; }
+
+/// Whether the next word belongs to an option that came without '='.
+bool takes_next(const Row& row, const std::vector<std::string>& arguments, std::size_t at) {
+    if (at + 1 >= arguments.size()) return false;
+    switch (row.shape) {
+        case Shape::value:
+        case Shape::emptiable: return true;
+        case Shape::bare_or: return !arguments[at + 1].starts_with('-') || arguments[at + 1] == "-";
+        default: return false;
+    }
+}
+
+}  // namespace
+
+void Parser::read_words(const std::vector<std::string>& arguments) {
+    std::size_t at = 0;
+    for (; at < arguments.size(); ++at) {
+        const auto& word = arguments[at];
+        if (word == "--") {
+            ++at;
+            break;
+        }
+        if (word.starts_with("--")) read_long(arguments, at);
+        else if (word.starts_with('-') && word.size() > 1) read_letters(arguments, at);
+        else break;
+    }
+    if (at >= arguments.size()) return;
+    // Everything behind the sub-command is its own.
+    parsed_.words.assign(arguments.begin() + static_cast<std::ptrdiff_t>(at), arguments.end());
+    if (parsed_.action == Action::serve) parsed_.action = Action::command;
+}
+
+void Parser::read_long(const std::vector<std::string>& arguments, std::size_t& at) {
+    const auto word = std::string_view(arguments[at]).substr(2);
+    const auto equals = word.find('=');
+    const auto name = word.substr(0, equals);
+    std::optional<std::string_view> value;
+    if (equals != std::string_view::npos) value = word.substr(equals + 1);
+    if (const auto* row = find_option(name)) {
+        if (!value && takes_next(*row, arguments, at)) value = arguments[++at];
+        if (value && has_control_byte(*value)) return error(command_line, "control character in the value of --" + std::string(name));
+        return apply(*row, value, Origin::command_line, command_line);
+    }
+    const auto* passed = find_dnsmasq_name(name);
+    if (!passed) return unknown(name, command_line);
+    if (!value && passed->argument == '1' && at + 1 < arguments.size()) ++at;
+    pass_over(*passed, command_line);
+}
+
+void Parser::read_letters(const std::vector<std::string>& arguments, std::size_t& at) {
+    const std::string_view word = arguments[at];
+    for (std::size_t i = 1; i < word.size(); ++i) {
+        const auto rest = word.substr(i + 1);
+        const auto* row = find_option_letter(word[i]);
+        const auto* passed = row ? nullptr : find_dnsmasq_letter(word[i]);
+        if (!row && !passed) return error(command_line, "unknown option -" + log::printable(word.substr(i, 1)) + " in " + shown(word) + "; --help lists all options");
+        // As a letter, what may follow a long name must follow; what is optional behind '=' is never there.
+        const bool takes = row ? row->shape == Shape::value || row->shape == Shape::emptiable || row->shape == Shape::bare_or : passed->argument == '1';
+        std::optional<std::string_view> value;
+        if (takes && !rest.empty()) value = rest;
+        else if (takes && at + 1 < arguments.size()) value = arguments[++at];
+        if (value && has_control_byte(*value)) error(command_line, "control character in the value of -" + std::string(1, word[i]));
+        else if (takes && !value) error(command_line, "missing parameter behind -" + std::string(1, word[i]));
+        else if (row) apply(*row, value, Origin::command_line, command_line);
+        else pass_over(*passed, command_line);
+        if (takes) return;
+    }
+}
+
+void Parser::read_tls_variable() {
+    const auto* row = find_option_variable("CONSUL_HTTP_SSL");
+    const auto found = environment_.find("CONSUL_HTTP_SSL");
+    if (found != environment_.end() && !found->second.empty()) apply(*row, found->second, Origin::environment, found->first);
+}
+
+void Parser::read_environment() {
+    for (const auto& row : option_rows()) {
+        if (row.variable.empty() || row.variable == "CONSUL_HTTP_SSL") continue;
+        const auto found = environment_.find(row.variable);
+        if (found == environment_.end() || found->second.empty()) continue;
+        const auto& given = given_[row.name];
+        if (!given.command_line.empty() || !given.file.empty()) continue;
+        if (has_control_byte(found->second)) error(found->first, "control character in the value");
+        else apply(row, found->second, Origin::environment, found->first);
+    }
+    for (const std::string_view name : {"CONSUL_NAMESPACE", "CONSUL_PARTITION"})
+        if (const auto found = environment_.find(name); found != environment_.end() && !found->second.empty())
+            warning(found->first, "namespaces and partitions of Consul Enterprise are not supported: ignored");
+}
+
+}  // namespace lictor

@@ -1,0 +1,498 @@
+// Start: bind, become an ordinary user, start workers, watch Consul. Then the control loop runs until a signal ends it.
+#include "resolver/app.hpp"
+
+#include <ifaddrs.h>
+#include <malloc.h>
+#include <net/if.h>
+#include <netinet/in.h>
+#include <signal.h>
+#include <sys/random.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <fstream>
+#include <mutex>
+
+#ifdef LICTOR_SYSTEMD
+#include <systemd/sd-daemon.h>
+#endif
+
+#include "conf/log.hpp"
+#include "resolver/disk.hpp"
+#include "resolver/host_resolver.hpp"
+#include "resolver/listener.hpp"
+#include "resolver/privileges.hpp"
+#include "resolver/publisher.hpp"
+#include "resolver/stats_json.hpp"
+#include "resolver/stats_server.hpp"
+#include "resolver/worker.hpp"
+#include "watch/watcher.hpp"
+
+namespace lictor {
+namespace {
+
+constexpr std::size_t wants_max = 4096;
+constexpr milliseconds probe_every = milliseconds(2000);
+constexpr milliseconds stop_patience = milliseconds(900);
+constexpr double heart_stopped_seconds = 2.0;
+
+Random::Seed kernel_seed() {
+    Random::Seed seed{};
+    auto* at = reinterpret_cast<unsigned char*>(seed.data());
+    for (std::size_t got = 0; got < sizeof seed;) {
+        const ssize_t more = getrandom(at + got, sizeof seed - got, 0);
+        if (more > 0) got += static_cast<std::size_t>(more);
+        else ensure(errno == EINTR, "getrandom works");
+    }
+    return seed;
+}
+
+/// Addresses of the interfaces whose name matches one of `patterns` (a `*` at the end matches any rest), and of the loopback.
+std::vector<Address> interface_addresses(const std::vector<std::string>& patterns) {
+    std::vector<Address> found;
+    ifaddrs* list = nullptr;
+    if (getifaddrs(&list) != 0) return found;
+    for (const ifaddrs* at = list; at; at = at->ifa_next) {
+        if (!at->ifa_addr || !(at->ifa_flags & IFF_UP)) continue;
+        const std::string_view name = at->ifa_name;
+        const bool wanted = (at->ifa_flags & IFF_LOOPBACK) || std::any_of(patterns.begin(), patterns.end(), [&](const std::string& pattern) {
+                                return pattern.ends_with('*') ? name.starts_with(std::string_view(pattern).substr(0, pattern.size() - 1)) : name == pattern;
+                            });
+        if (!wanted) continue;
+        Address address;
+        if (at->ifa_addr->sa_family == AF_INET) {
+            const auto* v4 = reinterpret_cast<const sockaddr_in*>(at->ifa_addr);
+            address = Address::from_bytes({reinterpret_cast<const std::uint8_t*>(&v4->sin_addr), 4});
+        } else if (at->ifa_addr->sa_family == AF_INET6) {
+            const auto* v6 = reinterpret_cast<const sockaddr_in6*>(at->ifa_addr);
+            address = Address::from_bytes({reinterpret_cast<const std::uint8_t*>(&v6->sin6_addr), 16});
+            if (address.is_link_local()) continue;  // needs a scope that no client's resolv.conf gives
+        } else {
+            continue;
+        }
+        if (std::find(found.begin(), found.end(), address) == found.end()) found.push_back(address);
+    }
+    freeifaddrs(list);
+    return found;
+}
+
+bool ipv6_loopback_present() {
+    const auto all = interface_addresses({});
+    return std::any_of(all.begin(), all.end(), [](const Address& a) { return a.v6; });
+}
+
+std::vector<Endpoint> endpoints_of(const Options& options) {
+    std::vector<Address> addresses = options.listen_address;
+    if (!options.interface.empty())
+        for (const auto& address : interface_addresses(options.interface))
+            if (std::find(addresses.begin(), addresses.end(), address) == addresses.end()) addresses.push_back(address);
+    if (addresses.empty()) {
+        addresses.push_back(*Address::parse("127.0.0.1"));
+        if (ipv6_loopback_present()) addresses.push_back(*Address::parse("::1"));
+    }
+    std::vector<Endpoint> endpoints;
+    for (const auto& address : addresses) endpoints.push_back({address, options.port});
+    return endpoints;
+}
+
+std::size_t count_descriptors() {
+    std::size_t count = 0;
+    DiskFiles files;
+    if (const auto names = files.list("/proc/self/fd")) count = names->size();
+    return count;
+}
+
+std::uint64_t resident_bytes() {
+    std::ifstream statm("/proc/self/statm");
+    std::uint64_t pages = 0, resident = 0;
+    statm >> pages >> resident;
+    return resident * static_cast<std::uint64_t>(sysconf(_SC_PAGESIZE));
+}
+
+/// Everything that lives while lictor serves; the order of members is the order of life.
+class App {
+public:
+    App(Parsed parsed, const Invocation& invocation);
+    int run();
+
+private:
+    Result<bool> bind();
+    void start_workers();
+    void on_wake();
+    void offer_rules();
+    void reload();
+    void stop();
+    void finish_stop();
+    void probe_upstreams();
+    Status status() const;
+
+    Parsed parsed_;
+    const Invocation& invocation_;
+    Options options_;
+    std::int64_t started_unix_ = 0, loaded_unix_ = 0;
+    Now started_{};
+    std::vector<std::string> reload_errors_;
+    unsigned owner_ = 0;
+
+    Loop loop_;
+    Random random_{kernel_seed()};
+    ControlCounters counters_;
+    ViewBoard board_;
+    std::vector<std::unique_ptr<Worker>> workers_;
+    std::vector<Endpoint> listening_;
+    std::vector<std::vector<BoundSocket>> bound_;
+    std::unique_ptr<StatsServer> stats_;
+
+    std::mutex wants_mutex_;
+    std::vector<Need> wants_;           ///< guarded
+    bool seen_ = false;                 ///< guarded: a worker went on
+    std::uint64_t wants_dropped_ = 0;   ///< guarded
+
+    std::unique_ptr<Wake> wake_;
+    std::unique_ptr<Publisher> publisher_;
+    std::unique_ptr<FollowedDisk> disk_;
+    std::unique_ptr<HostResolver> hosts_;
+    std::unique_ptr<Watcher> watcher_;
+    std::vector<Signal> signals_;
+    std::unique_ptr<Timer> probe_, stop_timer_;
+    bool upstream_answered_ = false;
+    bool stopping_ = false;
+    bool told_ready_ = false;
+};
+
+App::App(Parsed parsed, const Invocation& invocation) : parsed_(std::move(parsed)), invocation_(invocation), options_(parsed_.options) {
+    const Moment at = Loop::moment();
+    started_ = at.now;
+    started_unix_ = loaded_unix_ = at.unix_seconds;
+}
+
+Result<bool> App::bind() {
+    BindRequest request;
+    request.endpoints = endpoints_of(options_);
+    request.workers = options_.threads;
+    request.owner = owner_;
+    auto bound = bind_all(request);
+    if (!bound) return bound.error();
+    bound_ = std::move(*bound);
+    for (const auto& socket : bound_.front())
+        if (socket.transport() == Transport::udp) listening_.push_back(socket.endpoint());
+    return true;
+}
+
+int App::run() {
+    raise_file_limit();
+    signal(SIGPIPE, SIG_IGN);
+    const auto identity = find_identity(options_.no_daemon ? "" : options_.user, options_.no_daemon ? "" : options_.group);
+    if (!identity) {
+        log::error(identity.error().text);
+        return 1;
+    }
+    owner_ = *identity ? (*identity)->user : geteuid();
+    if (const auto bound = bind(); !bound) {
+        log::error(bound.error().text);
+        return 2;
+    }
+    std::string stats_problem;
+    if (!options_.stats_address.empty()) {
+        auto opened = StatsServer::open(options_.stats_address, options_.stats_host, counters_);
+        if (opened) stats_ = std::move(*opened);
+        else stats_problem = opened.error().text;  // said, not fatal: answers matter more than figures
+    }
+    if (!options_.pid_file.empty()) {
+        std::ofstream pid(options_.pid_file, std::ios::trunc);
+        pid << getpid() << '\n';
+        if (!pid.flush()) {
+            log::error("pid-file=" + options_.pid_file + ": " + std::strerror(errno) + "; choose a directory that can be written");
+            return 3;
+        }
+    }
+    const std::string log_problem = log::open(options_.log_facility, false);
+    if (*identity) {
+        if (const auto done = become(**identity); !done) {
+            log::error(done.error().text);
+            log::close();
+            return 5;
+        }
+    }
+    if (!log_problem.empty()) log::warning(log_problem);
+    for (const auto& warning : parsed_.warnings) log::warning(warning.line());
+    if (!stats_problem.empty()) log::warning("no stats endpoint: " + stats_problem);
+
+    std::string where;
+    for (const auto& endpoint : listening_) where += (where.empty() ? "" : ", ") + endpoint.text();
+    log::info(std::string("started, version ") + LICTOR_VERSION + ", listening on " + where +
+              (options_.listen_address.empty() && options_.interface.empty() ? " (loopback only, unless listen-address says more)" : "") +
+              (stats_ ? ", stats on " + stats_->address() : "") + (*identity ? ", as user " + (*identity)->user_name : ""));
+    // What a reload must read has to be readable by the user that we are now.
+    for (const auto& file : parsed_.files)
+        if (file != "-" && access(file.c_str(), R_OK) != 0)
+            log::warning("HUP will not be able to read " + file + " as this user: " + std::strerror(errno));
+
+    wake_ = std::make_unique<Wake>(loop_, [this] { on_wake(); });
+    publisher_ = std::make_unique<Publisher>(loop_, board_, counters_,
+                                             Publisher::Hooks{.wake =
+                                                                  [this] {
+                                                                      for (const auto& worker : workers_) worker->wake();
+                                                                  },
+                                                              .seen =
+                                                                  [this] {
+                                                                      std::vector<std::uint64_t> seen;
+                                                                      for (const auto& worker : workers_)
+                                                                          if (!worker->ended()) seen.push_back(worker->generation_seen());
+                                                                      return seen;
+                                                                  }});
+    disk_ = std::make_unique<FollowedDisk>(loop_, [this] { offer_rules(); });
+    hosts_ = std::make_unique<HostResolver>(loop_, random_, counters_);
+    watcher_ = std::make_unique<Watcher>(
+        loop_, options_, counters_, random_,
+        Watcher::Hooks{.publish = [this](std::shared_ptr<const Catalog> catalog) { publisher_->offer(std::move(catalog)); },
+                       .resolve =
+                           [this](const std::string& host) {
+                               hosts_->resolve(host, [this, host](const HostResolver::Found& found) {
+                                   watcher_->on_host(host, found.v4, found.v6, found.ok);
+                               });
+                           },
+                       .resolve_consul =
+                           [this](const std::string& host, std::function<void(std::vector<Address>)> done) {
+                               hosts_->resolve(host, [done](const HostResolver::Found& found) {
+                                   auto all = found.v4;
+                                   all.insert(all.end(), found.v6.begin(), found.v6.end());
+                                   done(std::move(all));
+                               });
+                           }});
+    disk_->adopt(options_);
+    offer_rules();
+    watcher_->start();
+    start_workers();
+    if (stats_) {
+        const auto started = stats_->start(loop_, {.status = [this] { return status(); },
+                                                   .flush =
+                                                       [this](std::optional<Name> name) {
+                                                           for (const auto& worker : workers_) worker->flush(name);
+                                                       }});
+        if (!started) log::warning("no stats endpoint: " + started.error().text);
+    }
+    signals_.emplace_back(loop_, SIGHUP, [this] { reload(); });
+    signals_.emplace_back(loop_, SIGTERM, [this] { stop(); });
+    signals_.emplace_back(loop_, SIGINT, [this] { stop(); });
+    signals_.emplace_back(loop_, SIGUSR1, [this] {
+        for (const auto& line : statistics_lines(status())) log::info(line);
+    });
+    signals_.emplace_back(loop_, SIGUSR2, [] { log::reopen(); });
+    probe_ = std::make_unique<Timer>(loop_, [this] { probe_upstreams(); });
+    probe_->start(microseconds(0));
+    malloc_trim(0);
+#ifdef LICTOR_SYSTEMD
+    sd_notify(0, "READY=1");
+#endif
+    loop_.run();
+
+    watcher_->stop();
+    for (const auto& worker : workers_)
+        if (worker->ended()) worker->join();
+    const bool all_ended = std::all_of(workers_.begin(), workers_.end(), [](const auto& worker) { return worker->ended(); });
+    if (!options_.pid_file.empty()) unlink(options_.pid_file.c_str());
+    log::info("exiting on receipt of a signal");
+    log::close();
+    if (!all_ended) _exit(0);  // a worker hangs: the bound on stopping counts more than tidiness
+    return 0;
+}
+
+void App::start_workers() {
+    for (unsigned i = 0; i < bound_.size(); ++i) {
+        Worker::Setup setup;
+        setup.number = i;
+        setup.sockets = std::move(bound_[i]);
+        setup.seed = kernel_seed();
+        setup.want = [this](const Need& need) {
+            {
+                const std::lock_guard lock(wants_mutex_);
+                if (wants_.size() >= wants_max) {
+                    ++wants_dropped_;
+                    return;
+                }
+                wants_.push_back(need);
+            }
+            wake_->send();
+        };
+        setup.seen = [this] {
+            {
+                const std::lock_guard lock(wants_mutex_);
+                seen_ = true;
+            }
+            wake_->send();
+        };
+        workers_.push_back(std::make_unique<Worker>(std::move(setup), board_));
+    }
+    bound_.clear();
+    for (const auto& worker : workers_) worker->start();
+}
+
+void App::on_wake() {
+    std::vector<Need> wants;
+    bool seen = false;
+    {
+        const std::lock_guard lock(wants_mutex_);
+        wants.swap(wants_);
+        seen = std::exchange(seen_, false);
+        counters_.wants_dropped.set(wants_dropped_);
+    }
+    if (stopping_) return finish_stop();
+    if (seen) publisher_->on_seen();
+    for (const auto& need : wants) watcher_->want(need);
+}
+
+void App::offer_rules() {
+    std::vector<std::string> notes = disk_->take_notes();
+    auto rules = make_rules(options_, disk_->files(), listening_, notes);
+    for (const auto& note : notes) log::info(log::printable(note));
+    if (rules->upstreams.empty()) log::warning("no upstream servers configured");
+    hosts_->adopt(rules);
+    publisher_->offer(std::move(rules));
+}
+
+void App::probe_upstreams() {
+    if (upstream_answered_ || publisher_->current()->rules->upstreams.empty()) {
+        upstream_answered_ = true;
+        return;
+    }
+    hosts_->probe([this](bool answered) {
+        upstream_answered_ = upstream_answered_ || answered;
+        if (!upstream_answered_) probe_->start(probe_every);
+    });
+}
+
+void App::reload() {
+    DiskFiles files;
+    Parsed fresh = parse_configuration(invocation_.arguments, invocation_.environment, files);
+    reload_errors_.clear();
+    for (const auto& complaint : fresh.errors) reload_errors_.push_back(complaint.line());
+    const auto refuse = [&] {
+        counters_.reload_failures.add();
+        for (const auto& line : reload_errors_) log::error("configuration not taken over: " + line);
+        log::error("the configuration of before stays in force");
+    };
+    if (!fresh.errors.empty()) return refuse();
+
+    // New endpoints are bound before anything else changes: if that fails, nothing has.
+    const auto wanted = endpoints_of(fresh.options);
+    BindRequest request;
+    for (const auto& endpoint : wanted)
+        if (std::find(listening_.begin(), listening_.end(), endpoint) == listening_.end()) request.endpoints.push_back(endpoint);
+    request.workers = static_cast<unsigned>(workers_.size());
+    request.owner = owner_;
+    std::vector<std::vector<BoundSocket>> added(workers_.size());
+    if (!request.endpoints.empty()) {
+        auto bound = bind_all(request);
+        if (!bound) {
+            reload_errors_.push_back(bound.error().text);
+            return refuse();
+        }
+        added = std::move(*bound);
+    }
+    const bool listening_changed = wanted != listening_;
+    const Options before = std::exchange(options_, fresh.options);
+    parsed_ = std::move(fresh);
+    loaded_unix_ = Loop::moment().unix_seconds;
+    for (const auto& warning : parsed_.warnings) log::warning(warning.line());
+    const auto needs_restart = [&](bool differs, const char* name) {
+        if (differs) log::warning(std::string(name) + " changed: this takes effect at the next start");
+    };
+    needs_restart(before.threads != options_.threads, "threads");
+    needs_restart(before.user != options_.user || before.group != options_.group, "user or group");
+    needs_restart(before.stats_address != options_.stats_address, "stats-address");
+    needs_restart(before.log_facility != options_.log_facility, "log-facility");
+    if (listening_changed) {
+        listening_ = wanted;
+        for (std::size_t i = 0; i < workers_.size(); ++i) workers_[i]->rebind(std::move(added[i]), wanted);
+    }
+    log::reopen();
+    disk_->adopt(options_);
+    offer_rules();
+    watcher_->adopt(options_);
+    // As dnsmasq does: HUP empties the cache of forwarded answers. What is known of Consul stays.
+    for (const auto& worker : workers_) worker->flush({});
+    counters_.reloads.add();
+    log::info("configuration read again");
+}
+
+void App::stop() {
+    if (std::exchange(stopping_, true)) return;
+#ifdef LICTOR_SYSTEMD
+    sd_notify(0, "STOPPING=1");
+#endif
+    for (const auto& worker : workers_) worker->stop();
+    stop_timer_ = std::make_unique<Timer>(loop_, [this] { loop_.stop(); });
+    stop_timer_->start(stop_patience);
+    finish_stop();
+}
+
+void App::finish_stop() {
+    if (std::all_of(workers_.begin(), workers_.end(), [](const auto& worker) { return worker->ended(); })) loop_.stop();
+}
+
+Status App::status() const {
+    Status status;
+    const Moment at = Loop::moment();
+    status.version = LICTOR_VERSION;
+    status.started_unix = started_unix_;
+    status.uptime_seconds = std::chrono::duration<double>(at.now - started_).count();
+    status.listening = listening_;
+    status.config_files = parsed_.files;
+    status.config_loaded_unix = loaded_unix_;
+    status.reload_errors = reload_errors_;
+    status.control = &counters_;
+    status.healthy = true;
+    std::vector<UpstreamReport> upstreams;
+    bool any_answered = false;
+    for (const auto& worker : workers_) {
+        status.workers.push_back(&worker->counters());
+        const double age = std::chrono::duration<double>(at.now - worker->last_beat()).count();
+        status.heartbeat_age_seconds.push_back(age);
+        if (age > heart_stopped_seconds) status.healthy = false;
+        for (const auto& report : worker->upstreams()) {
+            const auto same = std::find_if(upstreams.begin(), upstreams.end(), [&](const auto& row) { return row.endpoint == report.endpoint; });
+            if (same == upstreams.end()) {
+                upstreams.push_back(report);
+                continue;
+            }
+            same->sent += report.sent;
+            same->answered += report.answered;
+            same->failed += report.failed;
+            same->timeouts += report.timeouts;
+            same->refused += report.refused;
+            same->rtt = std::max(same->rtt, report.rtt);
+            same->down = same->down || report.down;
+        }
+    }
+    for (const auto& report : upstreams) any_answered = any_answered || report.answered > 0;
+    status.upstreams = std::move(upstreams);
+    status.view = publisher_->current();
+    status.watches = watcher_->reports();
+    status.consul_on = status.view->catalog->consul_on;
+    status.consul_last_contact_unix = watcher_->last_contact();
+    status.consul_address = options_.consul_http_addr.empty() ? "" : watcher_->consul_address();
+    const bool synced = !status.consul_on || watcher_->first_sync_done();
+    const bool answered = upstream_answered_ || any_answered;
+    status.ready = status.healthy && synced && answered;
+    if (!status.healthy) status.not_ready_because = "a worker's loop stands still";
+    else if (!synced) status.not_ready_because = "the first reads from Consul are not done";
+    else if (!answered) status.not_ready_because = "no upstream has answered yet";
+    status.resident_bytes = resident_bytes();
+    status.open_descriptors = count_descriptors();
+    return status;
+}
+
+}  // namespace
+
+int serve(Parsed parsed, const Invocation& invocation) {
+    // Few arenas and early trimming: a small sidecar keeps little memory, and its hot path does not allocate.
+    mallopt(M_ARENA_MAX, 2);
+    mallopt(M_TRIM_THRESHOLD, 256 * 1024);
+    App app(std::move(parsed), invocation);
+    return app.run();
+}
+
+}  // namespace lictor

@@ -1,0 +1,16 @@
+// Sub-commands: `lictor stats|leaders|services|flush|health|ready …` ask a running lictor through its stats endpoint and print the
+// answer for people (or, with --json, as it came).
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "conf/options.hpp"
+
+namespace lictor {
+
+/// `words`: the sub-command and its own arguments; `options.stats_address` says where to ask. Gives the exit code: 0 done, 1 the answer was
+/// "no" (not healthy, …) or the words make no sense, 2 nobody answered.
+int run_command(const std::vector<std::string>& words, const Options& options);
+
+}  // namespace lictor

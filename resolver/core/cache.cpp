@@ -1,0 +1,203 @@
+// One allocation for each entry: the fixed part, then the TTL offsets, the name, the message. Two chains run through it: its bucket and
+// the order of use.
+#include "resolver/core/cache.hpp"
+
+#include <algorithm>
+#include <cstring>
+#include <new>
+
+namespace lictor {
+
+struct Cache::Entry {
+    Entry* next_in_bucket = nullptr;
+    Entry* newer = nullptr;
+    Entry* older = nullptr;
+    std::uint64_t hash = 0;
+    Now kept{}, expires{};
+    std::uint32_t turn = 0;
+    std::uint16_t message_size = 0, ttl_count = 0, type = 0, klass = 0;
+    Rotation rotation;
+    std::uint16_t extended_error = 0;
+    std::uint8_t name_size = 0, flags = 0;
+    bool has_extended_error = false, failure = false;
+
+    std::uint16_t* ttl_at() { return reinterpret_cast<std::uint16_t*>(this + 1); }
+    std::uint8_t* name() { return reinterpret_cast<std::uint8_t*>(ttl_at() + ttl_count); }
+    std::uint8_t* message() { return name() + name_size; }
+    /// What it costs: its bytes, the allocator's head, its share of the buckets.
+    std::size_t cost() const { return sizeof(Entry) + 2u * ttl_count + name_size + message_size + 16 + 2 * sizeof(Entry*); }
+};
+
+namespace {
+
+unsigned flags_of(bool dnssec_ok, bool checking_disabled) { return (dnssec_ok ? 1u : 0u) | (checking_disabled ? 2u : 0u); }
+
+}  // namespace
+
+Cache::Cache(WorkerCounters& counters, std::uint64_t seed) : counters_(counters), hash_(seed), buckets_(64) {}
+
+Cache::~Cache() {
+    while (oldest_) remove(oldest_);
+}
+
+std::uint64_t Cache::hash_of(Bytes lower, std::uint16_t type, std::uint16_t klass, unsigned flags) const {
+    const std::uint64_t rest = std::uint64_t{type} << 32 | std::uint64_t{klass} << 8 | flags;
+    return hash_(lower) ^ (rest * 0x9e3779b97f4a7c15u);
+}
+
+void Cache::limit(std::size_t entries, std::size_t bytes, Now now) {
+    entries_max_ = entries;
+    bytes_max_ = bytes;
+    make_room(entries, bytes, now);
+    gauges();
+}
+
+std::optional<Cache::Hit> Cache::find(const Question& question, Now now) {
+    const Bytes lower = question.lower.wire();
+    const unsigned flags = flags_of(question.edns.dnssec_ok, question.header.cd());
+    const std::uint64_t hash = hash_of(lower, question.type, question.klass, flags);
+    Entry* entry = buckets_[hash & (buckets_.size() - 1)];
+    for (; entry; entry = entry->next_in_bucket) {
+        if (entry->hash == hash && entry->type == question.type && entry->klass == question.klass && entry->flags == flags &&
+            entry->name_size == lower.size() && std::memcmp(entry->name(), lower.data(), lower.size()) == 0)
+            break;
+    }
+    if (!entry) return std::nullopt;
+    if (now >= entry->expires) {
+        remove(entry);
+        gauges();
+        return std::nullopt;
+    }
+    to_front(entry);
+    Hit hit;
+    hit.reply.message = {entry->message(), entry->message_size};
+    hit.reply.ttl_at = {entry->ttl_at(), entry->ttl_count};
+    hit.reply.rotation = entry->rotation;
+    if (entry->has_extended_error) hit.reply.extended_error = entry->extended_error;
+    hit.age = static_cast<std::uint32_t>(std::chrono::duration_cast<seconds>(now - entry->kept).count());
+    hit.turn = ++entry->turn;
+    return hit;
+}
+
+void Cache::put(const QuestionKey& key, const Item& item, Now now) {
+    const Bytes lower = key.lower.wire();
+    const unsigned flags = flags_of(key.dnssec_ok, key.checking_disabled);
+    const std::uint64_t hash = hash_of(lower, key.type, key.klass, flags);
+    for (Entry* old = buckets_[hash & (buckets_.size() - 1)]; old; old = old->next_in_bucket) {
+        if (old->hash == hash && old->type == key.type && old->klass == key.klass && old->flags == flags && old->name_size == lower.size() &&
+            std::memcmp(old->name(), lower.data(), lower.size()) == 0) {
+            remove(old);
+            break;
+        }
+    }
+    Entry shape;
+    shape.message_size = static_cast<std::uint16_t>(item.message.size());
+    shape.ttl_count = static_cast<std::uint16_t>(item.ttl_at.size());
+    shape.name_size = static_cast<std::uint8_t>(lower.size());
+    const std::size_t cost = shape.cost();
+    // A large reply never takes more than a quarter of the cache: it would push everything else out.
+    const bool too_large = cost > bytes_max_ || (cost > 4096 && cost > bytes_max_ / 4);
+    if (entries_max_ == 0 || too_large || item.lifetime <= microseconds{0}) return gauges();
+    make_room(entries_max_ - 1, bytes_max_ - cost, now);
+    if (count_ >= buckets_.size()) grow();
+
+    const std::size_t size = sizeof(Entry) + 2u * shape.ttl_count + shape.name_size + shape.message_size;
+    Entry* entry = new (::operator new(size)) Entry(shape);
+    entry->hash = hash;
+    entry->kept = now;
+    entry->expires = now + item.lifetime;
+    entry->type = key.type;
+    entry->klass = key.klass;
+    entry->flags = static_cast<std::uint8_t>(flags);
+    entry->rotation = item.rotation;
+    entry->has_extended_error = item.extended_error.has_value();
+    entry->extended_error = item.extended_error.value_or(0);
+    entry->failure = item.failure;
+    std::copy(item.ttl_at.begin(), item.ttl_at.end(), entry->ttl_at());
+    std::memcpy(entry->name(), lower.data(), lower.size());
+    std::memcpy(entry->message(), item.message.data(), item.message.size());
+
+    Entry*& bucket = buckets_[hash & (buckets_.size() - 1)];
+    entry->next_in_bucket = bucket;
+    bucket = entry;
+    entry->older = newest_;
+    if (newest_) newest_->newer = entry;
+    newest_ = entry;
+    if (!oldest_) oldest_ = entry;
+    ++count_;
+    bytes_ += cost;
+    counters_.cache_insertions.add();
+    gauges();
+}
+
+std::size_t Cache::flush(const Name& suffix) {
+    return remove_if([&](Entry& entry) { return Name::from_wire({entry.name(), entry.name_size}).is_below_or_equal(suffix); });
+}
+
+void Cache::forget_failures() {
+    remove_if([](const Entry& entry) { return entry.failure; });
+}
+
+template <class Which>
+std::size_t Cache::remove_if(Which which) {
+    std::size_t removed = 0;
+    for (Entry* entry = oldest_; entry;) {
+        Entry* const next = entry->newer;
+        if (which(*entry)) {
+            remove(entry);
+            ++removed;
+        }
+        entry = next;
+    }
+    gauges();
+    return removed;
+}
+
+void Cache::unlink(Entry* entry) {
+    (entry->newer ? entry->newer->older : newest_) = entry->older;
+    (entry->older ? entry->older->newer : oldest_) = entry->newer;
+    entry->newer = entry->older = nullptr;
+}
+
+void Cache::to_front(Entry* entry) {
+    if (entry == newest_) return;
+    unlink(entry);
+    entry->older = newest_;
+    newest_->newer = entry;
+    newest_ = entry;
+}
+
+void Cache::remove(Entry* entry) {
+    Entry** link = &buckets_[entry->hash & (buckets_.size() - 1)];
+    while (*link != entry) link = &(*link)->next_in_bucket;
+    *link = entry->next_in_bucket;
+    unlink(entry);
+    --count_;
+    bytes_ -= entry->cost();
+    entry->~Entry();
+    ::operator delete(entry);
+}
+
+void Cache::make_room(std::size_t entries, std::size_t bytes, Now now) {
+    while (oldest_ && (count_ > entries || bytes_ > bytes)) {
+        if (now < oldest_->expires) counters_.cache_evictions.add();
+        remove(oldest_);
+    }
+}
+
+void Cache::grow() {
+    std::vector<Entry*> wider(buckets_.size() * 2);
+    for (Entry* entry = oldest_; entry; entry = entry->newer) {
+        Entry*& bucket = wider[entry->hash & (wider.size() - 1)];
+        entry->next_in_bucket = bucket;
+        bucket = entry;
+    }
+    buckets_ = std::move(wider);
+}
+
+void Cache::gauges() {
+    counters_.cache_entries.set(count_);
+    counters_.cache_bytes.set(bytes_);
+}
+
+}  // namespace lictor

@@ -1,0 +1,244 @@
+// Questions in, replies out. Counts what it decides (cache, flight, where an answer came from); codes of replies are counted by who sends
+// them.
+#include "resolver/core/forward.hpp"
+
+#include <algorithm>
+
+#include "resolver/core/forward_state.hpp"
+#include "resolver/core/query_log.hpp"
+
+namespace lictor {
+namespace {
+
+constexpr microseconds life = seconds(3), life_agent = seconds(2);
+/// Clients that wait for all questions together, as a multiple of the questions in flight.
+constexpr std::size_t waiters_each = 4, waiters_least = 4096;
+constexpr microseconds notice_every = seconds(5);
+/// RFC 9520 §3.2: a failure is remembered for at least a second; more would lengthen every outage.
+constexpr microseconds failure_life = seconds(1);
+/// RFC 2308 §5 asks for a limit of one to three hours; RFC 8767 §4 for one of days.
+constexpr std::uint32_t negative_seconds_max = 3 * 3600, positive_seconds_max = 86'400;
+
+Asker asker_of(const Question& question) {
+    return {question.header.id, static_cast<std::uint16_t>(question.header.bits & 0x0110), question.name.wire(), question.edns, question.over_tcp};
+}
+
+/// Header and question of a SERVFAIL.
+Bytes failure_message(const QuestionKey& key, std::span<std::uint8_t> buffer) {
+    Question question;
+    question.name = question.lower = key.lower;
+    question.type = key.type;
+    question.klass = key.klass;
+    question.end = header_size + key.lower.size() + 4;
+    Writer writer(buffer);
+    writer.begin_reply(question, rcode::servfail, false, true);
+    return writer.finish();
+}
+
+std::uint32_t load_u32(const std::vector<std::uint8_t>& bytes, std::size_t at) {
+    return std::uint32_t{bytes[at]} << 24 | std::uint32_t{bytes[at + 1]} << 16 | std::uint32_t{bytes[at + 2]} << 8 | bytes[at + 3];
+}
+void store_u32(std::vector<std::uint8_t>& bytes, std::size_t at, std::uint32_t value) {
+    for (unsigned i = 0; i < 4; ++i) bytes[at + i] = static_cast<std::uint8_t>(value >> (24 - 8 * i));
+}
+
+}  // namespace
+
+// ------------------------------------------------------------------------------------------------------------ questions
+
+std::optional<Forward::Outcome> Forward::State::from_cache(const Question& question, Now now, std::span<std::uint8_t> buffer, Actions& actions) {
+    if (rules->cache_entries == 0) return std::nullopt;
+    const auto hit = cache.find(question, now);
+    if (!hit) {
+        counters.cache_misses.add();
+        return std::nullopt;
+    }
+    counters.cache_hits.add();
+    const bool failure = (hit->reply.message[3] & 15) == rcode::servfail;
+    (failure ? counters.answers_error : counters.answers_cache).add();
+    const Handed handed = hand_out(hit->reply, asker_of(question), {hit->age, rules->max_ttl, rules->edns_packet_max, hit->turn}, buffer);
+    if (handed.truncated) counters.answers_truncated.add();
+    if (rules->log_queries) log_message("cached", hit->reply.message, actions);
+    return Outcome{Outcome::Kind::answered, handed.size};
+}
+
+Forward::Outcome Forward::State::ask(const Question& question, const Client& client, const std::shared_ptr<Group>& group, Moment at,
+                                     std::span<std::uint8_t> buffer, Actions& actions) {
+    if (!group) return refuse(question, ede::no_reachable_authority, buffer);
+    const QuestionKey key = QuestionKey::of(question);
+    const std::size_t waiters_max = std::max<std::size_t>(waiters_least, waiters_each * rules->forward_max);
+    if (InFlight* const entry = pending.find(key, group.get())) {
+        switch (pending.join(*entry, Waiter::of(question, client), waiters_max)) {
+            case Pending::Join::full: return overload(question, at.now, buffer, actions);
+            case Pending::Join::joined: counters.forward_joined.add(); break;
+            case Pending::Join::repeated: break;
+        }
+        return {};
+    }
+    if (pending.size() >= rules->forward_max || pending.waiters() >= waiters_max) return overload(question, at.now, buffer, actions);
+    InFlight& entry = pending.add(key, group);
+    pending.join(entry, Waiter::of(question, client), waiters_max);
+    counters.forward_pending.set(pending.size());
+    begin(entry, at.now + (group->agent ? life_agent : life), at.now, actions);
+    return {};
+}
+
+Forward::Outcome Forward::State::refuse(const Question& question, std::optional<std::uint16_t> extended_error, std::span<std::uint8_t> buffer) {
+    counters.forward_failed.add();
+    counters.answers_error.add();
+    return {Outcome::Kind::answered, write_error(question, rcode::servfail, buffer, extended_error).size()};
+}
+
+Forward::Outcome Forward::State::overload(const Question& question, Now now, std::span<std::uint8_t> buffer, Actions& actions) {
+    counters.forward_overload.add();
+    counters.answers_error.add();
+    if (now >= next_overload_notice) {
+        next_overload_notice = now + notice_every;
+        actions.emplace_back(Notice{Notice::Kind::overload,
+                                    "Maximum number of concurrent DNS queries reached (max: " + std::to_string(rules->forward_max) + ")"});
+    }
+    return {Outcome::Kind::answered, write_error(question, rcode::servfail, buffer, ede::other).size()};
+}
+
+// -------------------------------------------------------------------------------------------------------------- replies
+
+void Forward::State::answer_all(InFlight& entry, const StoredReply& reply, Count& counter, Actions& actions) {
+    for (const Waiter& waiter : entry.waiters) {
+        const Name name = waiter.name(entry.key.lower);
+        const Asker asker{waiter.id, waiter.bits, name.wire(), waiter.edns, waiter.over_tcp};
+        const Handed handed = hand_out(reply, asker, {0, rules->max_ttl, rules->edns_packet_max, 0}, scratch);
+        if (handed.truncated) counters.answers_truncated.add();
+        counter.add();
+        actions.emplace_back(Reply{waiter.client, {scratch.begin(), scratch.begin() + static_cast<std::ptrdiff_t>(handed.size)}});
+    }
+}
+
+void Forward::State::finish(InFlight& entry, const CleanReply& reply, Now now, Actions& actions) {
+    const bool agent = entry.group->agent;
+    if (rules->log_queries) log_message("reply", reply.message, actions);
+    answer_all(entry, {reply.message, reply.ttl_at, reply.rotation, {}}, agent ? counters.answers_agent_dns : counters.answers_upstream, actions);
+    keep(entry, reply, now);
+    pending.remove(entry);
+    counters.forward_pending.set(pending.size());
+}
+
+/// RFC 2308 §5 for negatives; the operator's bounds for all but the agent's replies, which say how long they are true.
+void Forward::State::keep(const InFlight& entry, const CleanReply& reply, Now now) {
+    if (rules->cache_entries == 0 || (reply.negative && rules->no_negcache)) return;
+    auto lifetime = reply.seconds;
+    if (!lifetime && reply.negative) lifetime = rules->neg_ttl;
+    if (!lifetime) return;
+    const auto bounded = [&](std::uint32_t value) {
+        if (rules->min_cache_ttl && !entry.group->agent) value = std::max(value, *rules->min_cache_ttl);
+        if (rules->max_cache_ttl) value = std::min(value, *rules->max_cache_ttl);
+        return value;
+    };
+    const std::uint32_t kept_seconds = std::min(bounded(*lifetime), reply.negative ? negative_seconds_max : positive_seconds_max);
+    if (kept_seconds == 0) return;
+    kept.assign(reply.message.begin(), reply.message.end());
+    for (const std::uint16_t at : reply.ttl_at) {
+        std::uint32_t ttl = load_u32(kept, at);
+        if (at == reply.soa_ttl_at) ttl = std::min(ttl, *lifetime);
+        store_u32(kept, at, bounded(ttl));
+    }
+    cache.put(entry.key, {kept, reply.ttl_at, reply.rotation, {}, seconds(kept_seconds), false}, now);
+}
+
+void Forward::State::fail(InFlight& entry, Now now, bool remember, Actions& actions) {
+    auto why = entry.extended_error;
+    if (!why && !entry.spoken) why = entry.unreachable ? ede::network_error : ede::no_reachable_authority;
+    std::array<std::uint8_t, 512> buffer;  // NOLINT: filled by the writer
+    const Bytes message = failure_message(entry.key, buffer);
+    if (rules->log_queries) log_message("reply", message, actions);
+    counters.forward_failed.add(entry.waiters.size());
+    answer_all(entry, {message, {}, {}, why}, counters.answers_error, actions);
+    // The agent's own failures are over the moment Consul is back.
+    if (remember && !entry.group->agent && rules->cache_entries != 0) cache.put(entry.key, {message, {}, {}, why, failure_life, true}, now);
+    pending.remove(entry);
+    counters.forward_pending.set(pending.size());
+}
+
+// ---------------------------------------------------------------------------------------------------------------- class
+
+Forward::Forward(WorkerCounters& counters, Random& random) : state_(std::make_unique<State>(counters, random)) {}
+Forward::~Forward() = default;
+
+void Forward::adopt(std::shared_ptr<const Rules> rules, Now now) {
+    State& s = *state_;
+    s.latest = now;
+    s.upstreams.adopt(*rules);
+    s.rules = std::move(rules);
+    s.cache.limit(s.rules->cache_entries, s.rules->cache_bytes, now);
+    s.cache.forget_failures();
+}
+
+Forward::Outcome Forward::ask(const Question& question, const Client& client, Moment at, std::span<std::uint8_t> buffer, Actions& actions) {
+    State& s = *state_;
+    s.latest = at.now;
+    if (const auto hit = s.from_cache(question, at.now, buffer, actions)) return *hit;
+    const UpstreamGroup* route = find_route(*s.rules, question.lower);
+    if (route && route->local_only) {
+        s.counters.answers_local.add();
+        return {Outcome::Kind::answered, write_error(question, rcode::nxdomain, buffer).size()};
+    }
+    return s.ask(question, client, s.upstreams.group(route), at, buffer, actions);
+}
+
+Forward::Outcome Forward::ask_agent(const Question& question, const Client& client, Moment at, std::span<std::uint8_t> buffer, Actions& actions) {
+    State& s = *state_;
+    s.latest = at.now;
+    if (const auto hit = s.from_cache(question, at.now, buffer, actions)) return *hit;
+    return s.ask(question, client, s.upstreams.agent(), at, buffer, actions);
+}
+
+Forward::Outcome Forward::ask_own(const Question& question, const Client& client, Moment at, std::span<std::uint8_t> buffer, Actions& actions) {
+    State& s = *state_;
+    s.latest = at.now;
+    if (const auto hit = s.from_cache(question, at.now, buffer, actions)) return *hit;
+    const UpstreamGroup* route = find_route(*s.rules, question.lower);
+    if (!route || route->local_only) {
+        const auto standard = s.rules->routes.find(Name{});
+        route = standard == s.rules->routes.end() ? nullptr : &standard->second;
+    }
+    return s.ask(question, client, s.upstreams.group(route), at, buffer, actions);
+}
+
+void Forward::on_reply(AttemptId attempt, Bytes message, Moment at, Actions& actions) {
+    state_->latest = at.now;
+    state_->on_reply(attempt, message, at.now, actions);
+}
+
+void Forward::on_failure(AttemptId attempt, Moment at, Actions& actions) {
+    state_->latest = at.now;
+    state_->on_failure(attempt, at.now, actions);
+}
+
+void Forward::on_tick(Moment at, Actions& actions) {
+    state_->latest = at.now;
+    state_->on_tick(at.now, actions);
+}
+
+std::optional<Now> Forward::deadline() const { return state_->pending.deadline(); }
+
+std::size_t Forward::flush(const Name& suffix, Moment at, Actions& actions) {
+    State& s = *state_;
+    s.latest = at.now;
+    const std::size_t dropped = s.cache.flush(suffix);
+    for (InFlight* const entry : s.pending.below(suffix)) s.ask_again(*entry, at.now, actions);
+    return dropped;
+}
+
+void Forward::forget(std::uint64_t connection) { state_->pending.forget(connection); }
+
+void Forward::fail_all(Actions& actions) {
+    State& s = *state_;
+    for (InFlight* const entry : s.pending.below(Name{})) {
+        s.close_all(*entry, s.latest, false, actions);
+        s.fail(*entry, s.latest, false, actions);
+    }
+}
+
+std::size_t Forward::pending() const { return state_->pending.size(); }
+std::vector<UpstreamReport> Forward::upstream_reports() const { return state_->upstreams.reports(state_->latest); }
+
+}  // namespace lictor

@@ -1,0 +1,28 @@
+// Answers from local data: hosts files, host-record, address, cname, and the questions that never leave (domain-needed, bogus-priv,
+// `local=`, localhost). Pure.
+#pragma once
+
+#include <optional>
+#include <span>
+#include <variant>
+
+#include "conf/base/clock.hpp"
+#include "resolver/core/rules.hpp"
+#include "resolver/wire/message.hpp"
+
+namespace lictor {
+
+struct LocalAnswer {
+    std::size_t size = 0;
+    unsigned rcode = 0;
+};
+/// `alias`: the name is a cname= whose target is not local: the question goes on with the target, and the reply gets the CNAME in front.
+struct LocalAliasTo {
+    Name target;
+    std::uint32_t ttl = 0;
+};
+
+/// Nothing: local data says nothing about the name.
+std::optional<std::variant<LocalAnswer, LocalAliasTo>> answer_local(const Question& question, const Rules& rules, std::span<std::uint8_t> buffer);
+
+}  // namespace lictor

@@ -1,0 +1,100 @@
+// What forwarding and local answers depend on, as one immutable value: made by the control thread from options and followed files,
+// published to the workers within a View. Pure.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "conf/options.hpp"
+#include "resolver/wire/name.hpp"
+
+namespace lictor {
+
+struct NameHasher {
+    std::size_t operator()(const Name& name) const { return static_cast<std::size_t>(NameHash{}(name)); }
+};
+template <class T>
+using NameMap = std::unordered_map<Name, T, NameHasher>;
+
+/// One upstream resolver.
+struct Upstream {
+    Endpoint endpoint;
+    std::string interface;
+    std::optional<Endpoint> source;
+    bool agent_dns = false;   ///< the Consul agent's DNS: own time-out, replies never kept longer than their TTL
+    bool operator==(const Upstream&) const = default;
+};
+
+/// Upstreams tried for some names, in the configured order.
+struct UpstreamGroup {
+    std::vector<std::uint32_t> members;   ///< indexes into Rules::upstreams
+    bool local_only = false;              ///< `local=/d/`: NXDOMAIN or NODATA from local data, nothing is asked
+};
+
+/// Names made from hosts files, host-record, address, cname.
+struct LocalName {
+    std::vector<Address> addresses;
+    std::uint32_t ttl = 0;
+    bool from_hosts = false;
+};
+struct LocalAlias {
+    Name target;
+    std::uint32_t ttl = 0;
+};
+struct LocalWildcard {                    ///< address=/d/…: d and all below
+    std::vector<Address> addresses;
+    bool null_v4 = false, null_v6 = false;   ///< `#`
+    bool nxdomain = false;
+};
+struct LocalData {
+    NameMap<LocalName> names;             ///< lower case
+    NameMap<LocalAlias> aliases;
+    NameMap<LocalWildcard> wildcards;
+    NameMap<std::vector<Name>> pointers;  ///< PTR: reverse name → names
+};
+
+struct Rules {
+    std::vector<Upstream> upstreams;
+    NameMap<UpstreamGroup> routes;        ///< by domain, lower case; the root is the default group
+    std::optional<UpstreamGroup> dotless; ///< `server=//…`: names without dots
+    std::optional<std::uint32_t> agent_dns;  ///< index of the agent's DNS in `upstreams`
+    NameMap<bool> consul_reverse;         ///< arpa domains whose PTR questions go to Consul
+    std::shared_ptr<const LocalData> local = std::make_shared<LocalData>();
+    std::vector<Name> flush_on_leader_change;
+
+    bool strict_order = false, all_servers = false;
+    bool domain_needed = false, bogus_priv = false;
+    std::uint32_t forward_max = 10000;
+    std::uint32_t edns_packet_max = 1232;
+    std::uint32_t cache_entries = 10000;  ///< 0 = off
+    std::size_t cache_bytes = 5'120'000;  ///< bound of one worker's cache
+    bool no_negcache = false;
+    std::optional<std::uint32_t> neg_ttl, max_ttl, max_cache_ttl, min_cache_ttl;
+    std::uint32_t local_ttl = 0;
+    bool log_queries = false;
+    milliseconds leader_hold{4000};
+    std::uint32_t leader_hold_max = 10000;
+};
+
+/// What the files say at the moment: text of each hosts file and the nameservers of the resolv.conf in use.
+struct FollowedFiles {
+    struct Text {
+        std::string path, text;
+    };
+    std::vector<Text> hosts;
+    std::vector<Text> resolv;             ///< the resolv-file in use (the newest of several)
+};
+
+/// Options and files → Rules. `own` are the endpoints that lictor itself listens on: they are never an upstream. Notes for the log
+/// (nameserver used, skipped, lines of hosts files that make no sense) are appended to `notes`.
+std::shared_ptr<const Rules> make_rules(const Options& options, const FollowedFiles& files, const std::vector<Endpoint>& own,
+                                        std::vector<std::string>& notes);
+
+/// Longest match: the route for a lower-case name.
+const UpstreamGroup* find_route(const Rules& rules, const Name& lower);
+
+}  // namespace lictor

@@ -1,0 +1,276 @@
+// Read everything once, mark what belongs to the question, write the marked records anew.
+#include "resolver/core/scrub.hpp"
+
+#include <algorithm>
+
+#include "resolver/core/record_data.hpp"
+
+namespace lictor {
+namespace {
+
+/// Longer chains are a mistake or an attack; what resolvers follow themselves is 8 to 17.
+constexpr std::size_t chain_max = 16;
+constexpr std::uint16_t option_ede = 15;
+constexpr std::uint16_t type_tsig = 250, type_sig = 24;
+constexpr unsigned rcode_yxdomain = 6;  // RFC 6672 §2.2: a DNAME made the name too long
+
+/// The type that a signature covers; 0 if it is none.
+std::uint16_t covered_type(Bytes message, std::size_t at, std::size_t size) {
+    return size < 2 ? std::uint16_t{0} : static_cast<std::uint16_t>(message[at] << 8 | message[at + 1]);
+}
+
+std::optional<std::uint16_t> extended_error_of(Bytes options) {
+    Reader reader(options);
+    while (reader.left() > 0) {
+        const std::uint16_t code = reader.u16();
+        const Bytes value = reader.take(reader.u16());
+        if (!reader.ok()) break;
+        if (code == option_ede && value.size() >= 2) return static_cast<std::uint16_t>(value[0] << 8 | value[1]);
+    }
+    return std::nullopt;
+}
+
+}  // namespace
+
+Scrubber::Scrubber() : buffer_(message_max) {}
+
+Judgement Scrubber::read(Bytes message, const Asked& asked, bool with_edns) {
+    using Kind = Judgement::Kind;
+    Judgement judgement;
+    const auto header = read_header(message);
+    if (!header) return judgement;
+    if (header->id != asked.id) return judgement.kind = Kind::wrong_id, judgement;
+    if (!header->qr() || header->opcode() != 0) return judgement;
+    judgement.rcode = header->rcode();
+    if (header->qdcount == 0 && (judgement.rcode == rcode::formerr || judgement.rcode == rcode::notimp))
+        return judgement.kind = Kind::headless_error, judgement;
+    if (header->qdcount != 1) return judgement;
+
+    Reader question(message);
+    question.skip(header_size);
+    const Name name = question.name();
+    const std::uint16_t type = question.u16(), klass = question.u16();
+    if (!question.ok()) return judgement;
+    if (name.lower() != asked.lower || type != asked.type || klass != asked.klass) return judgement.kind = Kind::wrong_question, judgement;
+
+    // A truncated message may end anywhere; nothing of it is used.
+    if (header->tc()) return judgement.kind = Kind::truncated, judgement;
+    if (!parse(message, *header, question.position(), judgement)) return judgement;
+    if (with_edns && (judgement.rcode == rcode::formerr || judgement.rcode == rcode::notimp || judgement.rcode == rcode::badvers))
+        return judgement.kind = Kind::edns_refused, judgement;
+    if (judgement.rcode != rcode::noerror && judgement.rcode != rcode::nxdomain && judgement.rcode != rcode_yxdomain)
+        return judgement.kind = Kind::failed, judgement;
+
+    if (asked.whole) {
+        keep_all(*header);
+    } else {
+        judgement.kind = follow(message, asked);
+        if (judgement.kind != Kind::good) return judgement;
+        const bool contradicts = has_data_ && judgement.rcode != rcode::noerror;
+        keep_authority(message, asked, !has_data_);
+        if (contradicts || is_lame(*header)) return judgement.kind = Kind::failed, judgement.rcode = rcode::servfail, judgement;
+    }
+    judgement.kind = write(message, asked, *header);
+    return judgement;
+}
+
+/// All records of all sections; false unless the message is whole and ends with the last of them.
+bool Scrubber::parse(Bytes message, const Header& header, std::size_t at, Judgement& judgement) {
+    found_.clear();
+    Reader reader(message);
+    reader.skip(at);
+    bool opt_seen = false;
+    const std::uint16_t counts[3] = {header.ancount, header.nscount, header.arcount};
+    for (std::uint8_t section = 0; section < 3; ++section) {
+        for (unsigned i = 0; i < counts[section]; ++i) {
+            Found found;
+            found.owner_at = reader.position();
+            const auto record = read_record(reader);
+            if (!record) return false;
+            if (record->type == rrtype::opt) {
+                if (section != 2 || opt_seen || !record->owner.is_root()) return false;
+                opt_seen = true;
+                judgement.rcode |= (record->ttl >> 24) << 4;
+                judgement.extended_error = extended_error_of(record->rdata);
+                continue;
+            }
+            found.owner_hash = hash_(record->owner.lower());
+            found.type = record->type;
+            found.klass = record->klass;
+            found.ttl = record->ttl > 0x7fffffff ? 0 : record->ttl;  // RFC 2181 §8
+            found.data_at = record->rdata_at;
+            found.size = static_cast<std::uint16_t>(record->rdata.size());
+            found.section = section;
+            found_.push_back(found);
+        }
+    }
+    return reader.left() == 0;
+}
+
+bool Scrubber::owned_by(Bytes message, const Found& found, const Name& name) const {
+    if (found.owner_hash != hash_(name)) return false;
+    Reader reader(message);
+    reader.skip(found.owner_at);
+    return reader.name().lower() == name;
+}
+
+/// Marks the chain of CNAMEs (and the DNAMEs that made them, RFC 6672) and the records at its end. Records may stand in any order.
+Judgement::Kind Scrubber::follow(Bytes message, const Asked& asked) {
+    using Kind = Judgement::Kind;
+    chain_.clear();
+    chain_.push_back(asked.lower);
+    last_ = asked.lower;
+    has_data_ = false;
+    std::erase_if(found_, [&](const Found& found) { return found.klass != asked.klass && asked.klass != rrclass::any; });
+    const bool has_dname = std::any_of(found_.begin(), found_.end(), [](const Found& found) { return found.type == rrtype::dname; });
+
+    const bool chases = asked.type != rrtype::cname && asked.type != rrtype::any;
+    for (std::size_t links = 0; chases; ++links) {
+        const auto link = std::find_if(found_.begin(), found_.end(), [&](const Found& found) {
+            return found.section == 0 && found.type == rrtype::cname && owned_by(message, found, last_);
+        });
+        if (link == found_.end()) break;
+        if (links == chain_max) return Kind::failed;
+        link->keep = true;
+        if (has_dname) {
+            for (Found& found : found_) {
+                if (found.section != 0 || found.type != rrtype::dname) continue;
+                Reader reader(message);
+                reader.skip(found.owner_at);
+                const Name owner = reader.name().lower();
+                if (owner == last_ || !last_.is_below_or_equal(owner)) continue;
+                found.keep = true;
+                chain_.push_back(owner);  // its signature belongs to the answer
+            }
+        }
+        Reader reader(message.first(link->data_at + link->size));
+        reader.skip(link->data_at);
+        last_ = reader.name().lower();
+        if (!reader.ok() || reader.left() != 0) return Kind::malformed;
+        chain_.push_back(last_);
+    }
+    for (Found& found : found_) {
+        if (found.section != 0 || (found.type != asked.type && asked.type != rrtype::any)) continue;
+        if (!owned_by(message, found, last_)) continue;
+        found.keep = has_data_ = true;
+    }
+    if (asked.dnssec_ok) keep_signatures(message, asked);
+    return Kind::good;
+}
+
+void Scrubber::keep_signatures(Bytes message, const Asked& asked) {
+    for (Found& found : found_) {
+        if (found.section != 0 || found.type != rrtype::rrsig || found.keep) continue;
+        const std::uint16_t covers = covered_type(message, found.data_at, found.size);
+        if (covers != asked.type && covers != rrtype::cname && covers != rrtype::dname) continue;
+        found.keep = std::any_of(chain_.begin(), chain_.end(), [&](const Name& name) { return owned_by(message, found, name); });
+    }
+}
+
+/// A negative keeps its SOA (RFC 2308 §3); who can judge proofs keeps those too, also of a wildcard's positive answer (RFC 4035 §3.1.3.3).
+void Scrubber::keep_authority(Bytes message, const Asked& asked, bool negative) {
+    bool soa_seen = false;
+    for (Found& found : found_) {
+        if (found.section != 1) continue;
+        if (found.type == rrtype::soa) {
+            Reader reader(message);
+            reader.skip(found.owner_at);
+            // Of a zone that the name lies in, and once: else it says nothing about this name.
+            found.keep = negative && !soa_seen && last_.is_below_or_equal(reader.name().lower());
+            soa_seen = soa_seen || found.keep;
+        } else if (asked.dnssec_ok) {
+            const std::uint16_t type = found.type == rrtype::rrsig ? covered_type(message, found.data_at, found.size) : found.type;
+            found.keep = type == rrtype::nsec || type == rrtype::nsec3 || (type == rrtype::soa && negative);
+        }
+    }
+}
+
+void Scrubber::keep_all(const Header& header) {
+    for (Found& found : found_) found.keep = found.type != type_tsig && !(found.type == type_sig && found.section == 2);
+    has_data_ = header.ancount > 0;
+}
+
+/// NOERROR that says nothing: a referral, or an empty reply of a server that neither recurses nor has authority.
+bool Scrubber::is_lame(const Header& header) const {
+    if (header.rcode() != rcode::noerror || has_data_ || header.aa()) return false;
+    bool referral = false;
+    for (const Found& found : found_) {
+        if (found.keep && (found.section == 0 || found.type == rrtype::soa)) return false;
+        referral = referral || (found.section == 1 && found.type == rrtype::ns);
+    }
+    return referral || !header.ra();
+}
+
+Judgement::Kind Scrubber::write(Bytes message, const Asked& asked, const Header& header) {
+    using Kind = Judgement::Kind;
+    Question question;
+    question.name = question.lower = asked.lower;
+    question.type = asked.type;
+    question.klass = asked.klass;
+    question.end = header_size + asked.lower.size() + 4;
+    Writer writer(buffer_);
+    writer.begin_reply(question, header.rcode(), asked.whole && header.aa(), true);
+    for (const Found& found : found_) {
+        if (!found.keep) continue;
+        Reader reader(message);
+        reader.skip(found.owner_at);
+        if (!writer.begin_record(static_cast<Writer::Section>(found.section), reader.name(), found.type, found.klass, found.ttl)) return Kind::failed;
+        if (!copy_record_data(message, found.data_at, found.size, found.type, writer)) return Kind::malformed;
+        if (!writer.end_record()) return Kind::failed;
+    }
+    const Bytes whole = writer.finish();
+    reply_.message.assign(whole.begin(), whole.end());
+    note_times(!has_data_ || header.rcode() != rcode::noerror);
+    return Kind::good;
+}
+
+/// Where the TTLs stand, how long the reply may live, which records may change places.
+void Scrubber::note_times(bool negative) {
+    reply_.negative = negative;
+    reply_.ttl_at.clear();
+    reply_.rotation = {};
+    reply_.seconds.reset();
+    reply_.soa_ttl_at.reset();
+    const Bytes message = reply_.message;
+    Reader reader(message);
+    const Header header = *read_header(message);
+    reader.skip(header_size);
+    reader.skip_name();
+    reader.skip(4);
+    std::uint32_t shortest = 0xffffffff;
+    bool soa_seen = false, run_open = true;
+    std::uint16_t run_owner = 0;
+    const unsigned records = unsigned{header.ancount} + header.nscount + header.arcount;
+    for (unsigned i = 0; i < records; ++i) {
+        const std::size_t start = reader.position();
+        reader.skip_name();
+        const std::size_t owner_bytes = reader.position() - start;
+        const std::uint16_t type = reader.u16();
+        reader.skip(2);
+        const std::size_t ttl_at = reader.position();
+        const std::uint32_t ttl = reader.u32();
+        const Bytes data = reader.take(reader.u16());
+        reply_.ttl_at.push_back(static_cast<std::uint16_t>(ttl_at));
+        shortest = std::min(shortest, ttl);
+        if (type == rrtype::soa && negative && data.size() >= 4) {
+            soa_seen = true;
+            Reader minimum(data.last(4));
+            shortest = std::min(shortest, minimum.u32());
+            reply_.soa_ttl_at = static_cast<std::uint16_t>(ttl_at);
+        }
+        // Addresses whose owner is the same pointer are equally long and hold no names: any order of them is the same message.
+        const std::uint16_t owner = static_cast<std::uint16_t>(message[start] << 8 | message[start + 1]);
+        const bool turns = i < header.ancount && (type == rrtype::a || type == rrtype::aaaa) && owner_bytes == 2 && message[start] >= 0xc0;
+        auto& run = reply_.rotation;
+        const auto size = static_cast<std::uint16_t>(reader.position() - start);
+        if (turns && run_open && (run.count == 0 || (owner == run_owner && size == run.each))) {
+            if (run.count == 0) run.from = static_cast<std::uint16_t>(start), run.each = size, run_owner = owner;
+            ++run.count;
+        } else if (run.count > 0) {
+            run_open = false;
+        }
+    }
+    if (records > 0 && (!negative || soa_seen)) reply_.seconds = shortest;
+}
+
+}  // namespace lictor

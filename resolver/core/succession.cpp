@@ -1,0 +1,37 @@
+// Comparison of leaders between Catalogs.
+#include "resolver/core/succession.hpp"
+
+namespace lictor {
+
+bool leads_elsewhere(const LeaderEntry& a, const LeaderEntry& b) {
+    return a.state == LeaderState::led && b.state == LeaderState::led &&
+           (!(a.host == b.host) || !(a.node_address == b.node_address) || a.port != b.port || a.member != b.member);
+}
+
+std::vector<std::string> conflicts(const Catalog& next, const std::vector<std::shared_ptr<const Catalog>>& in_use) {
+    std::vector<std::string> found;
+    for (const auto& [service, entry] : *next.leaders) {
+        for (const auto& catalog : in_use) {
+            const auto old = catalog->leaders->find(service);
+            if (old == catalog->leaders->end() || !leads_elsewhere(*old->second, *entry)) continue;
+            found.push_back(service);
+            break;
+        }
+    }
+    return found;
+}
+
+std::shared_ptr<const Catalog> without_leaders(const Catalog& next, const std::vector<std::string>& services) {
+    auto catalog = std::make_shared<Catalog>(next);
+    auto leaders = std::make_shared<TableOf<LeaderEntry>>(*next.leaders);
+    for (const auto& service : services) {
+        auto entry = std::make_shared<LeaderEntry>(*leaders->at(service));
+        entry->state = LeaderState::vacant;
+        entry->reason = LeaderReason::other_owner;
+        (*leaders)[service] = std::move(entry);
+    }
+    catalog->leaders = std::move(leaders);
+    return catalog;
+}
+
+}  // namespace lictor

@@ -1,0 +1,21 @@
+// Withdraw, then publish: may a Catalog be shown to the workers now, or must one without the old leaders come first, so that no worker
+// says the old address after another said the new one? Pure; the publisher performs it.
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "watch/catalog.hpp"
+
+namespace lictor {
+
+/// True if `a` and `b` answer a leader with different addresses.
+bool leads_elsewhere(const LeaderEntry& a, const LeaderEntry& b);
+
+/// Scopes (by service) that `next` answers with another address than some Catalog in `in_use` does.
+std::vector<std::string> conflicts(const Catalog& next, const std::vector<std::shared_ptr<const Catalog>>& in_use);
+
+/// `next` with those scopes vacant: what the workers see until all of them have left the old address behind.
+std::shared_ptr<const Catalog> without_leaders(const Catalog& next, const std::vector<std::string>& services);
+
+}  // namespace lictor

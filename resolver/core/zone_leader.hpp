@@ -1,0 +1,16 @@
+// Who leads? `master.` and `primary.<service>.service` of a watched cluster: exactly one address, TTL 0, held while nobody leads, never
+// NXDOMAIN, never an alias without an address behind it.
+#pragma once
+
+#include "resolver/core/zone_target.hpp"
+
+namespace lictor {
+
+/// The cluster that a name asks the leader of; nothing for ordinary names.
+const LeaderEntry* find_leader(const ZoneName& name, const Catalog& catalog);
+
+Outcome answer_leader(ZoneReply& reply, const LeaderEntry& leader);
+/// Behind an alias.
+Outcome add_leader(ZoneReply& reply, const LeaderEntry& leader, const Name& owner, const Into& into);
+
+}  // namespace lictor

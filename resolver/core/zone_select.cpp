@@ -1,0 +1,109 @@
+// Consul's choice of instances and addresses.
+#include "resolver/core/zone_select.hpp"
+
+#include <algorithm>
+
+#include "resolver/wire/message.hpp"
+
+namespace lictor {
+namespace {
+
+/// TaggedAddresses go before the plain address; for anything but A and AAAA IPv6 goes first. Translation replaces each by its WAN twin.
+const HostText& choose(const HostText& plain, const TaggedAddresses& tagged, std::uint16_t type, bool wan) {
+    const HostText& v4 = wan && !tagged.wan_ipv4.empty() ? tagged.wan_ipv4 : tagged.lan_ipv4;
+    const HostText& v6 = wan && !tagged.wan_ipv6.empty() ? tagged.wan_ipv6 : tagged.lan_ipv6;
+    if (type != rrtype::a && !v6.empty()) return v6;
+    if (type != rrtype::aaaa && !v4.empty()) return v4;
+    return wan && !tagged.wan.empty() ? tagged.wan : plain;
+}
+
+}  // namespace
+
+bool is_usable(const Instance& instance, const ConsulSettings& settings) {
+    return settings.only_passing ? instance.health == Health::passing : instance.health != Health::critical;
+}
+
+bool has_tag(const Instance& instance, std::string_view tag_lower) {
+    return std::ranges::any_of(instance.tags, [&](const std::string& tag) { return tag == tag_lower; });
+}
+
+void pick_instances(const ServiceEntry& entry, std::string_view tag_lower, const ConsulSettings& settings, Random& random, Picks& picks) {
+    for (const Instance& instance : entry.instances)
+        if (is_usable(instance, settings) && (tag_lower.empty() || has_tag(instance, tag_lower))) picks.push_back(&instance);
+    const Instance** items = picks.begin();
+    for (std::size_t left = picks.size(); left > 1; --left)
+        std::swap(items[left - 1], items[random.below(static_cast<std::uint32_t>(left))]);
+}
+
+std::uint32_t service_ttl(const ConsulSettings& settings, std::string_view service_lower) {
+    std::uint32_t ttl = 0;
+    std::size_t longest = 0;  // prefix length and one
+    for (const auto& [key, value] : settings.service_ttl) {
+        if (key.ends_with('*')) {
+            const auto prefix = std::string_view(key).substr(0, key.size() - 1);
+            if (key.size() > longest && service_lower.starts_with(prefix)) {
+                longest = key.size();
+                ttl = value;
+            }
+        } else if (key == service_lower) {
+            return value;
+        }
+    }
+    return ttl;
+}
+
+bool serves(std::uint16_t type, const Address& address) {
+    switch (type) {
+        case rrtype::a: return !address.v6;
+        case rrtype::aaaa: return address.v6;
+        case rrtype::srv:
+        case rrtype::any:
+        case rrtype::ns:
+        case rrtype::txt: return true;
+        default: return false;
+    }
+}
+
+const HostText& node_address(const NodeRecord& node, std::uint16_t type, bool wan) { return choose(node.address, node.tagged, type, wan); }
+
+const HostText& srv_address(const Instance& instance, bool wan) { return choose(instance.address, instance.tagged, rrtype::any, wan); }
+
+std::uint16_t srv_port(const Instance& instance, bool wan) {
+    return static_cast<std::uint16_t>(wan && instance.tagged.wan_port ? instance.tagged.wan_port : instance.port);
+}
+
+Target target_of(const Instance& instance, std::uint16_t type, const Name& owner, bool wan) {
+    using Kind = Target::Kind;
+    const HostText& service = choose(instance.address, instance.tagged, type, wan);
+    if (service.ip) return {Kind::address, &service};
+    const HostText& node = node_address(*instance.node, type, wan);
+    if (service.empty()) {
+        if (node.empty()) return {};
+        if (!node.ip) return {Kind::name, &node};
+        // Over HTTP a translated node address stands where the registered one stood; the tag it was taken from tells.
+        const TaggedAddresses& tags = instance.node->tagged;
+        const bool translated = wan && (&node == &tags.wan || &node == &tags.wan_ipv4 || &node == &tags.wan_ipv6);
+        return {!translated && node == instance.node->address ? Kind::node : Kind::address, &node};
+    }
+    // A service whose address is its own name would send the client round in a circle.
+    if (node.ip) {
+        const auto name = Name::parse(service.text);
+        if (name && *name == owner) return {Kind::node, &node};
+    }
+    return {Kind::name, &service};
+}
+
+bool SeenAddresses::add(const Address& address) {
+    if (far_.empty()) {
+        for (const Address* seen : near_)
+            if (*seen == address) return false;
+        if (near_.size() < 64) {
+            near_.push_back(&address);
+            return true;
+        }
+        for (const Address* seen : near_) far_.insert(*seen);
+    }
+    return far_.insert(address).second;
+}
+
+}  // namespace lictor

@@ -1,0 +1,106 @@
+// Host names in Consul's data, followed to addresses.
+#include "resolver/core/zone_target.hpp"
+
+#include <algorithm>
+
+#include "resolver/core/zone_leader.hpp"
+#include "resolver/core/zone_node.hpp"
+#include "resolver/core/zone_service.hpp"
+
+namespace lictor {
+namespace {
+
+/// The longest of Consul's domains that `lower` is strictly below.
+std::optional<Name> inner_domain(const ZoneReply& reply, const Name& lower) {
+    std::optional<Name> found;
+    const auto consider = [&](const Name& domain) {
+        if (lower.size() > domain.size() && lower.is_below_or_equal(domain) && (!found || domain.size() > found->size())) found = domain;
+    };
+    consider(reply.domain);
+    for (const auto& text : reply.settings.domains)
+        if (const auto domain = Name::parse(text)) consider(*domain);
+    return found;
+}
+
+/// Key of Catalog::hosts: lower case, without the final dot.
+struct HostKey {
+    explicit HostKey(const Name& lower) : text(lower.text()) {}
+    std::string text;
+};
+
+const HostEntry* find_host(ZoneReply& reply, const HostKey& key) {
+    const auto found = reply.catalog.hosts->find(key.text);
+    if (found == reply.catalog.hosts->end()) return nullptr;
+    found->second->usage->touch(reply.second());
+    return found->second.get();
+}
+
+Outcome add_host(ZoneReply& reply, const Name& target, const Name& lower, const Into& into) {
+    // The agent asks its recursors for A, whatever the client wants, and adds nothing without them.
+    const bool strict = reply.strict && !into.leader;
+    if (strict && !reply.settings.recursors) return Outcome::no_data;
+    const bool v4 = strict || into.type != rrtype::aaaa;
+    const bool v6 = !strict && into.type != rrtype::a;
+    if (!strict && into.type != rrtype::a && into.type != rrtype::aaaa && into.type != rrtype::any && into.type != rrtype::srv)
+        return Outcome::no_data;
+    const HostKey key(lower);
+    const HostEntry* host = find_host(reply, key);
+    if (!host || host->state == FactState::loading) return reply.wait_for(Need::Kind::host, key.text, {});
+    if (host->state != FactState::known) return Outcome::no_data;
+    Outcome outcome = Outcome::no_data;
+    const auto add = [&](const std::vector<Address>& addresses) {
+        for (const Address& address : addresses) {
+            if ((into.one && outcome == Outcome::answered) || !into.take()) return;
+            outcome = Outcome::answered;
+            reply.put_address(into.section, target, into.ttl.value_or(into.host_ttl), address);
+        }
+    };
+    if (v4) add(host->v4);
+    if (v6) add(host->v6);
+    return outcome;
+}
+
+}  // namespace
+
+std::optional<Name> name_of(const HostText& host) { return Name::parse(host.text); }
+
+bool is_dead_end(ZoneReply& reply, const HostText& host) {
+    const auto name = name_of(host);
+    if (!name) return true;
+    const Name lower = name->lower();
+    if (inner_domain(reply, lower)) return false;
+    const HostEntry* entry = find_host(reply, HostKey(lower));
+    return entry && entry->state != FactState::loading && entry->v4.empty() && entry->v6.empty();
+}
+
+Outcome add_target(ZoneReply& reply, const Name& target, const Into& into) {
+    const Name lower = target.lower();
+    const auto domain = inner_domain(reply, lower);
+    if (!domain) return add_host(reply, target, lower, into);
+    if (into.nesting < 1) return Outcome::no_data;
+    Into inner = into;
+    --inner.nesting;
+    // The agent resolves as type ANY; an alias is better followed with the type that was asked.
+    if ((reply.strict && !into.leader) || (into.type != rrtype::a && into.type != rrtype::aaaa)) inner.type = rrtype::any;
+    ZoneName name;
+    name.parse(lower, *domain, false, reply.settings);
+    switch (name.kind) {
+        case ZoneKind::service:
+            if (const LeaderEntry* leader = find_leader(name, reply.catalog)) return add_leader(reply, *leader, target, inner);
+            return add_service(reply, name, target, inner);
+        case ZoneKind::node: return add_node(reply, name, target, inner);
+        case ZoneKind::address: return add_hex_address(reply, name, target, inner);
+        case ZoneKind::elsewhere: return Outcome::delegate;
+        case ZoneKind::nothing:
+        case ZoneKind::inner: break;
+    }
+    return Outcome::no_name;
+}
+
+Outcome add_alias(ZoneReply& reply, const Name& owner, const Name& target, std::uint32_t ttl, const Into& into) {
+    reply.put_name(into.section, owner, rrtype::cname, ttl, target);
+    const Outcome outcome = add_target(reply, target, into);
+    return into.leader || outcome == Outcome::wait || outcome == Outcome::delegate ? outcome : Outcome::answered;
+}
+
+}  // namespace lictor

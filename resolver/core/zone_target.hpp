@@ -1,0 +1,42 @@
+// What stands behind a host name that Consul gives instead of an address? A name in one of Consul's domains is answered from the catalog,
+// at most three deep; any other from the addresses that the control side has resolved (Catalog::hosts). The records go behind the alias
+// that led there.
+#pragma once
+
+#include <optional>
+
+#include "resolver/core/zone_name.hpp"
+#include "resolver/core/zone_reply.hpp"
+#include "resolver/core/zone_select.hpp"
+
+namespace lictor {
+
+constexpr unsigned nesting_max = 3;
+
+/// Where records of a target go, and which are wanted.
+struct Into {
+    ZoneReply::Section section = ZoneReply::Section::answer;
+    std::uint16_t type = 0;               ///< A, AAAA, or another type, for which addresses of both families are given
+    std::optional<std::uint32_t> ttl = {};  ///< overrides the TTLs of what is behind the name
+    std::uint32_t host_ttl = 0;           ///< for names outside Consul, unless overridden
+    unsigned nesting = nesting_max;
+    bool one = false;                     ///< one address, not all of them
+    bool leader = false;                  ///< an alias without an address behind it is no answer; strict changes nothing
+    std::size_t* room = nullptr;          ///< how many records may still be added
+
+    bool take() const { return !room || (*room > 0 && (*room)--); }
+};
+
+/// The DNS name of a registered host name; nothing if it fits none.
+std::optional<Name> name_of(const HostText& host);
+
+/// Adds the records behind `target` (not the alias itself): `answered` if there is at least one.
+Outcome add_target(ZoneReply& reply, const Name& target, const Into& into);
+
+/// `owner` CNAME `target`, and what is behind it. `answered` though nothing is behind it, but for a leader.
+Outcome add_alias(ZoneReply& reply, const Name& owner, const Name& target, std::uint32_t ttl, const Into& into);
+
+/// True if the name leads to no address at all: it is no DNS name, or could not be resolved.
+bool is_dead_end(ZoneReply& reply, const HostText& host);
+
+}  // namespace lictor

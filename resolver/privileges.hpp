@@ -1,0 +1,22 @@
+// Becoming an ordinary user once the ports are bound, before any thread starts.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "conf/base/result.hpp"
+
+namespace lictor {
+
+struct Identity {
+    unsigned user = 0, group = 0;
+    std::string user_name;
+};
+/// Looks the names up; an empty user keeps the one we are. Nothing if no change is wanted or possible (not root).
+Result<std::optional<Identity>> find_identity(const std::string& user, const std::string& group);
+/// Groups, group, user, no new privileges. Irreversible.
+Result<bool> become(const Identity& identity);
+/// Raises the soft limit of open files to the hard one.
+void raise_file_limit();
+
+}  // namespace lictor

@@ -1,0 +1,350 @@
+// The rules of the TCP side; see tcp_server.hpp.
+#include "resolver/tcp_server.hpp"
+
+#include <fcntl.h>
+#include <netinet/tcp.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <utility>
+
+#include "resolver/socket_address.hpp"
+
+namespace lictor {
+namespace {
+
+constexpr std::size_t scratch_bytes = 65'536;
+constexpr milliseconds sweep_every{250};
+constexpr int accepts_per_turn = 64;   // a storm of connections must not keep UDP waiting
+constexpr int rounds_per_turn = 8;    // the same for a client that pipelines without end
+constexpr std::size_t write_early = 65'536;
+
+/// Accepted sockets inherit these.
+void tune_listening(int fd) {
+    const auto set = [fd](int level, int option, int value) { ::setsockopt(fd, level, option, &value, sizeof value); };
+    set(IPPROTO_TCP, TCP_NODELAY, 1);
+    set(SOL_SOCKET, SO_KEEPALIVE, 1);
+    set(IPPROTO_TCP, TCP_KEEPIDLE, 30);
+    set(IPPROTO_TCP, TCP_KEEPINTVL, 5);
+    set(IPPROTO_TCP, TCP_KEEPCNT, 3);
+    set(IPPROTO_TCP, TCP_USER_TIMEOUT, 20'000);
+}
+
+int open_reserve() { return ::open("/dev/null", O_RDONLY | O_CLOEXEC); }
+
+}  // namespace
+
+TcpServer::TcpServer(Loop& loop, WorkerCounters& counters, const TcpLimits& limits, const Listener::Hooks& hooks)
+    : loop_(loop),
+      counters_(counters),
+      limits_(limits),
+      hooks_(hooks),
+      scratch_(std::make_unique_for_overwrite<std::uint8_t[]>(scratch_bytes)),
+      reply_(std::make_unique_for_overwrite<std::uint8_t[]>(frame_message_max)),
+      reserve_(open_reserve()),
+      sweep_(loop, [this] { sweep(); }),
+      nudge_(loop, [] {}) {}
+
+TcpServer::~TcpServer() {
+    if (reserve_ >= 0) ::close(reserve_);
+    counters_.tcp_open.set(0);
+}
+
+void TcpServer::open_door(std::uint32_t number, int fd, const Endpoint& endpoint) {
+    tune_listening(fd);
+    auto door = std::make_unique<Door>();
+    *door = {.number = number, .fd = fd, .endpoint = endpoint, .watch = {}};
+    const auto watched = door->watch.start(loop_, fd, UV_READABLE, [this, raw = door.get()](int) { accept_from(*raw); });
+    ensure(static_cast<bool>(watched), "a listening socket can be watched");
+    if (stopped_) door->watch.change(0);
+    doors_.push_back(std::move(door));
+}
+
+void TcpServer::close_door(std::uint32_t number) {
+    std::erase_if(doors_, [number](const auto& door) { return door->number == number; });
+}
+
+// ---- who may come in
+
+void TcpServer::accept_from(Door& door) {
+    for (int i = 0; i < accepts_per_turn && !stopped_ && !accept_paused_; ++i) {
+        SocketAddress peer;
+        const int fd = ::accept4(door.fd, &peer.any, &peer.length, SOCK_CLOEXEC | SOCK_NONBLOCK);
+        if (fd < 0) {
+            if (errno == EAGAIN || errno == EWOULDBLOCK) break;
+            if (!survive_accept_failure(door, errno)) break;
+            continue;
+        }
+        Client client{.door = door.number, .connection = 0, .peer = peer.endpoint(), .local = door.endpoint.address, .local_interface = peer.scope()};
+        if (!admit(client.peer.address)) refuse(fd);
+        else welcome(fd, client);
+    }
+    reap();
+}
+
+/// False: not now.
+bool TcpServer::survive_accept_failure(Door& door, int code) {
+    if (code == EMFILE || code == ENFILE) {
+        // TCP clients are the ones to suffer: UDP needs no descriptor of its own, and upstream sockets must be had.
+        if (auto* idle = longest_idle(nullptr)) {
+            end(*idle, Because::pressure);
+            return true;
+        }
+        if (reserve_ >= 0) {
+            ::close(std::exchange(reserve_, -1));
+            const int fd = ::accept4(door.fd, nullptr, nullptr, SOCK_CLOEXEC);
+            if (fd >= 0) refuse(fd);
+            reserve_ = open_reserve();
+            if (fd >= 0) return true;
+        }
+    } else if (code != ENOBUFS && code != ENOMEM) {
+        return true;  // an error of that one connection (accept(2): "Linux passes pending network errors")
+    }
+    // The kernel would call again at once and for nothing: wait for the next sweep.
+    accept_paused_ = true;
+    for (auto& each : doors_) each->watch.change(0);
+    if (!sweep_.active()) sweep_.repeat(sweep_every);
+    return false;
+}
+
+bool TcpServer::admit(const Address& peer) {
+    if (!peer.is_loopback()) {
+        const auto theirs = std::count_if(connections_.begin(), connections_.end(), [&](const auto& entry) {
+            return !entry.second->ended() && entry.second->client.peer.address == peer;
+        });
+        if (static_cast<std::size_t>(theirs) >= limits_.per_client) {
+            auto* idle = longest_idle(&peer);
+            if (!idle) return false;
+            end(*idle, Because::pressure);
+        }
+    }
+    if (open_ >= limits_.connections) {
+        auto* idle = longest_idle(nullptr);
+        if (!idle) return false;
+        end(*idle, Because::pressure);
+    }
+    return true;
+}
+
+void TcpServer::refuse(int fd) {
+    counters_.tcp_refused.add();
+    ::close(fd);
+}
+
+void TcpServer::welcome(int fd, const Client& from) {
+    Client client = from;
+    client.connection = ++last_number_;
+    if (client.local.is_unspecified()) {
+        SocketAddress here;
+        if (::getsockname(fd, &here.any, &here.length) == 0) client.local = here.endpoint().address;
+    }
+    auto connection = std::make_unique<TcpConnection>(fd, client, Loop::now());
+    const auto watched = connection->watch.start(loop_, fd, UV_READABLE, [this, number = client.connection](int events) { on_event(number, events); });
+    if (!watched) {
+        counters_.tcp_refused.add();
+        return;
+    }
+    connections_.emplace(client.connection, std::move(connection));
+    counters_.tcp_accepted.add();
+    counters_.tcp_open.set(++open_);
+    if (!sweep_.active()) sweep_.repeat(sweep_every);
+}
+
+/// The one that has been of no use for longest, and that we owe nothing. Of one client only, if `peer` is given.
+TcpConnection* TcpServer::longest_idle(const Address* peer) {
+    TcpConnection* found = nullptr;
+    for (auto& [number, connection] : connections_) {
+        if (connection->ended() || connection->owed != 0 || connection->queued() != 0 || connection->reader.whole()) continue;
+        if (peer && connection->client.peer.address != *peer) continue;
+        if (!found || connection->active < found->active) found = connection.get();
+    }
+    return found;
+}
+
+// ---- questions and replies
+
+bool TcpServer::may_read(const TcpConnection& connection) const {
+    return !stopped_ && !connection.ended() && connection.owed < limits_.in_flight && connection.queued() <= limits_.queued_bytes / 2;
+}
+
+void TcpServer::on_event(std::uint64_t number, int events) {
+    auto* found = living(number);
+    if (!found) return;
+    TcpConnection& connection = *found;
+    const Now now = Loop::now();
+    auto io = TcpConnection::Io::fine;
+    // Readiness that was not asked for is a failure (uv_poll has then stopped; `settle` starts it again if there was none after all).
+    if ((events & UV_WRITABLE) && connection.queued() == 0) {
+        if (connection.pending_error() != 0) io = TcpConnection::Io::failed;
+        else connection.watch.change(0);
+    }
+    if (io == TcpConnection::Io::fine && (events & UV_WRITABLE)) io = connection.write(now);
+    if (io == TcpConnection::Io::fine && (events & UV_READABLE) && !connection.finished && may_read(connection) && !connection.reader.whole())
+        io = connection.receive({scratch_.get(), scratch_bytes}, now);
+    if (io == TcpConnection::Io::failed) {
+        end(connection, Because::done);
+    } else {
+        if (connection.reader.whole() || connection.reader.broken()) {
+            hooks_.before_batch();
+            serve(connection);
+            hooks_.after_batch();
+        }
+        settle(connection);
+    }
+    reap();
+}
+
+/// Hands over the whole messages that are there, as far as the bounds allow.
+void TcpServer::serve(TcpConnection& connection) {
+    const Now now = Loop::now();
+    bool any = false;
+    while (may_read(connection)) {
+        Bytes message;
+        const auto next = connection.reader.next(message);
+        if (next == FrameReader::Next::broken) connection.finished = true;
+        if (next != FrameReader::Next::message) break;
+        any = true;
+        connection.active = now;
+        const auto handled = hooks_.handle(message, connection.client, {reply_.get(), frame_message_max});
+        if (connection.ended()) return;
+        if (handled.kind == Listener::Handled::Kind::later) ++connection.owed;
+        if (handled.kind == Listener::Handled::Kind::answer && !connection.queue({reply_.get(), handled.size}, now)) counters_.send_failed.add();
+        if (connection.queued() > write_early) write_out(connection);
+    }
+    if (any) connection.message_since = now;
+}
+
+/// After anything has happened to a connection: write, watch for what it needs next, or close it.
+void TcpServer::settle(TcpConnection& connection) {
+    write_out(connection);
+    if (connection.ended()) return;
+    if (connection.reader.broken()) connection.finished = true;
+    const bool more = connection.reader.whole();
+    if (connection.finished && connection.owed == 0 && connection.queued() == 0 && (!more || stopped_)) return end(connection, Because::done);
+    if (more && may_read(connection)) touch(connection);
+    const bool read = may_read(connection) && !connection.finished && !more;
+    connection.watch.change((read ? UV_READABLE : 0) | (connection.queued() != 0 ? UV_WRITABLE : 0));
+}
+
+void TcpServer::write_out(TcpConnection& connection) {
+    if (!connection.ended() && connection.write(Loop::now()) == TcpConnection::Io::failed) end(connection, Because::done);
+}
+
+TcpConnection* TcpServer::living(std::uint64_t number) {
+    const auto at = connections_.find(number);
+    return at == connections_.end() || at->second->ended() ? nullptr : at->second.get();
+}
+
+void TcpServer::touch(TcpConnection& connection) {
+    if (connection.touched) return;
+    connection.touched = true;
+    touched_.push_back(connection.client.connection);
+}
+
+void TcpServer::send(const Client& client, Bytes reply) {
+    auto* found = living(client.connection);
+    if (!found) return;
+    TcpConnection& connection = *found;
+    const Now now = Loop::now();
+    if (connection.owed > 0) --connection.owed;
+    connection.active = now;
+    const bool full = connection.queued() != 0 && connection.queued() + reply.size() > limits_.queued_bytes;
+    if (full) write_out(connection);
+    if (connection.ended()) return;
+    if (connection.queued() != 0 && connection.queued() + reply.size() > limits_.queued_bytes) return end(connection, Because::slow);
+    if (!connection.queue(reply, now)) counters_.send_failed.add();
+    touch(connection);
+}
+
+void TcpServer::flush() {
+    for (const auto number : touched_) {
+        if (auto* connection = living(number)) write_out(*connection);
+    }
+}
+
+void TcpServer::end_turn() {
+    for (int round = 0; round < rounds_per_turn && !touched_.empty(); ++round) {
+        const auto batch = std::exchange(touched_, {});
+        bool served = false;
+        for (const auto number : batch) {
+            auto* connection = living(number);
+            if (!connection) continue;
+            connection->touched = false;
+            if (connection->reader.whole() && may_read(*connection)) {
+                if (!std::exchange(served, true)) hooks_.before_batch();
+                serve(*connection);
+            }
+            settle(*connection);
+        }
+        if (served) hooks_.after_batch();
+    }
+    reap();
+    if (!touched_.empty()) nudge_.start(microseconds{0});
+}
+
+// ---- the end of connections
+
+void TcpServer::end(TcpConnection& connection, Because because) {
+    if (connection.ended()) return;
+    switch (because) {
+        case Because::done: break;
+        case Because::idle: counters_.tcp_closed_idle.add(); break;
+        case Because::pressure: counters_.tcp_closed_pressure.add(); break;
+        case Because::slow: counters_.tcp_closed_slow.add(); break;
+    }
+    connection.end();
+    counters_.tcp_open.set(--open_);
+    ended_.push_back(connection.client.connection);
+}
+
+/// The object goes only here, where no code that uses it is running.
+void TcpServer::reap() {
+    while (!ended_.empty()) {
+        const auto number = ended_.back();
+        ended_.pop_back();
+        connections_.erase(number);
+        hooks_.gone(number);
+    }
+}
+
+void TcpServer::sweep() {
+    if (std::exchange(accept_paused_, false)) {
+        if (reserve_ < 0) reserve_ = open_reserve();
+        for (auto& door : doors_) door->watch.change(stopped_ ? 0 : UV_READABLE);
+    }
+    const Now now = Loop::now();
+    const auto idle = open_ * 4 >= limits_.connections * 3 ? limits_.idle_pressed : limits_.idle;
+    for (auto& [number, connection] : connections_) judge(*connection, now, idle);
+    reap();
+    if (connections_.empty()) sweep_.stop();
+}
+
+void TcpServer::judge(TcpConnection& connection, Now now, milliseconds idle) {
+    if (connection.ended()) return;
+    if (connection.queued() != 0) {
+        if (now - connection.write_since > limits_.write_stall) end(connection, Because::slow);
+        return;
+    }
+    if (connection.owed != 0) {
+        if (now - connection.active > limits_.owed) end(connection, Because::idle);
+    } else if (connection.reader.partial()) {
+        if (now - connection.message_since > limits_.message) end(connection, Because::slow);
+        return;
+    } else if (now - connection.active > idle) {
+        end(connection, Because::idle);
+    }
+    connection.trim();
+}
+
+void TcpServer::stop_reading() {
+    stopped_ = true;
+    for (auto& door : doors_) door->watch.change(0);
+    for (auto& [number, connection] : connections_) touch(*connection);
+}
+
+bool TcpServer::busy() const {
+    return std::any_of(connections_.begin(), connections_.end(), [](const auto& entry) { return entry.second->queued() != 0; });
+}
+
+}  // namespace lictor

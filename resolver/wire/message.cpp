@@ -1,0 +1,136 @@
+// The reader: bytes to values, each read checked against the end of the message.
+#include "resolver/wire/message.hpp"
+
+namespace lictor {
+
+std::uint8_t Reader::u8() {
+    if (left() < 1) return ok_ = false, std::uint8_t{0};
+    return message_[at_++];
+}
+
+std::uint16_t Reader::u16() {
+    if (left() < 2) return ok_ = false, std::uint16_t{0};
+    const auto value = static_cast<std::uint16_t>(message_[at_] << 8 | message_[at_ + 1]);
+    at_ += 2;
+    return value;
+}
+
+std::uint32_t Reader::u32() {
+    const std::uint32_t high = u16();
+    return high << 16 | u16();
+}
+
+Bytes Reader::take(std::size_t count) {
+    if (left() < count) return ok_ = false, Bytes{};
+    const Bytes taken = message_.subspan(at_, count);
+    at_ += count;
+    return taken;
+}
+
+Name Reader::name() {
+    std::array<std::uint8_t, 255> wire;  // NOLINT: filled below
+    std::size_t size = 0, at = at_, resume = 0;
+    std::size_t lowest = at_;  // a pointer must lead to before everything read so far: no loop is possible
+    for (;;) {
+        if (!ok_ || at >= message_.size()) return ok_ = false, Name{};
+        const std::uint8_t length = message_[at];
+        if (length >= 0xc0) {
+            if (at + 1 >= message_.size()) return ok_ = false, Name{};
+            const std::size_t target = static_cast<std::size_t>(length & 0x3f) << 8 | message_[at + 1];
+            if (!resume) resume = at + 2;
+            if (target >= lowest || target < header_size) return ok_ = false, Name{};
+            lowest = at = target;
+            continue;
+        }
+        if (length > 63 || size + length + 1u > wire.size() || at + length + 1u > message_.size()) return ok_ = false, Name{};
+        std::memcpy(wire.data() + size, message_.data() + at, length + 1u);
+        size += length + 1u;
+        at += length + 1u;
+        if (length == 0) break;
+    }
+    at_ = resume ? resume : at;
+    return Name::from_wire({wire.data(), size});
+}
+
+void Reader::skip_name() { name(); }
+
+std::optional<Header> read_header(Bytes message) {
+    if (message.size() < header_size) return std::nullopt;
+    Reader reader(message);
+    Header header;
+    header.id = reader.u16();
+    header.bits = reader.u16();
+    header.qdcount = reader.u16();
+    header.ancount = reader.u16();
+    header.nscount = reader.u16();
+    header.arcount = reader.u16();
+    return header;
+}
+
+std::optional<Record> read_record(Reader& reader) {
+    Record record;
+    record.owner = reader.name();
+    record.type = reader.u16();
+    record.klass = reader.u16();
+    record.ttl_at = reader.position();
+    record.ttl = reader.u32();
+    const std::uint16_t length = reader.u16();
+    record.rdata_at = reader.position();
+    record.rdata = reader.take(length);
+    if (!reader.ok()) return std::nullopt;
+    return record;
+}
+
+namespace {
+
+/// Reads what follows the question: records are walked over, OPT is taken (RFC 6891 §6.1.1: at most one, owner root).
+QuestionFault read_rest(Reader& reader, const Header& header, Edns& edns) {
+    const unsigned records = unsigned{header.ancount} + header.nscount + header.arcount;
+    for (unsigned i = 0; i < records; ++i) {
+        // Counts are upper bounds: a header that promises more than there is makes a malformed message.
+        const auto record = read_record(reader);
+        if (!record) return QuestionFault::formerr;
+        if (record->type != rrtype::opt) continue;
+        if (edns.present || !record->owner.is_root()) return QuestionFault::formerr;
+        for (Reader options(record->rdata); options.left() > 0;) {
+            options.u16();
+            options.skip(options.u16());
+            if (!options.ok()) return QuestionFault::formerr;
+        }
+        edns.present = true;
+        edns.udp_size = record->klass;
+        edns.extended_rcode = static_cast<std::uint8_t>(record->ttl >> 24);
+        edns.version = static_cast<std::uint8_t>(record->ttl >> 16);
+        edns.dnssec_ok = record->ttl & 0x8000;
+    }
+    return QuestionFault::none;
+}
+
+}  // namespace
+
+QuestionFault read_question(Bytes message, Question& question) {
+    const auto header = read_header(message);
+    if (!header) return QuestionFault::too_short;
+    question.header = *header;
+    question.end = 0;
+    question.edns = {};
+    if (header->qr()) return QuestionFault::response;
+    if (header->opcode() != 0) return QuestionFault::notimp;
+    if (header->qdcount != 1) return QuestionFault::formerr;
+    Reader reader(message.subspan(0));
+    reader.skip(header_size);
+    question.name = reader.name();
+    question.type = reader.u16();
+    question.klass = reader.u16();
+    if (!reader.ok() || reader.position() != header_size + question.name.size() + 4) {
+        question.name = {};
+        return QuestionFault::formerr;
+    }
+    question.lower = question.name.lower();
+    question.end = reader.position();
+    if (const auto fault = read_rest(reader, *header, question.edns); fault != QuestionFault::none) return fault;
+    if (question.edns.present && question.edns.version != 0) return QuestionFault::badvers;
+    return QuestionFault::none;
+}
+
+}  // namespace lictor

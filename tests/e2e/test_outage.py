@@ -1,0 +1,224 @@
+"""What do clients see while Consul, its servers or an upstream are away, and how soon is lictor right after their return?
+
+The last known answers go on, with TTL 0 and the extended error that says so; nothing is ever silent or empty.
+"""
+
+import time
+
+from harness import ask, consul, net
+from harness.lictor import Lictor
+from harness.proxy import TimingProxy
+from harness.runner import TIMED, test
+from harness.upstream import Nsd, Scripted, Unbound, answer, echo
+
+STALE_CODES = {3, 19}           # RFC 8914: Stale Answer, Stale NXDOMAIN Answer
+
+
+def cluster_of(shared):
+    cluster = consul.Cluster(shared)
+    agent = cluster.client()
+    consul.settle(agent.api, 0.5)
+    return cluster, agent
+
+
+def web(api, count=3):
+    for n in range(count):
+        api.register(f"web{n}", f"10.9.0.{n + 1}", {"Service": "web", "Port": 80, "Tags": [f"t{n}"]})
+    return [f"10.9.0.{n + 1}" for n in range(count)]
+
+
+def clear(api):
+    for n in range(6):
+        api.deregister(f"web{n}")
+
+
+@test("the agent is killed, its DNS port too: answers go on, TTL 0, marked stale; what was missed is there within 1 s of its return",
+      TIMED, within=150)
+def _(ctx):
+    cluster, agent = ctx.shared("cluster", cluster_of)
+    addresses = web(cluster.api)
+    ctx.undo.callback(clear, cluster.api)
+    lictor = Lictor(ctx, f"--consul-dns={agent.dns.address}#{agent.dns.port}", "--consul-service-ttl=20", consul=agent.api.url)
+    lictor.until_resolves("web.service.consul", addresses)
+    assert lictor.resolve("web0.node.consul") == addresses[:1]
+    assert lictor.resolve("gone.service.consul") == ["NXDOMAIN"]
+    assert set(ask.ttls(lictor.udp("web.service.consul"))) == {20}
+
+    agent.kill()
+    lictor.process.until(lambda: set(ask.ttls(lictor.udp("web.service.consul"))) == {0}, 5, "TTL 0 once contact is lost")
+    api = cluster.api
+    api.register("web3", "10.9.0.4", {"Service": "web", "Port": 80})
+    api.deregister("web0")
+    seconds = 68 if ctx.long else 15
+    ends, asked = time.monotonic() + seconds, 0
+    while time.monotonic() < ends:
+        for name, rdtype, expected in (("web.service.consul", "A", addresses), ("t1.web.service.consul", "A", addresses[1:2]),
+                                       ("web0.node.consul", "A", addresses[:1])):
+            reply = lictor.udp(name, rdtype, edns=1232, within=1)
+            assert ask.addresses(reply) == expected, f"{name}: {reply.to_text()}"
+            assert set(ask.ttls(reply)) == {0}, ask.ttls(reply)
+            assert STALE_CODES & set(ask.extended_errors(reply)), f"no extended error: {reply.to_text()}"
+            plain = lictor.udp(name, rdtype, within=1)
+            assert plain.edns == -1 and ask.addresses(plain) == expected
+            asked += 2
+        known_absent = lictor.udp("gone.service.consul", edns=1232, within=1)
+        assert ask.rcode(known_absent) == "NXDOMAIN" and STALE_CODES & set(ask.extended_errors(known_absent)), known_absent.to_text()
+        never_asked = lictor.udp(f"other{asked}.service.consul", within=6)
+        assert ask.rcode(never_asked) == "SERVFAIL", "nothing is known of it: neither silence nor an empty answer"
+        time.sleep(0.2)
+
+    agent.start()
+    agent.wait_ready()
+    begin = time.monotonic()
+    lictor.until_resolves("web.service.consul", ["10.9.0.2", "10.9.0.3", "10.9.0.4"], within=3)
+    seconds_back = time.monotonic() - begin
+    ctx.note(f"{asked} questions answered in {seconds} s without an agent; right again {seconds_back * 1000:.0f} ms after its return")
+    assert seconds_back <= 1.0, f"{seconds_back:.2f} s after the agent was ready"
+    lictor.process.until(lambda: set(ask.ttls(lictor.udp("web.service.consul", edns=1232))) == {20}, 2, "its TTL is back")
+    assert not ask.extended_errors(lictor.udp("web.service.consul", edns=1232))
+
+
+@test("the HTTP API is not up but the DNS port is: it is asked")
+def _(ctx):
+    cluster, agent = ctx.shared("cluster", cluster_of)
+    addresses = web(cluster.api)
+    ctx.undo.callback(clear, cluster.api)
+    dead = net.free_port()
+    lictor = Lictor(ctx, f"--consul-dns={agent.dns.address}#{agent.dns.port}", consul=f"http://127.0.0.1:{dead}")
+    reply = lictor.udp("web.service.consul", within=3)
+    assert ask.addresses(reply) == addresses, reply.to_text()
+
+
+@test("two Consul addresses: the second takes over when the first one dies, and nothing is missed", within=60)
+def _(ctx):
+    cluster, agent = ctx.shared("cluster", cluster_of)
+    addresses = web(cluster.api)
+    ctx.undo.callback(clear, cluster.api)
+    first = TimingProxy(ctx, (agent.address, agent.ports["http"]))
+    lictor = Lictor(ctx, f"--consul-http-addr={first.url}", f"--consul-http-addr={cluster.servers[1].api.url}")
+    lictor.until_resolves("web.service.consul", addresses)
+    first.stop()
+    cluster.api.register("web3", "10.9.0.4", {"Service": "web", "Port": 80})
+    begin = time.monotonic()
+    lictor.until_resolves("web.service.consul", addresses + ["10.9.0.4"], within=5)
+    ctx.note(f"the change is answered {time.monotonic() - begin:.2f} s after the first address died")
+
+
+@test("Consul's servers lose their leader: answers go on, stale reads bring what can be known", within=90)
+def _(ctx):
+    cluster = consul.Cluster(ctx)
+    agent = cluster.client()
+    consul.settle(agent.api, 0.5)
+    addresses = web(cluster.api)
+    lictor = Lictor(ctx, consul=agent.api.url)
+    lictor.until_resolves("web.service.consul", addresses)
+    for server in cluster.servers[1:]:
+        server.kill()
+    ends = time.monotonic() + 10
+    while time.monotonic() < ends:
+        reply = lictor.udp("web.service.consul", within=1)
+        assert ask.addresses(reply) == addresses, reply.to_text()
+        time.sleep(0.05)
+    for server in cluster.servers[1:]:
+        server.start()
+    for server in cluster.servers[1:]:
+        server.wait_ready()
+    net.until(lambda: cluster.api.get("/v1/status/leader"), 20, "the servers have a leader again")
+    def registered():
+        cluster.api.register("web3", "10.9.0.4", {"Service": "web", "Port": 80})
+        return True
+    net.until(registered, 20, "the servers take a registration")
+    lictor.until_resolves("web.service.consul", addresses + ["10.9.0.4"], within=5)
+
+
+@test("all servers and the agent restart with an empty state: answers are kept until Consul really says otherwise", within=90)
+def _(ctx):
+    agent = consul.dev_agent(ctx)
+    addresses = web(agent.api)
+    lictor = Lictor(ctx, consul=agent.api.url)
+    lictor.until_resolves("web.service.consul", addresses)
+    agent.kill()
+    assert lictor.resolve("web.service.consul") == addresses
+    agent.start()               # development mode forgets everything: its indexes begin anew, below those that lictor holds
+    agent.wait_ready()
+    lictor.until_resolves("web.service.consul", ["NXDOMAIN"], within=5)
+    agent.api.register("web9", "10.9.0.9", {"Service": "web", "Port": 80})
+    begin = time.monotonic()
+    lictor.until_resolves("web.service.consul", ["10.9.0.9"], within=5)
+    assert time.monotonic() - begin <= 1.0, "a watch with an index from before the restart would sleep through the change"
+
+
+@test("Consul hangs without closing a connection: answers go on at full speed")
+def _(ctx):
+    cluster, agent = ctx.shared("cluster", cluster_of)
+    addresses = web(cluster.api)
+    ctx.undo.callback(clear, cluster.api)
+    proxy = TimingProxy(ctx, (agent.address, agent.ports["http"]))
+    lictor = Lictor(ctx, consul=proxy.url)
+    lictor.until_resolves("web.service.consul", addresses)
+    proxy.pause()
+    slowest = 0.0
+    for _ in range(100):
+        begin = time.monotonic()
+        assert lictor.resolve("web.service.consul") == addresses
+        slowest = max(slowest, time.monotonic() - begin)
+    reply = lictor.udp("notyet.service.consul", within=8)       # bounded, whatever it says
+    assert ask.rcode(reply) == "SERVFAIL", reply.to_text()
+    proxy.resume()
+    cluster.api.deregister("web0")
+    lictor.until_resolves("web.service.consul", addresses[1:], within=3)
+    assert slowest < 0.1, f"slowest answer {slowest * 1000:.0f} ms"
+
+
+@test("the first upstream is killed: the next one answers, at once from then on")
+def _(ctx):
+    first, second = Unbound(ctx), Nsd(ctx)
+    lictor = Lictor(ctx, f"--server={first.option}", f"--server={second.option}")
+    assert lictor.resolve("www.up.test") == ["192.0.2.1", "192.0.2.2"]
+    first.kill()
+    slow = []
+    for n in range(30):
+        begin = time.monotonic()
+        assert lictor.resolve(f"h{n}.up.test", within=4) == [f"203.0.113.{n % 250 + 1}"]
+        slow.append(time.monotonic() - begin)
+    ctx.note(f"first answer after the death {slow[0] * 1000:.0f} ms, the slowest {max(slow) * 1000:.0f} ms")
+    assert max(slow) < 3.0 and sorted(slow)[len(slow) // 2] < 0.2
+    first.start()
+    second.kill()
+    for n in range(30, 60):
+        assert lictor.resolve(f"h{n}.up.test", within=4) == [f"203.0.113.{n % 250 + 1}"]
+
+
+@test("an upstream that is silent (not closed): the next one answers within a second")
+def _(ctx):
+    silent = Scripted(ctx, lambda message, question: [], label="silent")
+    talking = Scripted(ctx, echo, label="talking")
+    lictor = Lictor(ctx, f"--server={silent.option}", f"--server={talking.option}", "--strict-order")
+    begin = time.monotonic()
+    assert lictor.resolve("one.example", within=4) == ["192.0.2.99"]
+    first = time.monotonic() - begin
+    for n in range(20):
+        assert lictor.resolve(f"n{n}.example", within=4) == ["192.0.2.99"]
+    ctx.note(f"first answer after {first * 1000:.0f} ms")
+    assert first < 1.5, f"{first:.2f} s"
+
+
+@test("no upstream answers: SERVFAIL within the bound, never silence")
+def _(ctx):
+    silent = Scripted(ctx, lambda message, question: [], label="silent")
+    lictor = Lictor(ctx, f"--server={silent.option}")
+    begin = time.monotonic()
+    reply = lictor.udp("nobody.example", within=9, edns=1232)
+    assert ask.rcode(reply) == "SERVFAIL", reply.to_text()
+    seconds = time.monotonic() - begin
+    ctx.note(f"SERVFAIL after {seconds:.2f} s, extended errors {ask.extended_errors(reply)}")
+    assert seconds <= 5.0
+
+
+@test("an upstream that says SERVFAIL or REFUSED: the next one is asked")
+def _(ctx):
+    for code in (2, 5):
+        bad = Scripted(ctx, lambda message, question, code=code: [answer(message, code=code)], label=f"bad{code}")
+        good = Scripted(ctx, echo, label=f"good{code}")
+        lictor = Lictor(ctx, f"--server={bad.option}", f"--server={good.option}", "--strict-order", name=f"lictor{code}")
+        assert lictor.resolve("name.example") == ["192.0.2.99"]

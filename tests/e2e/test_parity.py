@@ -1,0 +1,228 @@
+"""Are lictor's answers for *.consul the agent's own, record for record, without asking the agent's DNS port?
+
+consul-dns points at a port that counts whoever asks it and answers nobody: at the end its count is 0. Each question is put
+to the agent and to lictor over UDP, UDP with EDNS, and TCP. In the default mode the differences that lictor means are
+listed below, one predicate each; with consul-dns-compat=strict there is none.
+"""
+
+import collections
+
+from harness import ask, catalog, consul
+from harness.lictor import Lictor
+from harness.runner import test
+from harness.upstream import Sink
+
+KNOBS = {
+    "domain": "Example.Corp", "alt_domain": "other.corp",
+    "dns_config": {
+        "service_ttl": {"web": "10s", "two*": "20s", "*": "1500ms"}, "node_ttl": "7s", "only_passing": True,
+        "enable_truncate": True, "udp_answer_limit": 5, "enable_additional_node_meta_txt": False,
+        "soa": {"refresh": 1800, "retry": 300, "expire": 43200, "min_ttl": 9},
+    },
+}
+
+
+def agents(shared):
+    cluster = consul.Cluster(shared)
+    plain = cluster.client("plain")
+    knobs = cluster.client("knobs", **KNOBS)
+    catalog.fill(plain.api)
+    consul.settle(plain.api, 1.0)
+    return {"plain": (plain, ["consul"]), "knobs": (knobs, ["example.corp", "other.corp"])}
+
+
+# The improvements. Each says whether it explains how lictor's form differs from the agent's; `whole` is the agent's uncut
+# answer (over TCP).
+
+class Asked:
+    def __init__(self, label, kind, transport, whole):
+        self.label, self.kind, self.transport, self.whole = label, kind, transport, whole
+
+    def node(self):
+        return any(word.lower() == "node" for word in self.label.split("."))
+
+
+def soa_only(form, count=1):
+    return not form.section("ANSWER") and len(form.of_type("AUTHORITY", "SOA")) == count
+
+
+def empty_non_terminal_is_nodata(asked, agent, lictor):
+    """A name with names below it exists (RFC 8020): NOERROR with the SOA, not NXDOMAIN."""
+    return (asked.label.lower() in catalog.EMPTY_NON_TERMINALS and agent.rcode == "NXDOMAIN" and lictor.rcode == "NOERROR"
+            and soa_only(lictor))
+
+
+def node_nodata_has_soa(asked, agent, lictor):
+    """NODATA for a node carries the SOA, so that nobody invents how long it may be kept (RFC 2308)."""
+    return (asked.node() and agent.rcode == lictor.rcode == "NOERROR" and not agent.section("ANSWER")
+            and not agent.section("AUTHORITY") and soa_only(lictor) and agent.section("ADDITIONAL") == lictor.section("ADDITIONAL"))
+
+
+def unknown_node_is_nxdomain(asked, agent, lictor):
+    """A node that does not exist is NXDOMAIN for every type; the agent looks only for some."""
+    return (asked.node() and agent.rcode == "NOERROR" and not agent.section("ANSWER") and lictor.rcode == "NXDOMAIN"
+            and soa_only(lictor) and asked.kind not in ("A", "AAAA", "TXT", "ANY"))
+
+
+def all_that_fit(asked, agent, lictor):
+    """UDP: every record that fits is sent, and TC says when one did not. The agent sends a few and keeps silent."""
+    whole, given = asked.whole.section("ANSWER"), lictor.section("ANSWER")
+    return (asked.transport != "tcp" and agent.rcode == lictor.rcode == "NOERROR" and sum(given.values()) > 0
+            and not given - whole and sum(given.values()) >= sum(agent.section("ANSWER").values())
+            and not lictor.section("ADDITIONAL") - asked.whole.section("ADDITIONAL")
+            and lictor.tc == (given != whole) and lictor.aa == agent.aa)
+
+
+def alias_has_asked_type(asked, agent, lictor):
+    """The records behind an alias are of the type that was asked, and the alias is followed to its end."""
+    def aliases(form):
+        return {r for r in form.of_type("ANSWER", "CNAME")}
+    extra = agent.section("ANSWER") - lictor.section("ANSWER")
+    return (agent.rcode == lictor.rcode == "NOERROR" and aliases(agent) and aliases(agent) <= aliases(lictor)
+            and not lictor.section("ANSWER") - agent.section("ANSWER") and all(r.type not in (asked.kind, "CNAME") for r in extra))
+
+
+IMPROVEMENTS = [empty_non_terminal_is_nodata, node_nodata_has_soa, unknown_node_is_nxdomain, all_that_fit, alias_has_asked_type]
+
+
+def same_choice(asked, agent, lictor):
+    """Strict: where the agent cut its answer it chose at random; count, TC and membership have to agree."""
+    a, b, whole = agent.section("ANSWER"), lictor.section("ANSWER"), asked.whole.section("ANSWER")
+    if asked.transport == "tcp" or a == whole or b - whole or agent.tc != lictor.tc or agent.rcode != lictor.rcode:
+        return False
+    # By size, names decide how many fit: which instances were drawn moves the count a little.
+    slack = 0 if asked.transport == "udp" else 1
+    return abs(sum(a.values()) - sum(b.values())) <= slack
+
+
+def ask_one(transport, server, name, kind):
+    if transport == "tcp":
+        return ask.Form(ask.tcp(server, name, kind))
+    return ask.Form(ask.udp(server, name, kind, edns=1232 if transport == "edns" else None))
+
+
+def compare(ctx, agent, lictor, domains, names, types, explanations):
+    """Asks both sides everything; fails with all differences that nothing explains."""
+    wrong, explained, questions = [], collections.Counter(), 0
+    for domain in domains:
+        for label in names:
+            name = f"{label}.{domain}" if label else domain
+            for kind in types:
+                whole = ask.Form(ask.tcp(agent.dns, name, kind))
+                for transport in ("udp", "edns", "tcp"):
+                    questions += 1
+                    asked = Asked(label, kind, transport, whole)
+                    try:
+                        theirs = ask_one(transport, agent.dns, name, kind)
+                        mine = ask_one(transport, lictor.server, name, kind)
+                    except ask.SILENCE:
+                        wrong.append(f"{transport} {name} {kind}: no reply")
+                        lictor.process.must_run()
+                        continue
+                    lines = theirs.difference(mine)
+                    if not lines:
+                        continue
+                    why = next((e.__name__ for e in explanations if e(asked, theirs, mine)), None)
+                    if why:
+                        explained[why] += 1
+                    else:
+                        shown = lines[:6] + ([f"… {len(lines) - 6} more"] if len(lines) > 6 else [])
+                        wrong.append(f"{transport} {name} {kind}: " + "; ".join(shown))
+    ctx.note(f"{questions} questions; " + (", ".join(f"{n} {why}" for why, n in explained.items()) or "no difference"))
+    assert not wrong, f"{len(wrong)} of {questions} answers differ:\n" + "\n".join(wrong[:40])
+
+
+def parity(ctx, which, compat, explanations, names=catalog.NAMES, types=catalog.TYPES):
+    agent, domains = ctx.shared("agents", agents)[which]
+    sink = Sink(ctx)
+    options = [f"--consul-dns={sink.option}"] + ([f"--consul-dns-compat={compat}"] if compat else [])
+    lictor = Lictor(ctx, *options, consul=agent.api.url)
+    compare(ctx, agent, lictor, domains, names, types, explanations)
+    assert sink.count() == 0, f"{sink.count()} questions reached the agent's DNS port, the first: {sink.first!r}"
+
+
+@test("default mode: every form equals the agent's, but for the named improvements", within=240)
+def _(ctx):
+    parity(ctx, "plain", None, IMPROVEMENTS)
+
+
+@test("strict mode: no difference at all", within=240)
+def _(ctx):
+    parity(ctx, "plain", "strict", [same_choice])
+
+
+@test("an agent with other domains, TTLs, limits and SOA: its settings are taken over (strict)", within=240)
+def _(ctx):
+    parity(ctx, "knobs", "strict", [same_choice])
+
+
+@test("an agent with other domains, TTLs, limits and SOA: its settings are taken over (default mode)", within=240)
+def _(ctx):
+    parity(ctx, "knobs", None, IMPROVEMENTS)
+
+
+@test("PTR of nodes and of watched services equals the agent's where an arpa hint leads to Consul")
+def _(ctx):
+    agent, _domains = ctx.shared("agents", agents)["plain"]
+    sink = Sink(ctx)
+    lictor = Lictor(ctx, f"--consul-dns={sink.option}", f"--server=/10.in-addr.arpa/{sink.option}",
+                    f"--server=/8.b.d.0.1.0.0.2.ip6.arpa/{sink.option}", consul=agent.api.url)
+    for service in ("svcaddr", "v6svc", "dualsvc"):
+        lictor.resolve(f"{service}.service.consul")
+    wrong = []
+    for name in ("1.0.1.10.in-addr.arpa", "2.0.1.10.in-addr.arpa", "4.0.1.10.in-addr.arpa", "60.0.1.10.in-addr.arpa",
+                 "5.0.5.10.in-addr.arpa", "6.0.5.10.in-addr.arpa", "9.0.5.10.in-addr.arpa",
+                 "6" + ".0" * 23 + ".8.b.d.0.1.0.0.2.ip6.arpa", "7.7" + ".0" * 22 + ".8.b.d.0.1.0.0.2.ip6.arpa"):
+        for kind in ("PTR", "ANY"):
+            lines = ask.Form(ask.udp(agent.dns, name, kind)).difference(ask.Form(lictor.udp(name, kind)))
+            if lines:
+                wrong.append(f"{name} {kind}: " + "; ".join(lines))
+    assert not wrong, f"{len(wrong)} answers differ:\n" + "\n".join(wrong)
+    assert sink.count() == 0, f"{sink.count()} questions reached the agent's DNS port"
+
+
+@test("order: three instances come in every order, about equally often")
+def _(ctx):
+    agent, _domains = ctx.shared("agents", agents)["plain"]
+    lictor = Lictor(ctx, consul=agent.api.url)
+    first = collections.Counter()
+    for _ in range(300):
+        reply = lictor.udp("web.service.consul")
+        first[tuple(rdata.address for rrset in reply.answer for rdata in rrset)] += 1
+    assert len(first) == 6, f"orders seen: {dict(first)}"
+    assert min(first.values()) > 15, f"orders seen: {dict(first)}"     # 50 each are expected
+
+
+@test("a name that no packet can hold is SERVFAIL, not silence")
+def _(ctx):
+    agent, _domains = ctx.shared("agents", agents)["plain"]
+    node = "n" * 70
+    agent.api.register(node, "10.1.9.9", {"Service": "longnode", "Port": 5})
+    ctx.undo.callback(agent.api.deregister, node)
+    lictor = Lictor(ctx, consul=agent.api.url)
+    reply = lictor.udp("longnode.service.consul", "SRV")
+    assert ask.rcode(reply) == "SERVFAIL", ask.rcode(reply)
+    assert lictor.resolve("longnode.service.consul") == ["10.1.9.9"]
+
+
+@test("a UUID's beginning is no node name")
+def _(ctx):
+    agent, _domains = ctx.shared("agents", agents)["plain"]
+    own = agent.api.get(f"/v1/catalog/node/{agent.name}")["Node"]
+    lictor = Lictor(ctx, consul=agent.api.url)
+    assert lictor.resolve(f"{agent.name}.node.consul") == [own["Address"]]
+    assert lictor.resolve(f"{own['ID'].split('-')[0]}.node.consul") == ["NXDOMAIN"]
+
+
+@test("header bits: RD and CD are copied, AD is never set, RA is set, DS is answered here")
+def _(ctx):
+    agent, _domains = ctx.shared("agents", agents)["plain"]
+    lictor = Lictor(ctx, consul=agent.api.url)
+    for given in ("", "RD", "RD CD", "CD", "RD AD"):
+        reply = lictor.udp("web.service.consul", flags=given)
+        text = ask.dns.flags.to_text(reply.flags).split()
+        assert set(text) == {"QR", "AA", "RA"} | ({"RD", "CD"} & set(given.split())), f"asked with {given!r}: {text}"
+    reply = lictor.udp("web.service.consul", "DS")
+    assert ask.rcode(reply) == "NOERROR" and not reply.answer and reply.authority, reply.to_text()
+    reply = lictor.udp("web.service.consul", edns=1232, want_dnssec=True)
+    assert reply.edns == 0 and len(reply.answer) == 3, reply.to_text()

@@ -1,0 +1,73 @@
+// Any bytes as any body of Consul's API: no crash, no sanitizer's word, no unbounded facts; and what the keys of a scope say is fed to
+// the fusion, which must answer nobody without an address and must want to be woken only in the future. The first byte chooses the body.
+#include <cstdint>
+#include <cstdlib>
+#include <string_view>
+
+#include "watch/consul_json.hpp"
+#include "watch/leader.hpp"
+
+using namespace lictor;
+
+namespace {
+
+void expect(bool condition) {
+    if (!condition) std::abort();
+}
+
+void fuse(const ScopeFacts& facts) {
+    LeaderRule rule;
+    rule.scope = "pg";
+    static LeaderFusion fusion(rule);  // keeps its memory from input to input: histories are fuzzed, too
+    static Moment at{seconds{1}, 1};
+    at.now += milliseconds{700};
+    if (fusion.deadline() && *fusion.deadline() <= at.now) fusion.on_time(at);
+    ScopeFacts indexed = facts;
+    indexed.index = facts.leader_modify_index;
+    if (facts.failover_requested) fusion.on_index_reset();
+    fusion.on_scope(indexed, at);
+    const LeaderEntry& entry = fusion.verdict();
+    expect((entry.state == LeaderState::led) == !entry.host.empty());
+    expect(!fusion.deadline() || *fusion.deadline() > at.now);
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+    if (size == 0) return 0;
+    const std::string_view body(reinterpret_cast<const char*>(data) + 1, size - 1);
+    switch (data[0] % 6) {
+        case 0:
+            if (const auto read = parse_health_service(body))
+                for (const auto& instance : read->instances) expect(instance.node && !instance.node->name.empty() && !instance.name.empty());
+            break;
+        case 1:
+            if (const auto read = parse_catalog_nodes(body))
+                for (const auto& node : *read) expect(node && node->name.size() == node->name_lower.size());
+            break;
+        case 2:
+            if (const auto read = parse_patroni_scope(body, "service/pg/")) fuse(*read);
+            break;
+        case 3:
+            if (const auto read = parse_lock(body)) expect(read->value.size() <= size);
+            break;
+        case 4:
+            if (const auto read = parse_agent_self(body, ConsulSettings{})) expect(!read->domains.empty() && !read->datacenter.empty());
+            break;
+        default: {
+            if (const auto read = decode_base64(body)) expect(read->size() == body.size() / 4 * 3 || read->size() + 2 >= body.size() / 4 * 3);
+            // One member's value as it is, for a fuzzer does not write base64 by itself.
+            static constexpr std::string_view alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+            std::string text;
+            for (std::size_t at = 0; at < body.size(); at += 3) {
+                const auto byte = [&](std::size_t i) { return at + i < body.size() ? static_cast<unsigned char>(body[at + i]) : 0u; };
+                const unsigned bits = byte(0) << 16 | byte(1) << 8 | byte(2);
+                for (unsigned i = 0; i < 4; ++i) text += at + i <= body.size() ? alphabet[(bits >> (18 - 6 * i)) & 63] : '=';
+            }
+            const std::string kv = R"([{"Key":"service/pg/leader","Value":"QQ==","Session":"s","ModifyIndex":7},{"Key":"service/pg/config","Value":")" +
+                                   text + R"("},{"Key":"service/pg/failover","Value":")" + text + R"("},{"Key":"service/pg/members/A","Value":")" + text + R"("}])";
+            if (const auto read = parse_patroni_scope(kv, "service/pg/")) fuse(*read);
+        }
+    }
+    return 0;
+}

@@ -1,0 +1,271 @@
+"""A real Consul: three servers on one machine, client agents with their own settings, and the HTTP API to fill it.
+
+Every agent has an address of its own in a loopback network that is free, as the agents of a data centre have; ports are
+the same for all.
+"""
+
+import base64
+import http.client
+import json
+import os
+import shutil
+import signal
+import subprocess
+import threading
+import time
+import urllib.parse
+
+from . import net
+from .ask import Server
+from .process import Process
+
+_root = os.path.dirname(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
+
+
+def binary():
+    found = subprocess.run([os.path.join(_root, "container/lib/fetch-consul")], stdout=subprocess.PIPE, text=True)
+    if found.returncode:
+        raise RuntimeError("no consul binary; container/lib/fetch-consul says why")
+    return found.stdout.strip()
+
+
+class ApiError(OSError):
+    def __init__(self, status, text):
+        super().__init__(f"HTTP {status}: {text.strip()}")
+        self.status = status
+
+
+class Api:
+    """One agent's HTTP API. A connection per thread."""
+
+    def __init__(self, address, port, token=None):
+        self.address, self.port = address, port
+        self.token = token
+        self._local = threading.local()
+
+    @property
+    def url(self):
+        return f"http://{self.address}:{self.port}"
+
+    def call(self, method, path, body=None, within=10.0, **query):
+        """(status, headers, bytes)."""
+        if query:
+            path += ("&" if "?" in path else "?") + urllib.parse.urlencode(query)
+        if body is not None and not isinstance(body, (bytes, str)):
+            body = json.dumps(body)
+        headers = {"X-Consul-Token": self.token} if self.token else {}
+        for attempt in (1, 2):
+            link = getattr(self._local, "link", None)
+            if link is None:
+                link = self._local.link = http.client.HTTPConnection(self.address, self.port, timeout=within)
+            try:
+                if link.sock:
+                    link.sock.settimeout(within)
+                link.request(method, path, body, headers)
+                reply = link.getresponse()
+                return reply.status, reply.headers, reply.read()
+            except (http.client.HTTPException, ConnectionError) as error:
+                link.close()
+                self._local.link = None
+                if attempt == 2:
+                    raise OSError(f"{method} {path}: {error!r}") from error
+            except OSError:
+                link.close()
+                self._local.link = None
+                raise
+
+    def _json(self, method, path, body=None, **query):
+        status, _headers, data = self.call(method, path, body, **query)
+        if status >= 300:
+            raise ApiError(status, data.decode(errors="replace"))
+        return json.loads(data) if data.strip() else None
+
+    def get(self, path, **query):
+        return self._json("GET", path, **query)
+
+    def put(self, path, body=None, **query):
+        return self._json("PUT", path, body, **query)
+
+    def delete(self, path, **query):
+        return self._json("DELETE", path, **query)
+
+    # catalog
+
+    def register(self, node, address, service=None, checks=(), **more):
+        """A node of the catalog that no agent stands for, with one service on it."""
+        entry = dict(Node=node, Address=address, **more)
+        if service:
+            entry["Service"] = service
+        if checks:
+            entry["Checks"] = list(checks)
+        return self.put("/v1/catalog/register", entry)
+
+    def deregister(self, node, service_id=None):
+        entry = {"Node": node}
+        if service_id:
+            entry["ServiceID"] = service_id
+        return self.put("/v1/catalog/deregister", entry)
+
+    def register_here(self, **service):
+        """A service of this agent itself."""
+        return self.put("/v1/agent/service/register", service)
+
+    def deregister_here(self, service_id):
+        return self.put(f"/v1/agent/service/deregister/{urllib.parse.quote(service_id, safe='')}")
+
+    # keys
+
+    def key(self, name):
+        status, _headers, data = self.call("GET", "/v1/kv/" + name)
+        if status == 404:
+            return None
+        if status >= 300:
+            raise ApiError(status, data.decode(errors="replace"))
+        entry = json.loads(data)[0]
+        entry["Text"] = base64.b64decode(entry["Value"] or "").decode()
+        return entry
+
+    def put_key(self, name, text, **query):
+        return self.put("/v1/kv/" + name, text, **query)
+
+    def delete_key(self, name, **query):
+        return self.delete("/v1/kv/" + name, **query)
+
+
+class Agent:
+    """One Consul process."""
+
+    def __init__(self, owner, name, address, ports, settings, dev=False):
+        self.name = name
+        self.address = address
+        self.ports = ports
+        self.api = Api(address, ports["http"])
+        self.dns = Server(address, ports["dns"])
+        self._owner = owner
+        self._folder = owner.path("consul-" + name)
+        os.makedirs(self._folder, exist_ok=True)
+        config = {
+            "node_name": name, "bind_addr": address, "advertise_addr": address, "client_addr": address,
+            "ports": dict(ports, serf_wan=-1, grpc=-1, https=-1),
+            "datacenter": "dc1", "log_level": "WARN", "disable_update_check": True, "enable_script_checks": False,
+            "performance": {"raft_multiplier": 1},
+            # Gossip as quick as a test needs it: a dead agent is known dead within a few seconds.
+            "gossip_lan": {"probe_interval": "500ms", "probe_timeout": "250ms", "suspicion_mult": 2},
+        }
+        if not dev:
+            config["data_dir"] = os.path.join(self._folder, "data")
+        config.update(settings)
+        self._config = os.path.join(self._folder, "agent.json")
+        with open(self._config, "w") as file:
+            json.dump(config, file, indent=1)
+        self._command = [binary(), "agent", f"-config-file={self._config}"] + (["-dev"] if dev else [])
+        self.process = None
+
+    def start(self):
+        self.process = Process(f"consul {self.name}", self._command, self._owner.path(f"consul-{self.name}.log"))
+        self._owner.processes.append(self.process)
+        return self
+
+    def wait_ready(self, within=30):
+        """Until it answers, knows a leader, and has its own node in the catalog."""
+        def ready():
+            return self.api.get("/v1/status/leader") and self.api.get(f"/v1/catalog/node/{self.name}")
+        self.process.until(ready, within, f"consul {self.name} is ready", every=0.05)
+        return self
+
+    def kill(self):
+        self.process.kill()
+
+    def stop(self):
+        if self.process:
+            self.process.stop(within=10)
+
+    def pause(self):
+        self.process.signal(signal.SIGSTOP)
+
+    def resume(self):
+        self.process.signal(signal.SIGCONT)
+
+
+class Cluster:
+    """Three servers, and client agents on request. `owner` is a test context or what a file's tests share."""
+
+    def __init__(self, owner, servers=3, settings=None):
+        self._owner = owner
+        self.network = net.loopback_net()
+        self._next = 0
+        self.ports = {kind: net.free_port(f"{self.network}.1") for kind in ("dns", "http", "server", "serf_lan")}
+        self.servers = []
+        self._addresses = [f"{self.network}.{n + 1}" for n in range(servers)]
+        for n, _address in enumerate(self._addresses):
+            self.servers.append(self._agent(f"server{n + 1}", dict(
+                {"server": True, "bootstrap_expect": servers, "retry_join": self._peers(), "retry_interval": "1s"},
+                **(settings or {}))))
+        for agent in self.servers:
+            agent.start()
+        owner.undo.callback(self.stop)
+        for agent in self.servers:
+            agent.wait_ready()
+
+    def _peers(self):
+        return [f"{address}:{self.ports['serf_lan']}" for address in self._addresses]
+
+    def _agent(self, name, settings):
+        self._next += 1
+        return Agent(self._owner, name, f"{self.network}.{self._next}", self.ports, settings)
+
+    def client(self, name="client1", **settings):
+        """A client agent, as one runs on an application node."""
+        agent = self._agent(name, dict({"retry_join": self._peers(), "retry_interval": "1s"}, **settings)).start()
+        self._owner.undo.callback(agent.stop)
+        return agent.wait_ready()
+
+    @property
+    def api(self):
+        return self.servers[0].api
+
+    def leader(self):
+        address = self.api.get("/v1/status/leader").split(":")[0]
+        return next(agent for agent in self.servers if agent.address == address)
+
+    def stop(self):
+        for agent in self.servers:
+            if agent.process and agent.process.running():
+                agent.process.signal(signal.SIGKILL)
+        for agent in self.servers:
+            if agent.process:
+                agent.process.wait(5)
+            shutil.rmtree(os.path.join(self._owner.folder, "consul-" + agent.name), ignore_errors=True)
+
+
+def dev_agent(owner, name="dev1", address=None, **settings):
+    """A single agent in development mode: a whole Consul in one process, ready in a second."""
+    address = address or net.loopback_net() + ".1"
+    ports = {kind: net.free_port(address) for kind in ("dns", "http", "server", "serf_lan")}
+    agent = Agent(owner, name, address, ports, dict({"server": True, "bootstrap": True}, **settings), dev=True)
+    agent.start()
+    owner.undo.callback(agent.kill)
+    return agent.wait_ready()
+
+
+def watch(api, path, index, wait="30s", **query):
+    """One round of a blocking query: (index, parsed body or None for 404)."""
+    status, headers, data = api.call("GET", path, within=60, index=index, wait=wait, **query)
+    if status == 404:
+        return int(headers["X-Consul-Index"]), None
+    if status != 200:
+        raise ApiError(status, data.decode(errors="replace"))
+    return int(headers["X-Consul-Index"]), json.loads(data)
+
+
+def settle(api, seconds=0.0):
+    """Waits until the catalog's index stands still for a moment: agents register themselves for a while after start."""
+    before, since = None, time.monotonic()
+    def still():
+        nonlocal before, since
+        _status, headers, _data = api.call("GET", "/v1/catalog/services")
+        now = headers["X-Consul-Index"]
+        if now != before:
+            before, since = now, time.monotonic()
+        return time.monotonic() - since >= seconds
+    net.until(still, 20 + seconds, "the catalog stands still", every=0.1)

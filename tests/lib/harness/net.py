@@ -1,0 +1,71 @@
+"""Which ports and addresses may a test use, and how does it wait for something without sleeping blindly?"""
+
+import os
+import random
+import socket
+import time
+
+import dns.exception
+
+
+class Timeout(AssertionError):
+    """A condition did not come true within its deadline."""
+
+
+def free_port(address="127.0.0.1", also_udp=True):
+    """A port that is free for TCP and UDP on `address` now. Below the ephemeral range, so that no client takes it first."""
+    for _ in range(2000):
+        port = random.randrange(12000, 32000)
+        if port_is_free(address, port, also_udp):
+            return port
+    raise RuntimeError(f"no free port on {address}")
+
+
+def port_is_free(address, port, also_udp=True):
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    kinds = [socket.SOCK_STREAM] + ([socket.SOCK_DGRAM] if also_udp else [])
+    for kind in kinds:
+        with socket.socket(family, kind) as probe:
+            try:
+                probe.bind((address, port))
+            except OSError:
+                return False
+    return True
+
+
+def loopback_net():
+    """Three octets `127.x.y` of a loopback network that nobody in this test run listens on."""
+    return f"127.{random.randrange(16, 250)}.{random.randrange(0, 250)}"
+
+
+def until(condition, within, what, every=0.02, alive=None):
+    """Polls `condition` until it returns something true, which is returned. `alive` is asked each round and may raise."""
+    deadline = time.monotonic() + within
+    last_error = None
+    while True:
+        try:
+            value = condition()
+            if value:
+                return value
+            last_error = None
+        except (OSError, ValueError, EOFError, dns.exception.DNSException) as error:
+            last_error = error
+        if alive:
+            alive()
+        if time.monotonic() > deadline:
+            because = f" (last error: {last_error})" if last_error else ""
+            raise Timeout(f"not within {within:g} s: {what}{because}")
+        time.sleep(every)
+
+
+def steadily(condition, during, what, every=0.02):
+    """`condition` has to stay true for the whole time."""
+    deadline = time.monotonic() + during
+    while time.monotonic() < deadline:
+        if not condition():
+            raise AssertionError(f"did not hold for {during:g} s: {what}")
+        time.sleep(every)
+
+
+def as_root():
+    return os.geteuid() == 0

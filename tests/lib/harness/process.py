@@ -1,0 +1,104 @@
+"""How is a program started, watched and ended? Only by its own process id; its output is kept for the report."""
+
+import ctypes
+import os
+import signal
+import subprocess
+import threading
+import time
+
+from . import net
+
+
+_libc = ctypes.CDLL(None)
+
+
+def _die_with_parent():
+    """A test runner that is killed leaves nothing behind. (Bound to the starting thread, so only the main thread asks it.)"""
+    _libc.prctl(1, signal.SIGKILL)
+
+
+class Process:
+    """`env`: variables on top of the runner's own; None takes one away."""
+
+    def __init__(self, name, command, log_path, env=None, cwd=None, preexec=None):
+        self.name = name
+        self.command = [str(word) for word in command]
+        self.log_path = log_path
+        self._log = open(log_path, "ab", buffering=0)
+        if preexec is None and threading.current_thread() is threading.main_thread():
+            preexec = _die_with_parent
+        self._child = subprocess.Popen(
+            self.command, stdin=subprocess.DEVNULL, stdout=self._log, stderr=subprocess.STDOUT,
+            env={key: value for key, value in dict(os.environ, **(env or {})).items() if value is not None}, cwd=cwd, start_new_session=True, preexec_fn=preexec)
+
+    @property
+    def pid(self):
+        return self._child.pid
+
+    @property
+    def exit_code(self):
+        return self._child.poll()
+
+    def running(self):
+        return self._child.poll() is None
+
+    def must_run(self):
+        if not self.running():
+            raise AssertionError(f"{self.name} ended with {self.exit_code}; its last lines:\n{self.tail()}")
+
+    def until(self, condition, within, what, every=0.02):
+        try:
+            return net.until(condition, within, what, every, alive=self.must_run)
+        except net.Timeout as late:
+            raise net.Timeout(f"{late}; the last lines of {self.name}:\n{self.tail()}") from None
+
+    def signal(self, number):
+        if self.running():
+            os.kill(self.pid, number)
+
+    def wait(self, within):
+        try:
+            return self._child.wait(within)
+        except subprocess.TimeoutExpired:
+            return None
+
+    def stop(self, within=5.0):
+        """TERM, and KILL if that is not enough. Returns the seconds it took, None if it had to be killed."""
+        if not self.running():
+            self._log.close()
+            return 0.0
+        begin = time.monotonic()
+        self.signal(signal.SIGCONT)
+        self.signal(signal.SIGTERM)
+        ended = self.wait(within)
+        took = time.monotonic() - begin
+        if ended is None:
+            self.kill()
+        self._log.close()
+        return took if ended is not None else None
+
+    def kill(self):
+        if self.running():
+            self._child.kill()
+            self._child.wait()
+
+    def log(self):
+        with open(self.log_path, "r", errors="replace") as file:
+            return file.read()
+
+    def tail(self, lines=25):
+        return "\n".join("    | " + line for line in self.log().splitlines()[-lines:])
+
+    def cpu_seconds(self):
+        with open(f"/proc/{self.pid}/stat") as file:
+            fields = file.read().rsplit(")", 1)[1].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+    def status(self, field):
+        """One field of /proc/PID/status, such as VmRSS or Uid."""
+        with open(f"/proc/{self.pid}/status") as file:
+            for line in file:
+                if line.startswith(field + ":"):
+                    return line.split(":", 1)[1].split()
+        return None

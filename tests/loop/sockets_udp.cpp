@@ -1,0 +1,241 @@
+// UDP on real sockets: resolver/listener.hpp, resolver/udp_batch.hpp.
+#include <sys/syscall.h>
+
+#include <set>
+
+#include "tests/loop/sockets_support.hpp"
+
+using namespace lictor;
+using namespace lictor::test;
+
+namespace {
+
+/// What the kernel shall say to the next calls of sendmmsg; nothing = it decides itself.
+struct SendFault {
+    std::function<int(const mmsghdr&)> error_of;  ///< errno for one datagram, 0 = none
+    unsigned calls = 0;
+};
+SendFault send_fault;
+
+struct FaultScope {
+    ~FaultScope() { send_fault = {}; }
+};
+
+std::uint16_t id_of(const mmsghdr& header) { return test::id_of({static_cast<const std::uint8_t*>(header.msg_hdr.msg_iov->iov_base), 2}); }
+
+}  // namespace
+
+/// Stands before libc's: as in the kernel, an error of the first datagram fails the call, one further on ends it early.
+extern "C" int sendmmsg(int fd, mmsghdr* headers, unsigned count, int flags) {
+    ++send_fault.calls;
+    if (send_fault.error_of) {
+        unsigned good = 0;
+        while (good < count && send_fault.error_of(headers[good]) == 0) ++good;
+        if (good == 0 && count > 0) {
+            errno = send_fault.error_of(headers[0]);
+            return -1;
+        }
+        count = good;
+    }
+    return static_cast<int>(::syscall(SYS_sendmmsg, fd, headers, count, flags));
+}
+
+TEST_CASE("each of a thousand datagrams is answered once, in batches") {
+    EchoServer server;
+    UdpClient client;
+    for (std::uint16_t i = 0; i < 1000; ++i) REQUIRE(client.send(server.at, question(i, "hello")));
+    std::map<std::uint16_t, int> answers;
+    CHECK(server.until([&] {
+        while (const auto reply = client.receive()) {
+            CHECK(((*reply)[2] & 0x80) != 0);
+            CHECK(reply->size() == 17);
+            ++answers[test::id_of(*reply)];
+        }
+        return answers.size() == 1000;
+    }));
+    server.for_a(milliseconds(20));
+    CHECK_FALSE(client.receive());
+    for (const auto& [id, count] : answers) CHECK(count == 1);
+    CHECK(server.batches <= 17);  // 1000 / 64, and the end of a turn
+    CHECK(server.counters.send_failed.get() == 0);
+}
+
+TEST_CASE("a batch is announced before its questions and closed after them") {
+    EchoServer server;
+    UdpClient client;
+    for (std::uint16_t i = 0; i < 3; ++i) REQUIRE(client.send(server.at, question(i)));
+    REQUIRE(server.until([&] { return server.sizes.size() == 3; }));
+    CHECK(server.events == "bhhha");
+}
+
+TEST_CASE("a wildcard socket answers from the address that was asked") {
+    EchoServer server({endpoint("0.0.0.0")});
+    UdpClient client("127.0.0.9");
+    for (const std::string asked : {"127.0.0.1", "127.0.0.2", "127.0.0.77"}) {
+        for (const auto* body : {"", "L"}) {
+            REQUIRE(client.send(endpoint(asked, server.at.port), question(7, body)));
+            Endpoint from;
+            REQUIRE(server.until([&] {
+                for (auto& [who, message] : std::exchange(server.later, {})) server.listener->send(who, EchoServer::echo(message));
+                return client.receive(&from).has_value();
+            }));
+            CHECK(from.text() == endpoint(asked, server.at.port).text());
+            CHECK(server.clients.back().local == *Address::parse(asked));
+        }
+    }
+}
+
+TEST_CASE("IPv6: a wildcard socket answers from the address that was asked, and IPv4 may have the port too") {
+    BindRequest probe;
+    probe.endpoints = {endpoint("::1")};
+    if (!bind_all(probe)) {
+        WARN("no IPv6 here");
+        return;
+    }
+    EchoServer server({endpoint("::"), endpoint("0.0.0.0")});
+    UdpClient client("::1"), client4;
+    for (const auto* body : {"", "L"}) {
+        REQUIRE(client.send(endpoint("::1", server.at.port), question(9, body)));
+        Endpoint from;
+        REQUIRE(server.until([&] {
+            for (auto& [who, message] : std::exchange(server.later, {})) server.listener->send(who, EchoServer::echo(message));
+            return client.receive(&from).has_value();
+        }));
+        CHECK(from == endpoint("::1", server.at.port));
+    }
+    REQUIRE(client4.send(endpoint("127.0.0.1", server.at.port), question(10)));
+    CHECK(server.until([&] { return client4.receive().has_value(); }));
+}
+
+TEST_CASE("a later reply leaves by itself at the end of the turn") {
+    EchoServer server;
+    UdpClient client;
+    REQUIRE(client.send(server.at, question(1, "L")));
+    REQUIRE(server.until([&] { return server.later.size() == 1; }));
+    Timer timer(server.loop, [&] { server.listener->send(server.later[0].first, EchoServer::echo(server.later[0].second)); });
+    timer.start(milliseconds(1));
+    CHECK(server.until([&] { return client.receive().has_value(); }));
+    CHECK_FALSE(server.listener->busy());
+}
+
+TEST_CASE("a thousand later replies are gathered into few calls") {
+    EchoServer server;
+    UdpClient client;
+    REQUIRE(client.send(server.at, question(1, "L")));
+    REQUIRE(server.until([&] { return server.later.size() == 1; }));
+    const FaultScope scope;
+    send_fault.calls = 0;
+    for (std::uint16_t i = 0; i < 1000; ++i) server.listener->send(server.later[0].first, question(i));
+    server.listener->flush();
+    CHECK(send_fault.calls == 16);
+    std::set<std::uint16_t> ids;
+    while (const auto reply = client.receive()) ids.insert(test::id_of(*reply));
+    CHECK(ids.size() == 1000);
+}
+
+TEST_CASE("a datagram that cannot be sent does not take the others with it") {
+    EchoServer server;
+    UdpClient client;
+    const FaultScope scope;
+    send_fault.error_of = [](const mmsghdr& header) { return id_of(header) % 10 == 3 ? EPERM : 0; };
+    for (std::uint16_t i = 0; i < 40; ++i) REQUIRE(client.send(server.at, question(i)));
+    std::set<std::uint16_t> ids;
+    CHECK(server.until([&] {
+        while (const auto reply = client.receive()) ids.insert(test::id_of(*reply));
+        return ids.size() == 36;
+    }));
+    CHECK(server.counters.send_failed.get() == 4);
+}
+
+TEST_CASE("replies wait while the kernel has no room, and keep their order") {
+    EchoServer server;
+    UdpClient client;
+    const FaultScope scope;
+    bool room = false;
+    std::uint16_t taken = 0;
+    send_fault.error_of = [&](const mmsghdr& header) { return room || id_of(header) < 20 ? 0 : EAGAIN; };
+    for (std::uint16_t i = 0; i < 100; ++i) REQUIRE(client.send(server.at, question(i)));
+    REQUIRE(server.until([&] { return server.sizes.size() == 100; }));
+    CHECK(server.listener->busy());
+    room = true;
+    CHECK(server.until([&] {
+        while (const auto reply = client.receive()) {
+            CHECK(test::id_of(*reply) == taken);
+            ++taken;
+        }
+        return taken == 100;
+    }));
+    CHECK_FALSE(server.listener->busy());
+    CHECK(server.counters.send_failed.get() == 0);
+}
+
+TEST_CASE("what waits for room is bounded, and the rest is counted") {
+    EchoServer server({endpoint("0.0.0.0")});
+    UdpClient client;
+    const FaultScope scope;
+    bool room = false;
+    send_fault.error_of = [&](const mmsghdr&) { return room ? 0 : EAGAIN; };
+    for (std::uint16_t i = 0; i < 1500; ++i) REQUIRE(client.send(endpoint("127.0.0.5", server.at.port), question(i)));
+    REQUIRE(server.until([&] { return server.sizes.size() == 1500; }));
+    CHECK(server.counters.send_failed.get() == 1500 - 1024);
+    room = true;
+    std::size_t replies = 0;
+    Endpoint from;
+    CHECK(server.until([&] {
+        while (client.receive(&from)) {
+            ++replies;
+            CHECK(from == endpoint("127.0.0.5", server.at.port));
+        }
+        return replies == 1024;
+    }));
+}
+
+TEST_CASE("a datagram longer than any question is handed on cut, and the next one is whole") {
+    EchoServer server;
+    UdpClient client;
+    REQUIRE(client.send(server.at, Message(2049)));
+    REQUIRE(client.send(server.at, Message(2048)));
+    REQUIRE(client.send(server.at, Message{}));
+    REQUIRE(client.send(server.at, question(5)));
+    REQUIRE(server.until([&] { return server.sizes.size() == 4; }));
+    CHECK(server.sizes == std::vector<std::size_t>{2048, 2048, 0, 12});
+}
+
+TEST_CASE("after stop_reading no question is read and replies still leave") {
+    EchoServer server;
+    UdpClient client;
+    REQUIRE(client.send(server.at, question(1, "L")));
+    REQUIRE(server.until([&] { return server.later.size() == 1; }));
+    server.listener->stop_reading();
+    REQUIRE(client.send(server.at, question(2)));
+    server.for_a(milliseconds(30));
+    CHECK(server.sizes.size() == 1);
+    server.listener->send(server.later[0].first, question(1));
+    CHECK(server.until([&] { return client.receive().has_value(); }));
+}
+
+TEST_CASE("adopt keeps what stays, closes what goes and opens what is new") {
+    EchoServer server({endpoint("127.0.0.1"), endpoint("127.0.0.2")});
+    UdpClient client;
+    const auto port = server.at.port;
+    REQUIRE(client.send(endpoint("127.0.0.2", port), question(1, "L")));
+    REQUIRE(server.until([&] { return server.later.size() == 1; }));
+    BindRequest request;
+    request.endpoints = {endpoint("127.0.0.3", port)};
+    auto added = bind_all(request);
+    REQUIRE(added);
+    server.listener->adopt(std::move((*added)[0]), {endpoint("127.0.0.1", port)});
+    CHECK(server.listener->endpoints() == std::vector{endpoint("127.0.0.1", port), endpoint("127.0.0.3", port)});
+    server.listener->send(server.later[0].first, question(1));  // its door is gone
+    for (const std::string address : {"127.0.0.1", "127.0.0.3"}) {
+        REQUIRE(client.send(endpoint(address, port), question(2)));
+        Endpoint from;
+        CHECK(server.until([&] { return client.receive(&from).has_value(); }));
+        CHECK(from == endpoint(address, port));
+        TcpClient tcp(endpoint(address, port));
+        server.until([&] { return tcp.send(framed(question(3))) > 0; });
+        CHECK(server.until([&] { return tcp.has(1); }));
+    }
+    request.endpoints = {endpoint("127.0.0.2", port)};
+    CHECK(bind_all(request));
+}

@@ -1,0 +1,143 @@
+// The log: text from outside, the brake on repeated lines, and what arrives in a file.
+#include <catch2/catch.hpp>
+
+#include <cstdio>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <regex>
+#include <sstream>
+#include <unistd.h>
+
+#include "conf/disk_files.hpp"
+#include "conf/log.hpp"
+
+using namespace lictor;
+using Catch::Matchers::Contains;
+
+namespace {
+
+/// A folder of its own that goes away again.
+class Folder {
+public:
+    Folder() {
+        std::string pattern = (std::filesystem::temp_directory_path() / "lictor-conf-XXXXXX").string();
+        if (!::mkdtemp(pattern.data())) throw std::runtime_error("mkdtemp");
+        path_ = pattern;
+    }
+    ~Folder() { std::filesystem::remove_all(path_); }
+    Folder(const Folder&) = delete;
+    Folder& operator=(const Folder&) = delete;
+    std::string file(const std::string& name) const { return (path_ / name).string(); }
+    std::string path() const { return path_.string(); }
+
+private:
+    std::filesystem::path path_;
+};
+
+std::string text_of_file(const std::string& path) {
+    std::ifstream file(path);
+    std::stringstream text;
+    text << file.rdbuf();
+    return text.str();
+}
+
+}  // namespace
+
+TEST_CASE("text from outside is made printable") {
+    CHECK(log::printable("web.service.consul") == "web.service.consul");
+    CHECK(log::printable(std::string("a\n\"'\\\x7f\xff\0b", 9)) == "a\\010\\034\\039\\092\\127\\255\\000b");
+    CHECK(log::printable("abcdef", 3) == "abc…");
+    CHECK(log::printable("abc", 3) == "abc");
+}
+
+TEST_CASE("a repeated line is said at most once in a while") {
+    log::Sometimes sometimes{5};
+    std::uint64_t swallowed = 99;
+    CHECK(sometimes.now(100, &swallowed));
+    CHECK(swallowed == 0);
+    CHECK_FALSE(sometimes.now(100));
+    CHECK_FALSE(sometimes.now(104));
+    CHECK(sometimes.now(105, &swallowed));
+    CHECK(swallowed == 2);
+    CHECK(sometimes.now(110, &swallowed));
+    CHECK(swallowed == 0);
+}
+
+TEST_CASE("lines arrive in the file in order and in one form") {
+    const Folder folder;
+    const auto path = folder.file("log");
+    CHECK(log::open(path, false) == "");
+    log::info("first");
+    log::debug("not wanted");
+    log::warning("two\nlines");
+    log::error("last");
+    log::close();
+    const std::regex form(
+        "\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d\\.\\d{3}Z info  first\n"
+        "\\S+Z warn  two lines\n"
+        "\\S+Z error last\n");
+    const auto text = text_of_file(path);
+    INFO(text);
+    CHECK(std::regex_match(text, form));
+}
+
+TEST_CASE("a rotated file is opened again") {
+    const Folder folder;
+    const auto path = folder.file("log");
+    CHECK(log::open(path, true) == "");
+    log::debug("before");
+    log::close();
+    CHECK(log::open(path, true) == "");
+    std::filesystem::rename(path, folder.file("log.1"));
+    log::reopen();
+    log::info("after");
+    log::close();
+    CHECK_THAT(text_of_file(folder.file("log.1")), Contains("debug before") && !Contains("after"));
+    CHECK_THAT(text_of_file(path), Contains("info  after"));
+}
+
+TEST_CASE("a log that nobody reads holds nobody up, and what was dropped is counted") {
+    const Folder folder;
+    const auto path = folder.file("fifo");
+    REQUIRE(::system(("mkfifo " + path).c_str()) == 0);
+    // A reader that is there but never reads: the pipe takes 64 kB, then the background thread stands.
+    std::fstream reader(path, std::ios::in | std::ios::out);
+    CHECK(log::open(path, false) == "");
+    const std::string line(1000, 'x');
+    for (int i = 0; i < 2000; ++i) log::info(line);
+    CHECK(log::dropped() > 1000);
+    const auto begin = std::chrono::steady_clock::now();
+    log::close();
+    CHECK(std::chrono::steady_clock::now() - begin < std::chrono::milliseconds(900));
+}
+
+TEST_CASE("a log that cannot be opened is said") {
+    CHECK_THAT(log::open("/nonexistent/folder/log", false), Contains("cannot write the log file /nonexistent/folder/log: No such file"));
+    log::close();
+    CHECK_THAT(log::open("lokal7", false), Contains("unknown syslog facility"));
+    log::close();
+}
+
+TEST_CASE("real files are known by their inode, and folders list files only") {
+    const Folder folder;
+    std::ofstream(folder.file("a")) << "port=5\n";
+    std::filesystem::create_symlink(folder.file("a"), folder.file("b"));
+    std::filesystem::create_directory(folder.file("sub"));
+    DiskFiles files;
+    const auto a = files.read(folder.file("a"));
+    const auto b = files.read(folder.file("b"));
+    REQUIRE(a);
+    REQUIRE(b);
+    CHECK(a->text == "port=5\n");
+    CHECK(a->identity == b->identity);
+    CHECK(files.exists(folder.file("a")));
+    CHECK_FALSE(files.exists(folder.file("none")));
+    CHECK(files.read(folder.file("none")).error().text == "No such file or directory");
+    CHECK_THAT(files.read(folder.path()).error().text, Contains("is a directory"));
+    auto names = files.list(folder.path());
+    REQUIRE(names);
+    std::sort(names->begin(), names->end());
+    CHECK(*names == std::vector<std::string>{"a", "b"});
+    CHECK_FALSE(files.list(folder.file("none")));
+}

@@ -1,0 +1,220 @@
+// The rules of reading: lines, repetition, precedence, files that nest, the command line, all errors at once.
+#include <catch2/catch.hpp>
+
+#include "tests/unit/conf_same.hpp"
+
+using namespace lictor;
+using namespace conf_test;
+using Catch::Matchers::Contains;
+
+namespace {
+
+std::string only_error(const Parsed& parsed) {
+    INFO(lines(parsed.errors));
+    REQUIRE(parsed.errors.size() == 1);
+    return parsed.errors.front().line();
+}
+
+}  // namespace
+
+TEST_CASE("blanks and comments are read as dnsmasq reads them") {
+    const auto parsed = parse_text(
+        "# a comment\n"
+        "\n"
+        "   cache-size = 7   # behind a blank\n"
+        "server=192.0.2.1#5353\n"
+        "domain-needed\r\n"
+        "\tuser\t=\tdns\t\n"
+        "pid-file=/run/a#b\n"
+        "group=\"two words, and # more\" # note\n");
+    CHECK(lines(parsed.errors) == "");
+    CHECK(parsed.options.cache_size == 7);
+    REQUIRE(parsed.options.server.size() == 1);
+    CHECK(parsed.options.server[0].upstream->text() == "192.0.2.1#5353");
+    CHECK(parsed.options.domain_needed);
+    CHECK(parsed.options.user == "dns");
+    CHECK(parsed.options.pid_file == "/run/a#b");
+    CHECK(parsed.options.group == "two words, and # more");
+}
+
+TEST_CASE("quotes keep what would divide, and know escapes") {
+    CHECK(parse_text("addn-hosts=\"/a b\"").options.addn_hosts == std::vector<std::string>{"/a b"});
+    CHECK(parse_text("addn-hosts=/a\" \"b").options.addn_hosts == std::vector<std::string>{"/a b"});
+    CHECK(parse_text("addn-hosts=\"/a\\\"\\\\b\"").options.addn_hosts == std::vector<std::string>{"/a\"\\b"});
+    CHECK(parse_text("addn-hosts=/a\\tb").options.addn_hosts == std::vector<std::string>{"/a\\tb"});
+    CHECK(parse_text("leader=\"a,b\",service=x").options.leader.at(0).scope == "a,b");
+    CHECK_THAT(only_error(parse_text("\n\nuser=\"abc\n")), Contains("/c:3: missing closing \""));
+    CHECK_THAT(only_error(parse_text("user=\"a\\nb\"\n")), Contains("control character"));
+    CHECK_THAT(only_error(parse_text(std::string("user=a\x01") + "b\n")), Contains("/c:1: control byte"));
+}
+
+TEST_CASE("all errors come at once, each with its place") {
+    const auto parsed = parse_text(
+        "cache-sise=5\n"
+        "cache-size=many\n"
+        "no-resolv=yes\n"
+        "port\n"
+        "user=x\n"
+        "port=\n",
+        {{"CONSUL_HTTP_SSL", "perhaps"}}, {"--leader-hold=1h"});
+    CHECK(lines(parsed.errors) ==
+          "CONSUL_HTTP_SSL: 'perhaps' is neither true nor false\n"
+          "command line: leader-hold: '1h' is not a plain decimal number from 0 to 30000\n"
+          "/c:1: unknown option 'cache-sise'; did you mean 'cache-size'?\n"
+          "/c:2: cache-size: 'many' is not a plain decimal number from 0 to 10000000\n"
+          "/c:3: no-resolv: extraneous parameter: it takes no value\n"
+          "/c:4: port: missing parameter: write port=<port>\n"
+          "/c:6: port: missing parameter: write port=<port>\n");
+}
+
+TEST_CASE("a file that is none says so within bounds") {
+    std::string text;
+    for (int i = 0; i < 5000; ++i) text += "nonsense\n";
+    const auto parsed = parse_text(text);
+    CHECK(parsed.errors.size() == 101);
+    CHECK(parsed.errors.back().text == "4900 more errors");
+}
+
+TEST_CASE("an unknown name is answered with the nearest known one") {
+    CHECK(nearest_option("cache-sise") == "cache-size");
+    CHECK(nearest_option("listen_address") == "listen-address");
+    CHECK(nearest_option("consul-htpt-addr") == "consul-http-addr");
+    CHECK(nearest_option("No-Resolv") == "no-resolv");
+    CHECK(nearest_option("dnsec") == "dnssec");
+    CHECK(nearest_option("completely-different-thing") == std::nullopt);
+    CHECK(nearest_option(std::string(5000, 'a')) == std::nullopt);
+    CHECK_THAT(only_error(parse_text("--port=53\n")), Contains("no dashes before an option's name in a file: write port"));
+}
+
+TEST_CASE("what may be given once is refused the second time") {
+    CHECK_THAT(only_error(parse_text("port=5\nport=5\n")), Contains("/c:2: illegal repeated keyword 'port': already given at /c:1"));
+    CHECK_THAT(only_error(parse_words({"-p5", "--port=6"})), Contains("illegal repeated flag --port"));
+    CHECK_THAT(only_error(parse_text("leader-hold=5\nleader-hold=5\n")), Contains("illegal repeated keyword 'leader-hold'"));
+    CHECK(parse_text("no-resolv\nno-resolv\naddn-hosts=/a\naddn-hosts=/b\n").errors.empty());
+    Files files{{"/c", "port=1\nconf-file=/d\n"}, {"/d", "port=2\n"}};
+    CHECK_THAT(only_error(parse_configuration({"-C", "/c"}, {}, files)), Contains("/d:1: illegal repeated keyword 'port': already given at /c:1"));
+}
+
+TEST_CASE("a once-only value in a file beats the command line") {
+    const auto dnsmasq = parse_text("port=5\n", {}, {"--port=6"});
+    CHECK(dnsmasq.options.port == 5);
+    CHECK(dnsmasq.warnings.empty());
+    const auto own = parse_text("leader-hold=5\n", {}, {"--leader-hold=6"});
+    CHECK(own.options.leader_hold.count() == 5);
+    CHECK(lines(own.warnings) == "/c:1: leader-hold: given on the command line too; the file's value is used\n");
+    const auto both = parse_text("addn-hosts=/file\n", {}, {"--addn-hosts=/words"});
+    CHECK(both.options.addn_hosts == std::vector<std::string>{"/words", "/file"});
+}
+
+TEST_CASE("the command line is read as getopt_long reads it") {
+    const auto parsed = parse_words({"-kp5353", "-a", "127.0.0.2", "--user", "dns", "--group=", "--cache-size=9", "-R", "--pid-file", "--no-hosts"});
+    CHECK(lines(parsed.errors) == "");
+    CHECK(parsed.action == Action::serve);
+    CHECK(parsed.options.keep_in_foreground);
+    CHECK(parsed.options.port == 5353);
+    REQUIRE(parsed.options.listen_address.size() == 1);
+    CHECK(parsed.options.listen_address[0].text() == "127.0.0.2");
+    CHECK(parsed.options.user == "dns");
+    CHECK(parsed.options.no_hosts);
+    CHECK(parsed.options.cache_size == 9);
+    CHECK_THAT(only_error(parse_words({"-p"})), Contains("missing parameter behind -p"));
+    CHECK_THAT(only_error(parse_words({"--port"})), Contains("port: missing parameter"));
+    CHECK_THAT(only_error(parse_words({"-%"})), Contains("unknown option -%"));
+    CHECK_THAT(only_error(parse_words({"--no-resolv=1"})), Contains("extraneous parameter"));
+    CHECK_THAT(only_error(parse_words({"--prot=1"})), Contains("command line: unknown option 'prot'; did you mean 'port'?"));
+}
+
+TEST_CASE("the first bare word is a command, and what follows is its own") {
+    const auto parsed = parse_words({"--stats-address=127.0.0.1:99", "flush", "--all", "web"});
+    CHECK(parsed.errors.empty());
+    CHECK(parsed.action == Action::command);
+    CHECK(parsed.words == std::vector<std::string>{"flush", "--all", "web"});
+    CHECK(parsed.options.stats_address == "127.0.0.1:99");
+    CHECK(parse_words({"--", "--odd"}).words == std::vector<std::string>{"--odd"});
+    CHECK(parse_words({"-q", "stats"}).words == std::vector<std::string>{"stats"});
+}
+
+TEST_CASE("help and version are given whatever else is wrong; test checks") {
+    CHECK(parse_words({"--nonsense", "--help"}).action == Action::help);
+    CHECK(parse_words({"--nonsense", "--help"}).errors.empty());
+    CHECK(parse_words({"-w"}).action == Action::help);
+    CHECK(parse_words({"-v"}).action == Action::version);
+    CHECK(parse_words({"--version", "--help"}).action == Action::help);
+    CHECK(parse_words({"--test"}).action == Action::test);
+    CHECK(parse_words({"--test", "--prot"}).errors.size() == 1);
+    CHECK_THAT(only_error(parse_text("test\n")), Contains("only on the command line"));
+}
+
+TEST_CASE("files nest, and each is read once") {
+    Files files{{"/c", "conf-file=/d\nconf-file=/c\nconf-file=/link\n"}, {"/d", "conf-file=/c\naddn-hosts=/x\n"}, {"/link", "addn-hosts=/x\n"}};
+    files.same_as["/link"] = "/d";
+    const auto parsed = parse_configuration({"-C/c"}, {}, files);
+    CHECK(parsed.errors.empty());
+    CHECK(parsed.files == std::vector<std::string>{"/c", "/d"});
+    CHECK(parsed.options.addn_hosts == std::vector<std::string>{"/x"});
+}
+
+TEST_CASE("files do not nest without end") {
+    Files files;
+    for (int i = 0; i < 100; ++i) files.texts["/" + std::to_string(i)] = "conf-file=/" + std::to_string(i + 1) + "\n";
+    CHECK_THAT(only_error(parse_configuration({"-C/0"}, {}, files)), Contains("files nest deeper than 32"));
+}
+
+TEST_CASE("a file that is named must be there; the default one need not") {
+    const auto missing = parse_words({"--conf-file=/none"});
+    CHECK_THAT(only_error(missing), Contains("command line: cannot read '/none': No such file"));
+    CHECK(missing.errors[0].file_missing);
+    const auto nested = parse_text("\nconf-file=/none\n");
+    CHECK_THAT(only_error(nested), Contains("/c:2: cannot read '/none'"));
+    CHECK(nested.errors[0].file_missing);
+    CHECK(parse_text("conf-dir=/none\n").errors.at(0).file_missing);
+    CHECK_FALSE(parse_text("port=x\n").errors.at(0).file_missing);
+    CHECK(parse_words({}).errors.empty());
+
+    Files files{{"/etc/lictor.conf", "port=5\n"}, {"/c", "cache-size=5\n"}};
+    CHECK(parse_configuration({}, {}, files).options.port == 5);
+    CHECK(parse_configuration({"-C/c"}, {}, files).options.port == 53);
+    CHECK(parse_configuration({"--conf-file="}, {}, files).files.empty());
+}
+
+TEST_CASE("standard input is a file too") {
+    Files files{{"-", "\nport=x\n"}};
+    CHECK_THAT(only_error(parse_configuration({"--conf-file=-"}, {}, files)), Contains("standard input:2: port:"));
+    CHECK_THAT(only_error(parse_configuration({"-C", "-"}, {}, files)), Contains("standard input:2: port:"));
+}
+
+TEST_CASE("a folder is read by endings and in order") {
+    Files files;
+    for (const std::string name : {"b.conf", "a.conf", "a.conf~", ".hidden", "#a#", "c.dpkg-dist", "readme", ".conf"}) files.texts["/d/" + name] = "addn-hosts=/" + name + "\n";
+    const auto read = [&](const std::string& value) { return parse_configuration({"--conf-file=", "--conf-dir=" + value}, {}, files).options.addn_hosts; };
+    CHECK(read("/d") == std::vector<std::string>{"/a.conf", "/b.conf", "/c.dpkg-dist", "/readme"});
+    CHECK(read("/d/,.dpkg-dist") == std::vector<std::string>{"/a.conf", "/b.conf", "/readme"});
+    CHECK(read("/d,*.conf") == std::vector<std::string>{"/a.conf", "/b.conf"});
+    CHECK(read("/d,*.conf,b.conf,.a,d.conf") == std::vector<std::string>{"/a.conf", "/b.conf"});
+    files.texts["/d/old.b.conf"] = "addn-hosts=/old\n";
+    CHECK(read("/d,*.conf,.b.conf") == std::vector<std::string>{"/a.conf", "/b.conf"});
+    files.texts.erase("/d/old.b.conf");
+    files.texts["/c"] = "conf-dir=/d,*.conf\n";
+    CHECK(parse_configuration({"-C/c"}, {}, files).files == std::vector<std::string>{"/c", "/d/a.conf", "/d/b.conf"});
+}
+
+TEST_CASE("options that dnsmasq knows and lictor does not are passed over") {
+    const auto parsed = parse_text("no-poll\ndnssec\ntrust-anchor=.,20326,8,2,E0\nlocal-service\ndhcp-range=a\ndhcp-host=b\nenable-tftp\n");
+    CHECK(parsed.errors.empty());
+    CHECK(lines(parsed.warnings) ==
+          "/c:1: no-poll: known to dnsmasq, not supported: ignored\n"
+          "/c:2: SECURITY: dnssec: known to dnsmasq, not supported: ignored (answers are not validated)\n"
+          "/c:5: DHCP, TFTP and router advertisement are not lictor's: ignored (dhcp-range, dhcp-host, enable-tftp)\n");
+    // strict is known only when all is read.
+    CHECK(lines(parse_text("dnssec\nstrict\n").errors) ==
+          "/c:1: dnssec: known to dnsmasq, not supported: ignored (answers are not validated); refused because of strict\n");
+    const auto debian = parse_words({"-u", "dnsmasq", "-r", "/run/r", "-x", "/run/p", "--conf-file=", "--local-service", "--trust-anchor", ".,1", "-Q", "99", "--log-async", "-5E"});
+    CHECK(lines(debian.errors) == "");
+    CHECK(debian.words.empty());
+    CHECK(debian.warnings.size() == 4);
+}
+
+TEST_CASE("wildcards are said, and refused when strict") {
+    CHECK_THAT(lines(parse_text("listen-address=127.0.0.1\nlisten-address=::1,0.0.0.0\n").warnings), Contains("/c:2: SECURITY: listen-address: 0.0.0.0"));
+    CHECK_THAT(only_error(parse_text("strict\nlisten-address=::\n")), Contains("/c:2: listen-address: :: lets everybody"));
+}

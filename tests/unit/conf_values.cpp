@@ -1,0 +1,226 @@
+// Single values: good and bad forms of every kind, in tables.
+#include <catch2/catch.hpp>
+
+#include "conf/consul_address.hpp"
+#include "conf/line_syntax.hpp"
+#include "conf/option_values.hpp"
+#include "tests/unit/conf_same.hpp"
+
+using namespace lictor;
+using namespace conf_test;
+using Catch::Matchers::Contains;
+
+namespace {
+
+struct Good {
+    const char* line;     ///< as it stands in a file
+    const char* printed;  ///< the value as the effective dump gives it again; null: the same
+};
+
+struct Bad {
+    const char* line;
+    const char* error;
+};
+
+/// What the dump says for the option of `line`.
+std::string printed(const std::string& line) {
+    const auto parsed = parse_text(line + "\n");
+    INFO(line << '\n' << lines(parsed.errors));
+    REQUIRE(parsed.errors.empty());
+    const auto* row = find_option(line.substr(0, line.find('=')));
+    REQUIRE(row);
+    const auto values = (row->name == "local" ? *find_option("server") : *row).get(parsed.options);
+    REQUIRE(values.size() == 1);
+    return values[0];
+}
+
+}  // namespace
+
+TEST_CASE("good values come out in one form") {
+    const Good table[] = {
+        {"server=192.0.2.1", "192.0.2.1#53"},
+        {"server=192.0.2.1#5353", nullptr},
+        {"server=2001:DB8::1#5353", "2001:db8::1#5353"},
+        {"server=/Example.COM./192.0.2.1", "/example.com/192.0.2.1#53"},
+        {"server=/.example.com/192.0.2.1", "/example.com/192.0.2.1#53"},
+        {"server=/a/b/192.0.2.1", "/a/b/192.0.2.1#53"},
+        {"server=//192.0.2.1", "//192.0.2.1#53"},
+        {"server=//a/192.0.2.1", "//a/192.0.2.1#53"},
+        {"server=/a/", nullptr},
+        {"server=/a/#", nullptr},
+        {"server=/#/192.0.2.1", "192.0.2.1#53"},
+        {"server=/#/", nullptr},
+        {"server=/a/192.0.2.1@eth0", "/a/192.0.2.1#53@eth0"},
+        {"server=192.0.2.1@192.0.2.9#99", "192.0.2.1#53@192.0.2.9#99"},
+        {"server=192.0.2.1@eth0@192.0.2.9", "192.0.2.1#53@eth0@192.0.2.9#0"},
+        {"local=/lan/", "/lan/"},
+        {"local=/a.service.consul/", "/a.service.consul/"},
+        {"local=/consul/", "/consul/"},
+        {"server=/web.service.consul/192.0.2.1#53", nullptr},
+        {"address=/ads.example/", nullptr},
+        {"address=/a/b/0.0.0.0", nullptr},
+        {"address=/a/#", nullptr},
+        {"address=/#/2001:db8::1", nullptr},
+        {"host-record=db,192.0.2.1", nullptr},
+        {"host-record=DB.,db2,192.0.2.1,2001:db8::1,60", "db,db2,192.0.2.1,2001:db8::1,60"},
+        {"host-record=7,192.0.2.1", nullptr},
+        {"cname=a,b", nullptr},
+        {"cname=a,*.x,B.c,60", "a,*.x,b.c,60"},
+        {"cname=a,b,7.", "a,b,7."},
+        {"leader=batman", nullptr},
+        {"leader=My Scope,service=pg", "\"My Scope\",service=pg"},
+        {"leader=a,namespace=/x/y/,port=5432,address=node", "a,namespace=x/y,port=5432,address=node"},
+        {"leader=a,namespace=/", nullptr},
+        {"leader=a,namespace=service,address=kv", "a"},
+        {"leader=lock,key=/app/leader,address=service", "lock,key=app/leader,address=service"},
+        {"listen-address=::FFFF:127.0.0.1", "127.0.0.1"},
+        {"interface=eth*", nullptr},
+        {"consul-http-addr=10.0.0.1", "http://10.0.0.1:8500"},
+        {"consul-http-addr=Consul.example:1234", "http://consul.example:1234"},
+        {"consul-http-addr=https://c", "https://c:8501"},
+        {"consul-http-addr=http://c:80/a/b/", "http://c:80/a/b"},
+        {"consul-http-addr=[::1]", "http://[::1]:8500"},
+        {"consul-http-addr=http://[2001:DB8::1]:99", "http://[2001:db8::1]:99"},
+        {"consul-http-addr=unix:///run/consul sock", "\"unix:///run/consul sock\""},
+        {"consul-http-addr=", ""},
+        {"consul-dns=10.0.0.1", "10.0.0.1#8600"},
+        {"consul-dns=", ""},
+        {"consul-domain=.EM.", "em"},
+        {"consul-consistency=default", nullptr},
+        {"consul-only-passing", "on"},
+        {"consul-only-passing=no", "off"},
+        {"consul-dns-compat=strict", nullptr},
+        {"consul-watch=Web", "web"},
+        {"stats-address=[::1]:9", nullptr},
+        {"stats-address=unix:///run/s", nullptr},
+        {"stats-address=", ""},
+        {"stats-host=Metrics.example", "metrics.example"},
+        {"stats-host=192.0.2.1", nullptr},
+        {"log-facility=LOCAL0", "local0"},
+        {"log-facility=-", nullptr},
+        {"log-facility=/var/log/l", nullptr},
+        {"min-cache-ttl=4000", "3600"},
+        {"edns-packet-max=512", nullptr},
+        {"threads=64", nullptr},
+        {"dns-forward-max=150", nullptr},
+    };
+    for (const auto& [line, expected] : table) {
+        INFO(line);
+        const std::string text(line);
+        CHECK(printed(text) == (expected ? std::string(expected) : text.substr(text.find('=') + 1)));
+    }
+}
+
+TEST_CASE("bad values are refused with a remedy") {
+    const std::string label64(64, 'a');
+    const std::string long_name = "cname=a," + std::string(60, 'b') + "." + std::string(60, 'b') + "." + std::string(60, 'b') + "." + std::string(60, 'b') + "." + std::string(20, 'b');
+    const std::string long_label = "consul-domain=" + label64;
+    const Bad table[] = {
+        {"port=0", "switches DNS off"},
+        {"port=65536", "from 1 to 65535"},
+        {"port=5m", "plain decimal"},
+        {"port=-1", "plain decimal"},
+        {"cache-size=99999999999999999999", "plain decimal"},
+        {"edns-packet-max=511", "from 512"},
+        {"threads=0", "from 1 to 64"},
+        {"threads=65", "from 1 to 64"},
+        {"neg-ttl=2147483648", "plain decimal"},
+        {"server=127.0.0.1:8600", "write 127.0.0.1#8600"},
+        {"server=192.0.2.1,192.0.2.2", "write one line for each"},
+        {"server=dns.example.com", "write the IP address"},
+        {"server=192.0.2.1#0", "1 to 65535"},
+        {"server=192.0.2.1#x", "1 to 65535"},
+        {"server=192.0.2.1@", "must follow '@'"},
+        {"server=192.0.2.1@a@b", "not a source address"},
+        {"server=192.0.2.1@eth*", "no '*'"},
+        {"server=192.0.2.1@an-interface-name-too-long", "1 to 15"},
+        {"server=fe80::1%eth0", "zone"},
+        {"server=#", "needs a domain"},
+        {"server=/consul", "between two slashes"},
+        {"server=/*.a/192.0.2.1", "already covers"},
+        {"server=/a b/192.0.2.1", "letters, digits"},
+        {"server=/a..b/192.0.2.1", "empty label"},
+        {"server=10.0.0.300", "not an IP address"},
+        {"address=192.0.2.1", "write /DOMAIN/ADDRESS"},
+        {"address=//192.0.2.1", "empty domain"},
+        {"address=/a/b", "'b' is not an IP address"},
+        {"host-record=db", "no address"},
+        {"host-record=192.0.2.1", "no name"},
+        {"host-record=db,10.0.0.300", "neither an address nor a name"},
+        {"host-record=db,192.0.2.1,db2", "names stand before addresses"},
+        {"host-record=db,192.0.2.1,9999999999", "above 2147483647"},
+        {"cname=a", "write ALIAS"},
+        {"cname=a,a", "alias of itself"},
+        {"cname=a,*.b", "holds '*'"},
+        {"cname=caf\xc3\xa9,b", "xn--"},
+        {long_name.c_str(), "longer than 255"},
+        {long_label.c_str(), "longer than 63"},
+        {"leader=,service=x", "no scope"},
+        {"leader=service=x", "comes first"},
+        {"leader=a/b", "namespace="},
+        {"leader=a,what=x", "none of namespace="},
+        {"leader=a,port=0", "1 to 65535"},
+        {"leader=a,port=1,port=2", "given twice"},
+        {"leader=a,address=ip", "none of kv"},
+        {"leader=a,service=", "no value"},
+        {"leader=a,key=x/", "names a folder"},
+        {"leader=a,key=x,namespace=y", "give one of them"},
+        {"listen-address=eth0", "not an IP address"},
+        {"listen-address=127.0.0.1,", "not an IP address"},
+        {"interface=a*b", "may only end"},
+        {"consul-http-addr=ftp://a", "http, https or unix"},
+        {"consul-http-addr=http://u:p@a", "CONSUL_HTTP_AUTH"},
+        {"consul-http-addr=a:b", "port in"},
+        {"consul-http-addr=::1", "write [::1]:8500"},
+        {"consul-http-addr=unix://x", "unix:///path"},
+        {"consul-http-addr=http://a/?x", "path in"},
+        {"consul-http-addr=http://", "empty domain name"},
+        {"consul-dns=localhost", "write the IP address"},
+        {"consul-consistency=fresh", "stale, default, consistent"},
+        {"consul-dns-compat=x", "fixed, strict"},
+        {"consul-only-passing=perhaps", "neither true nor false"},
+        {"consul-watch=a,b", "holds ','"},
+        {"stats-address=9153", "write 127.0.0.1:9153"},
+        {"stats-address=example.com:9153", "write 127.0.0.1:9153"},
+        {"stats-address=[127.0.0.1]:9153", "write 127.0.0.1:9153"},
+        {"stats-address=::1:9153", "write 127.0.0.1:9153"},
+        {"stats-address=unix://s", "no socket"},
+        {"stats-host=http://a", "without scheme"},
+        {"log-facility=locale", "no syslog facility"},
+        {"log-queries=all", "extra, proto, auth"},
+    };
+    for (const auto& [line, error] : table) {
+        const auto parsed = parse_text(std::string(line) + "\n");
+        INFO(line << " -> " << lines(parsed.errors));
+        REQUIRE(parsed.errors.size() == 1);
+        CHECK_THAT(parsed.errors[0].line(), Contains("/c:1: ") && Contains(error));
+    }
+}
+
+TEST_CASE("an empty resolv-file switches the reading off") {
+    const auto parsed = parse_text("resolv-file=\nserver=192.0.2.1\n");
+    CHECK(parsed.errors.empty());
+    CHECK(parsed.options.no_resolv);
+    CHECK(parsed.options.resolv_file.empty());
+    CHECK_THAT(lines(parse_text("no-resolv\nresolv-file=/r\nserver=192.0.2.1\n").warnings), Contains("/c:2: resolv-file: ignored"));
+    CHECK_THAT(lines(parse_text("no-resolv\n").warnings), Contains("/c:1: no upstream"));
+}
+
+TEST_CASE("leaders and aliases are checked against each other") {
+    CHECK(lines(parse_text("leader=a\nleader=b\nleader=a\n").errors) == "/c:3: leader: 'a' is already given at /c:1\n");
+    CHECK(parse_text("leader=a\nleader=a,namespace=x\nleader=a,key=k\n").errors.empty());
+    CHECK(lines(parse_text("consul-http-addr=\nleader=a\n").errors) == "/c:2: leader: needs Consul, which an empty consul-http-addr switches off\n");
+    CHECK(lines(parse_text("cname=a,b\ncname=a,c\n").errors) == "/c:2: cname: 'a' is already an alias at /c:1\n");
+    CHECK_THAT(lines(parse_text("cname=a,b\ncname=b,c\ncname=c,a\n").errors), Contains("leads back to itself"));
+    CHECK(parse_text("cname=a,b\ncname=b,c\ncname=d,b\n").errors.empty());
+}
+
+TEST_CASE("text survives quoting") {
+    for (const std::string text : {"plain", "two words", "a,b", "quote\"d", "back\\slash", "both \\\" of", "#first", "a # b", " edges "}) {
+        const auto line = parse_line("x=" + quoted(text));
+        INFO(text);
+        REQUIRE(line);
+        CHECK(plain(*line->value) == text);
+        CHECK(split_list(*line->value).size() == 1);
+    }
+}

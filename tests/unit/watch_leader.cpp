@@ -1,0 +1,804 @@
+// Who leads: each row of the decision table as a small play, told in words, with the JSON of three generations of Patroni; then random
+// histories of a cluster, of which the fusion sees only some states, late, twice or never.
+//
+// A play is a list of steps. What happens:             What is said after it:
+//   kv lock=A A=primary B=replica pause standby          led A: confirmed
+//   kv-again …   the same index; kv-old … an older one   vacant: demoted
+//   nodes A=ok B=critical C=silent                       (the words of leader.cpp)
+//   after 12s · gone · denied · contact lost [60] · contact back · reset
+// `lock=A` keeps the lock of the step before if A had it, `lock=A!` is a new lock of A. A member is `role[/state]`, `nodes` names those
+// in the catalog (`silent`: Patroni's own check is critical).
+#include <algorithm>
+#include <optional>
+#include <random>
+#include <set>
+#include <sstream>
+#include <string>
+#include <vector>
+
+#include <catch2/catch.hpp>
+
+#include "tests/unit/patroni_kv.hpp"
+#include "watch/leader.hpp"
+
+using namespace lictor;
+using lictor::test::Kv;
+
+namespace {
+
+std::string address_of(const std::string& member) { return "10.0.0." + std::to_string(member.front() - 'A' + 1); }
+
+/// members/<name> as this Patroni writes it.
+std::string member_json(const std::string& version, const std::string& name, std::string role, const std::string& state) {
+    const std::string host = address_of(name);
+    if (role == "oldest") return "postgres://r:p@" + host + ":5432/postgres?application_name=http://" + host + ":8008/patroni";
+    if (role == "garbage") return "{";
+    if (role == "primary" && version < "4") role = "master";
+    std::string out = R"({"conn_url":"postgres://)" + host + R"(:5432/postgres","api_url":"http://)" + host + R"(:8008/patroni","state":")" +
+                      state + R"(","role":")" + role + R"(","version":")" + version + "\"";
+    if (state == "running") out += R"(,"xlog_location":67109104,"timeline":2)";
+    if (state == "running" && role == "replica" && version >= "3") out += R"(,"replication_state":"streaming")";
+    return out + "}";
+}
+
+std::string told(const LeaderEntry& entry) {
+    std::string out = word(entry.state);
+    if (entry.state == LeaderState::led) out += " " + entry.member;
+    return out + ": " + word(entry.reason);
+}
+
+class Stage {
+public:
+    explicit Stage(std::string version, LeaderRule rule = scope_rule()) : fusion(std::move(rule)), version_(std::move(version)) {}
+
+    static LeaderRule scope_rule() {
+        LeaderRule rule;
+        rule.scope = "pg";
+        return rule;
+    }
+
+    void play(const std::string& step) {
+        std::istringstream words(step);
+        std::string verb;
+        words >> verb;
+        const LeaderEntry before = fusion.verdict();
+        if (verb == "kv") kv(words, index_ += 10);
+        else if (verb == "kv-again") kv(words, index_);
+        else if (verb == "kv-old") kv(words, index_ - 5);
+        else if (verb == "nodes") nodes(words);
+        else if (verb == "after") pass(words);
+        else if (verb == "gone") fusion.on_scope(absent(), at);
+        else if (verb == "denied") fusion.on_scope(denied(), at);
+        else if (verb == "reset") fusion.on_index_reset();
+        else if (verb == "contact") contact(words);
+        else FAIL("no such step: " << verb);
+        check_promises(before);
+    }
+
+    LeaderFusion fusion;
+    Moment at{seconds{1000}, 1'700'000'000};
+
+private:
+    void kv(std::istringstream& words, std::uint64_t index) {
+        Kv keys;
+        std::string extra, config = R"("ttl":30,"loop_wait":10)";
+        bool locked = false;
+        for (std::string word; words >> word;) {
+            const auto equals = word.find('=');
+            std::string name = word.substr(0, equals);
+            std::string value = equals == std::string::npos ? "" : word.substr(equals + 1);
+            if (word == "pause") config += R"(,"pause":true)";
+            else if (word == "standby") config += R"(,"standby_cluster":{"host":"far"})";
+            else if (name == "loop_wait") config += R"(,"x":0)", config.replace(config.find("\"loop_wait\":10"), 14, "\"loop_wait\":" + value);
+            else if (name == "lock") {
+                locked = true;
+                if (value.back() == '!') {
+                    value.pop_back();
+                    owner_.clear();
+                }
+                if (value != owner_) lock_index_ = index;
+                owner_ = value;
+                keys.leader(value, "session-" + value + std::to_string(lock_index_), lock_index_);
+            } else if (name == "released") {  // the key stays, its session is gone
+                keys.leader(value, "", index);
+            } else {
+                const auto slash = value.find('/');
+                keys.member(name, member_json(version_, name, value.substr(0, slash), slash == std::string::npos ? "running" : value.substr(slash + 1)));
+            }
+        }
+        if (!locked) owner_.clear();
+        keys.key("config", "{" + config + "}").key("history", "[]");
+        fusion.on_scope(keys.facts(index), at);
+    }
+
+    void nodes(std::istringstream& words) {
+        std::map<std::string, MemberNode> all;
+        for (std::string word; words >> word;) {
+            const std::string name = word.substr(0, 1), state = word.substr(2);
+            MemberNode node;
+            node.present = true;
+            node.node_address = HostText("10.9.0." + std::to_string(name.front() - 'A' + 1));
+            node.service_address = HostText("10.8.0." + std::to_string(name.front() - 'A' + 1));
+            node.port = 6432;
+            node.node_critical = state == "critical";
+            node.service_critical = state != "ok";
+            all.emplace(name, node);
+        }
+        fusion.on_nodes(std::move(all), at);
+    }
+
+    void pass(std::istringstream& words) {
+        int count = 0;
+        words >> count;
+        at.now += seconds{count};
+        at.unix_seconds += count;
+        if (fusion.deadline() && *fusion.deadline() <= at.now) fusion.on_time(at);
+    }
+
+    void contact(std::istringstream& words) {
+        std::string how;
+        int max_stale = 0;
+        words >> how >> max_stale;
+        fusion.on_contact(how == "lost", at, seconds{max_stale});
+    }
+
+    ScopeFacts absent() {
+        ScopeFacts facts;
+        facts.index = index_ += 10;
+        owner_.clear();
+        return facts;
+    }
+    ScopeFacts denied() {
+        ScopeFacts facts;
+        facts.denied = true;
+        return facts;
+    }
+
+    /// What holds after every step of every play.
+    void check_promises(const LeaderEntry& before) {
+        const LeaderEntry& now = fusion.verdict();
+        CHECK((now.state == LeaderState::led) == !now.host.empty());
+        if (now.state != LeaderState::led) CHECK(now.port == 0);
+        const bool moved = now.state != before.state || now.member != before.member || now.host != before.host ||
+                           now.node_address != before.node_address || now.port != before.port;
+        CHECK(now.version == before.version + (moved ? 1 : 0));
+        CHECK(now.since == (moved ? at.now : before.since));
+        CHECK(now.since_unix == (moved ? at.unix_seconds : before.since_unix));
+        if (fusion.deadline()) CHECK(*fusion.deadline() > at.now);
+    }
+
+    std::string version_, owner_;
+    std::uint64_t index_ = 100, lock_index_ = 0;
+};
+
+struct Step {
+    std::string happens, said;
+};
+
+void play(const std::vector<Step>& steps) {
+    for (const std::string version : {"2.1.1", "3.3.2", "4.1.0"}) {
+        INFO("Patroni " << version);
+        Stage stage(version);
+        for (const auto& [happens, said] : steps) {
+            INFO("after: " << happens);
+            stage.play(happens);
+            CHECK(told(stage.fusion.verdict()) == said);
+        }
+    }
+}
+
+const Step a_leads{"kv lock=A A=primary B=replica C=replica", "led A: confirmed"};
+
+}  // namespace
+
+// ---- who holds the lock
+
+TEST_CASE("before the first read nothing is known", "[leader]") {
+    play({{"nodes A=ok", "loading: not read yet"}, {"contact lost 5", "loading: not read yet"}, {"contact back", "loading: not read yet"}, a_leads});
+}
+
+TEST_CASE("the holder of the lock leads if it says primary and running", "[leader]") {
+    play({{"nodes A=ok B=ok", "loading: not read yet"}, a_leads});
+    // The lock beats the catalog: a holder that is not registered, or whose own check fails, leads all the same.
+    play({{"nodes B=ok", "loading: not read yet"}, a_leads, {"nodes A=silent B=ok", "led A: confirmed"}, {"nodes B=ok", "led A: confirmed"}});
+}
+
+TEST_CASE("a holder that is not primary yet is waited for", "[leader]") {
+    for (const std::string role : {"replica", "promoted", "uninitialized", "primary/starting", "primary/crashed", "primary/restarting",
+                                   "replica/starting", "replica/creating replica", "garbage"}) {
+        INFO(role);
+        if (role.find(' ') != std::string::npos) continue;
+        play({{"kv lock=A A=" + role + " B=replica", "vacant: holder is not primary yet"}, {"kv lock=A B=replica", "vacant: holder is not primary yet"}, a_leads});
+    }
+    play({{"kv lock=A A=demoted/stopped", "vacant: demoted"}, {"kv lock=A A=primary/stopping", "vacant: stopping"}, a_leads});
+}
+
+TEST_CASE("a holder from before Patroni wrote roles leads by its lock alone", "[leader]") {
+    play({{"kv lock=A A=oldest B=oldest", "led A: confirmed"}, {"kv lock=B A=oldest B=oldest", "led B: confirmed"}});
+}
+
+TEST_CASE("any other owner of the lock wins at once", "[leader]") {
+    play({a_leads, {"kv lock=B A=primary B=replica", "vacant: lock moved"}, {"kv lock=B A=primary B=promoted", "vacant: lock moved"},
+          {"kv lock=B A=replica/starting B=primary", "led B: confirmed"}});
+    // Blocking queries coalesce: the free lock may never be seen.
+    play({a_leads, {"kv lock=B A=demoted/stopped B=primary", "led B: confirmed"}});
+    // A gap of any kind, too.
+    play({a_leads, {"kv B=replica", "led A: kept for a grace"}, {"kv lock=B B=replica", "vacant: lock moved"}, {"kv lock=B A=primary B=replica", "vacant: lock moved"}});
+    // Also while Consul's contact is lost and comes back, and from pause.
+    play({a_leads, {"contact lost", "led A: kept without contact"}, {"kv lock=B A=primary B=replica", "vacant: lock moved"}});
+    play({a_leads, {"kv B=replica pause", "led A: kept in pause"}, {"kv lock=B B=replica pause", "vacant: lock moved"}});
+    // A session holds the lock with nothing in it: nobody to name, but not A.
+    play({a_leads, {"kv lock=C A=primary B=replica", "vacant: lock moved"}});
+}
+
+TEST_CASE("a lock held with an empty value deposes all the same", "[leader]") {
+    LeaderFusion fusion(Stage::scope_rule());
+    const auto primary = member_json("4.1.0", "A", "primary", "running");
+    fusion.on_scope(Kv().leader("A", "s-1", 10).member("A", primary).facts(10), {});
+    REQUIRE(told(fusion.verdict()) == "led A: confirmed");
+    fusion.on_scope(Kv().leader("", "s-2", 20).member("A", primary).facts(20), {});
+    CHECK(told(fusion.verdict()) == "vacant: lock moved");
+}
+
+TEST_CASE("a switchover, as its keys appear", "[leader]") {
+    play({{"nodes A=ok B=ok C=ok", "loading: not read yet"},
+          a_leads,
+          {"kv B=replica C=replica A=primary", "led A: kept for a grace"},          // the key goes first
+          {"kv B=replica C=replica A=demoted/stopped", "vacant: demoted"},
+          {"nodes B=ok C=ok", "vacant: demoted"},
+          {"kv lock=B B=replica C=replica A=demoted/stopped", "vacant: holder is not primary yet"},
+          {"kv lock=B B=promoted C=replica A=demoted/stopped", "vacant: holder is not primary yet"},
+          {"kv lock=B B=primary C=replica A=demoted/stopped", "led B: confirmed"},
+          {"kv lock=B B=primary C=replica A=replica", "led B: confirmed"},
+          {"nodes A=ok B=ok C=ok", "led B: confirmed"}});
+}
+
+// ---- withdraw
+
+TEST_CASE("a holder that says demoted or stop… is withdrawn at once", "[leader]") {
+    for (const std::string lock : {"lock=A ", ""}) {
+        play({a_leads, {"kv " + lock + "A=demoted/stopping B=replica", "vacant: demoted"}});
+        play({a_leads, {"kv " + lock + "A=demoted B=replica", "vacant: demoted"}});
+        play({a_leads, {"kv " + lock + "A=demoted/starting B=replica", "vacant: demoted"}});
+        play({a_leads, {"kv " + lock + "A=primary/stopped B=replica", "vacant: stopping"}});  // Patroni's SIGTERM keeps the role
+        play({a_leads, {"kv " + lock + "A=primary/stopping B=replica", "vacant: stopping"}});
+        play({a_leads, {"kv " + lock + "A=replica/stopped B=replica", "vacant: stopping"}});
+    }
+    Stage stage("4.1.0");
+    stage.fusion.on_scope(Kv().leader("A", "s", 1).member("A", member_json("4.1.0", "A", "primary", "running")).facts(1), stage.at);
+    stage.fusion.on_scope(Kv().leader("A", "s", 1).member("A", member_json("4.1.0", "A", "primary", "stop failed")).facts(2), stage.at);
+    CHECK(told(stage.fusion.verdict()) == "vacant: stopping");
+}
+
+TEST_CASE("what was withdrawn must be confirmed anew", "[leader]") {
+    play({a_leads, {"kv lock=A A=primary/stopping", "vacant: stopping"}, {"kv lock=A A=primary/starting", "vacant: holder is not primary yet"},
+          {"kv lock=A", "vacant: holder is not primary yet"}, a_leads});
+    play({a_leads, {"kv lock=A A=replica", "vacant: holder is not primary yet"}, {"kv lock=A A=replica/starting", "vacant: holder is not primary yet"}});
+    play({a_leads, {"kv A=demoted/stopped", "vacant: demoted"}, {"kv A=primary", "vacant: demoted"}, {"kv B=replica", "vacant: demoted"}});
+}
+
+TEST_CASE("a node that failed is withdrawn whatever its keys say", "[leader]") {
+    play({{"nodes A=ok B=ok", "loading: not read yet"}, a_leads, {"nodes A=critical B=ok", "vacant: node failed"},
+          {"kv B=replica", "vacant: node failed"}, {"nodes B=ok", "vacant: node failed"},
+          {"kv lock=B B=replica", "vacant: holder is not primary yet"}, {"kv lock=B B=primary", "led B: confirmed"}});
+    // Gossip was wrong, the lock never moved.
+    play({a_leads, {"nodes A=critical", "vacant: node failed"}, {"nodes A=ok", "led A: confirmed"}});
+    play({a_leads, {"nodes A=critical", "vacant: node failed"}, {"kv lock=A A=primary/starting", "vacant: node failed"}, {"nodes A=ok", "led A: kept while restarting"}});
+    // Somebody else's node is nobody's business.
+    play({a_leads, {"nodes A=ok B=critical", "led A: confirmed"}});
+}
+
+// ---- keep
+
+TEST_CASE("a confirmed holder is kept while Patroni brings it back", "[leader]") {
+    for (const std::string state : {"starting", "restarting", "crashed"})
+        play({a_leads, {"kv lock=A A=primary/" + state + " B=replica", "led A: kept while restarting"}, {"after 250s", "led A: kept while restarting"},
+              {"kv lock=A A=replica/starting B=replica", "led A: kept while restarting"}, a_leads});
+    // Not under a new lock, though, and not once the lock is gone.
+    play({a_leads, {"kv lock=A! A=primary/starting", "vacant: holder is not primary yet"}});
+    play({a_leads, {"kv lock=A A=primary/crashed", "led A: kept while restarting"}, {"kv A=primary/crashed", "vacant: lock is free"}});
+    play({a_leads, {"kv lock=A A=primary/crashed", "led A: kept while restarting"}, {"kv B=replica", "vacant: lock is free"}});
+}
+
+TEST_CASE("a gap of the member's key says nothing while the lock is held", "[leader]") {
+    play({a_leads, {"kv lock=A B=replica", "led A: confirmed"}, {"kv lock=A A=garbage B=replica", "led A: confirmed"}, {"after 100s", "led A: confirmed"}, a_leads});
+}
+
+TEST_CASE("lock and key gone together: kept for loop_wait and two seconds while the node lives or left", "[leader]") {
+    const Step gone{"kv B=replica C=replica", "led A: kept for a grace"};
+    play({{"nodes A=ok B=ok", "loading: not read yet"}, a_leads, gone, {"after 11s", "led A: kept for a grace"}, {"after 1s", "vacant: grace is over"},
+          {"kv A=primary B=replica", "vacant: grace is over"}});
+    play({{"nodes A=ok B=ok", "loading: not read yet"}, a_leads, {"nodes B=ok", "led A: confirmed"}, gone, {"after 12s", "vacant: grace is over"}});
+    play({a_leads, gone, {"after 12s", "vacant: grace is over"}});  // nothing is registered at all
+    // The agent's restart, well ended: its checks begin as critical, Patroni takes the lock again, its key comes last.
+    play({{"nodes A=ok B=ok", "loading: not read yet"}, a_leads, gone, {"nodes B=ok", "led A: kept for a grace"},
+          {"nodes A=silent B=ok", "led A: kept for a grace"}, {"after 5s", "led A: kept for a grace"},
+          {"kv lock=A B=replica", "led A: kept for a grace"}, {"kv lock=A A=primary B=replica", "led A: confirmed"},
+          {"after 60s", "led A: confirmed"}});
+    // The same, seen as one change.
+    play({a_leads, {"kv lock=A! B=replica", "led A: kept for a grace"}, {"after 12s", "vacant: grace is over"}, a_leads});
+    // The node fails during the grace.
+    play({{"nodes A=ok B=ok", "loading: not read yet"}, a_leads, gone, {"nodes A=critical", "vacant: node failed"}, {"nodes A=ok", "vacant: node failed"}});
+    // Patroni had been silent before its session ended: it died.
+    play({{"nodes A=silent B=ok", "loading: not read yet"}, a_leads, {"kv B=replica", "vacant: lock is free"}});
+    // Another loop_wait; and one that is no reason to trust a free lock for an hour.
+    play({{"kv lock=A A=primary loop_wait=20", "led A: confirmed"}, {"kv loop_wait=20", "led A: kept for a grace"}, {"after 21s", "led A: kept for a grace"}, {"after 1s", "vacant: grace is over"}});
+    play({{"kv lock=A A=primary loop_wait=3600", "led A: confirmed"}, {"kv loop_wait=3600", "led A: kept for a grace"}, {"after 300s", "vacant: grace is over"}});
+    // A grace is one grace, however often the same is told.
+    play({a_leads, gone, {"after 6s", "led A: kept for a grace"}, gone, {"kv-again B=replica", "led A: kept for a grace"}, {"after 6s", "vacant: grace is over"}});
+}
+
+TEST_CASE("the lock alone gone: kept for the grace while the member says primary and running", "[leader]") {
+    play({a_leads, {"kv A=primary B=replica", "led A: kept for a grace"}, {"after 11s", "led A: kept for a grace"}, {"after 1s", "vacant: grace is over"}});
+    play({a_leads, {"kv A=primary released=A", "led A: kept for a grace"}, {"after 12s", "vacant: grace is over"}});
+    play({a_leads, {"kv A=primary B=replica", "led A: kept for a grace"}, {"kv A=primary/starting B=replica", "vacant: lock is free"}});
+    play({a_leads, {"kv A=primary B=replica", "led A: kept for a grace"}, {"kv A=replica B=replica", "vacant: lock is free"}});
+    play({a_leads, {"kv A=primary B=replica", "led A: kept for a grace"}, {"kv lock=A! A=primary B=replica", "led A: confirmed"}, {"after 60s", "led A: confirmed"}});
+}
+
+TEST_CASE("in pause the last leader is kept while it lives", "[leader]") {
+    play({{"nodes A=ok", "loading: not read yet"}, {"kv lock=A A=primary pause", "led A: confirmed"}, {"nodes A=silent", "led A: confirmed"},
+          {"kv pause", "led A: kept in pause"}, {"after 5000s", "led A: kept in pause"}, {"nodes", "led A: kept in pause"},
+          {"nodes A=critical", "vacant: node failed"}});
+    play({{"kv lock=A A=primary pause", "led A: confirmed"}, {"kv A=primary/stopped pause", "vacant: stopping"}});
+    play({{"kv lock=A A=primary pause", "led A: confirmed"}, {"kv pause", "led A: kept in pause"}, {"kv B=replica", "led A: kept for a grace"}, {"after 12s", "vacant: grace is over"}});
+    play({{"kv pause B=replica", "vacant: lock is free"}});
+}
+
+// ---- standby, denied, gone, away
+
+TEST_CASE("a standby cluster has no primary", "[leader]") {
+    play({{"kv lock=A A=standby_leader B=replica standby", "standby: standby cluster"}, {"kv lock=A A=standby_leader/starting standby", "standby: standby cluster"},
+          {"kv B=replica standby", "standby: standby cluster"}, {"kv lock=B B=replica standby", "standby: standby cluster"},
+          // It is promoted: the lock stays, configuration and role change.
+          {"kv lock=B B=standby_leader", "standby: standby cluster"}, {"kv lock=B B=promoted", "vacant: holder is not primary yet"},
+          {"kv lock=B B=primary", "led B: confirmed"}});
+    play({{"kv lock=A A=standby_leader", "standby: standby cluster"}});
+    // A cluster that is told to become one is still writable until its leader says otherwise.
+    play({a_leads, {"kv lock=A A=primary standby", "led A: confirmed"}, {"kv lock=A A=standby_leader standby", "standby: standby cluster"},
+          {"kv lock=A A=standby_leader/starting standby", "standby: standby cluster"}, {"kv lock=A standby", "standby: standby cluster"}});
+}
+
+TEST_CASE("keys that are denied are said to be unreadable", "[leader]") {
+    play({{"denied", "unreadable: access denied"}, a_leads, {"denied", "unreadable: access denied"}, {"nodes A=ok", "unreadable: access denied"},
+          {"kv-again lock=A A=primary", "led A: confirmed"}});
+    play({a_leads, {"denied", "unreadable: access denied"}, {"kv-old lock=A A=primary", "unreadable: access denied"}, {"kv B=replica", "vacant: lock is free"}});
+}
+
+TEST_CASE("a scope that is gone and has no instances is forgotten after minutes", "[leader]") {
+    play({{"gone", "vacant: lock is free"}, {"after 299s", "vacant: lock is free"}, {"after 1s", "gone: scope is gone"}, {"nodes A=ok", "vacant: lock is free"},
+          {"nodes", "gone: scope is gone"}, a_leads});
+    play({{"nodes A=silent", "loading: not read yet"}, {"gone", "vacant: lock is free"}, {"after 3000s", "vacant: lock is free"}, {"nodes", "gone: scope is gone"}});
+    play({a_leads, {"gone", "led A: kept for a grace"}, {"after 12s", "vacant: grace is over"}, {"after 288s", "gone: scope is gone"}});
+    play({{"gone", "vacant: lock is free"}, {"contact lost", "vacant: lock is free"}, {"after 3000s", "vacant: lock is free"}, {"contact back", "gone: scope is gone"}});
+    play({{"gone", "vacant: lock is free"}, {"after 200s", "vacant: lock is free"}, {"kv B=replica", "vacant: lock is free"}, {"gone", "vacant: lock is free"},
+          {"after 200s", "vacant: lock is free"}, {"after 100s", "gone: scope is gone"}});
+}
+
+TEST_CASE("while Consul is away the last leader is kept", "[leader]") {
+    play({a_leads, {"contact lost", "led A: kept without contact"}, {"after 100000s", "led A: kept without contact"}, {"contact back", "led A: confirmed"}});
+    play({a_leads, {"contact lost 60", "led A: kept without contact"}, {"after 59s", "led A: kept without contact"}, {"after 1s", "vacant: stale for too long"},
+          {"contact lost 60", "vacant: stale for too long"}, {"kv-old lock=A A=primary", "vacant: stale for too long"}, {"contact back", "led A: confirmed"}});
+    // Facts are contact, in whichever order both are told.
+    play({a_leads, {"contact lost 60", "led A: kept without contact"}, {"after 60s", "vacant: stale for too long"}, {"kv lock=A A=primary", "led A: kept without contact"},
+          {"contact back", "led A: confirmed"}, {"after 100s", "led A: confirmed"}});
+    play({a_leads, {"contact lost 60", "led A: kept without contact"}, {"after 60s", "vacant: stale for too long"}, {"kv lock=B A=primary B=replica", "vacant: holder is not primary yet"},
+          {"contact back", "vacant: holder is not primary yet"}});
+    play({a_leads, {"contact lost 60", "led A: kept without contact"}, {"contact back", "led A: confirmed"}, {"after 61s", "led A: confirmed"}});
+    // Nobody is made a leader by an outage, and a grace ends in one.
+    play({{"kv B=replica", "vacant: lock is free"}, {"contact lost", "vacant: lock is free"}});
+    play({a_leads, {"kv B=replica", "led A: kept for a grace"}, {"contact lost", "led A: kept for a grace"}, {"after 12s", "vacant: grace is over"}});
+    // What the catalog still says counts.
+    play({a_leads, {"contact lost", "led A: kept without contact"}, {"nodes A=critical", "vacant: node failed"}});
+}
+
+// ---- late facts
+
+TEST_CASE("an old leader never comes back through a late reply", "[leader]") {
+    play({a_leads, {"kv lock=B A=replica B=primary", "led B: confirmed"}, {"kv-old lock=A A=primary", "led B: confirmed"}});
+    play({a_leads, {"kv A=demoted/stopped", "vacant: demoted"}, {"kv-old lock=A A=primary", "vacant: demoted"}});
+    play({a_leads, {"kv lock=B A=primary B=replica", "vacant: lock moved"}, {"kv-old A=primary", "vacant: lock moved"}});
+
+    // Where the index tells nothing the lock's own does.
+    const auto primary = member_json("4.1.0", "A", "primary", "running"), replica = member_json("4.1.0", "A", "replica", "running");
+    const Kv of_a = Kv().leader("A", "s-a", 50).member("A", primary);
+    const Kv of_b = Kv().leader("B", "s-b", 60).member("A", replica).member("B", member_json("4.1.0", "B", "primary", "running"));
+    for (const std::uint64_t index : {std::uint64_t{0}, std::uint64_t{99}}) {
+        INFO(index);
+        LeaderFusion fusion(Stage::scope_rule());
+        fusion.on_scope(of_b.facts(index), {});
+        fusion.on_scope(of_a.facts(index), {});
+        CHECK(told(fusion.verdict()) == "led B: confirmed");
+        fusion.on_scope(Kv().member("A", replica).facts(index), {});
+        fusion.on_time({seconds{20}, 0});
+        CHECK(told(fusion.verdict()) == "vacant: grace is over");
+        fusion.on_scope(of_b.facts(index), {seconds{21}, 0});  // this very lock was seen free
+        CHECK(told(fusion.verdict()) == "vacant: grace is over");
+    }
+}
+
+TEST_CASE("after a declared reset a lower index is the truth", "[leader]") {
+    play({a_leads, {"reset", "led A: confirmed"}, {"kv-old lock=B B=primary", "led B: confirmed"}});
+    // A newer index is the order of truth by itself: Consul was restored from a backup that holds an older lock.
+    const auto b = member_json("4.1.0", "B", "primary", "running");
+    LeaderFusion fusion(Stage::scope_rule());
+    fusion.on_scope(Kv().leader("A", "s-a", 90).member("A", member_json("4.1.0", "A", "primary", "running")).facts(90), {});
+    fusion.on_scope(Kv().leader("B", "s-b", 50).member("B", b).facts(95), {});
+    CHECK(told(fusion.verdict()) == "led B: confirmed");
+}
+
+// ---- where the leader is
+
+TEST_CASE("the address comes from where the rule says", "[leader]") {
+    struct Row {
+        LeaderRule::Source source;
+        std::uint16_t port;
+        std::string host;
+        unsigned want_port;
+    };
+    const std::vector<Row> rows{
+        {LeaderRule::Source::kv, 0, "10.0.0.1", 5432},      {LeaderRule::Source::kv, 7000, "10.0.0.1", 7000},
+        {LeaderRule::Source::service, 0, "10.8.0.1", 6432}, {LeaderRule::Source::service, 7000, "10.8.0.1", 7000},
+        {LeaderRule::Source::node, 0, "10.9.0.1", 6432},    {LeaderRule::Source::node, 7000, "10.9.0.1", 7000},
+    };
+    for (const auto& row : rows) {
+        INFO(row.host << ":" << row.want_port);
+        LeaderRule rule = Stage::scope_rule();
+        rule.source = row.source;
+        rule.port = row.port;
+        Stage stage("4.1.0", rule);
+        stage.play("nodes A=ok");
+        stage.play("kv lock=A A=primary");
+        const LeaderEntry& entry = stage.fusion.verdict();
+        CHECK(entry.host.text == row.host);
+        CHECK(entry.port == row.want_port);
+        CHECK(entry.node_address.text == "10.9.0.1");
+        CHECK(entry.timeline == 2u);
+        CHECK(entry.lock_index == 110);
+        CHECK(entry.members.size() == 1);
+        // The registration goes while the lock is held: the address stays as last told.
+        stage.play("nodes");
+        CHECK(stage.fusion.verdict().host.text == row.host);
+        CHECK(stage.fusion.verdict().node_address.text == "10.9.0.1");
+    }
+}
+
+TEST_CASE("a leader without a known address is waited for", "[leader]") {
+    LeaderRule rule = Stage::scope_rule();
+    rule.source = LeaderRule::Source::service;
+    Stage stage("4.1.0", rule);
+    stage.play("kv lock=A A=primary");
+    CHECK(told(stage.fusion.verdict()) == "vacant: holder is not primary yet");
+    stage.play("nodes A=ok");
+    CHECK(told(stage.fusion.verdict()) == "led A: confirmed");
+    // B's address is not A's.
+    stage.play("kv lock=B B=primary");
+    CHECK(told(stage.fusion.verdict()) == "vacant: lock moved");
+}
+
+TEST_CASE("an instance without an address of its own stands on its node", "[leader]") {
+    LeaderRule rule = Stage::scope_rule();
+    rule.source = LeaderRule::Source::service;
+    LeaderFusion fusion(rule);
+    MemberNode node;
+    node.present = true;
+    node.node_address = HostText("10.9.0.1");
+    node.port = 5432;
+    fusion.on_nodes({{"A", node}}, {});
+    fusion.on_scope(Kv().leader("A", "s", 1).member("A", member_json("4.1.0", "A", "primary", "running")).facts(1), {});
+    CHECK(fusion.verdict().host.text == "10.9.0.1");
+}
+
+TEST_CASE("a leader that moves house is a change, its timeline is none", "[leader]") {
+    LeaderFusion fusion(Stage::scope_rule());
+    const auto told_of = [&](const char* member, std::uint64_t index) {
+        fusion.on_scope(Kv().leader("A", "s", 1).member("A", member).facts(index), {seconds{index}, static_cast<std::int64_t>(index)});
+    };
+    told_of(R"({"conn_url":"postgres://h1:1/","role":"primary","state":"running","timeline":1})", 1);
+    const auto version = fusion.verdict().version;
+    told_of(R"({"conn_url":"postgres://h1:1/","role":"primary","state":"running","timeline":2})", 2);
+    CHECK(fusion.verdict().timeline == 2u);
+    CHECK(fusion.verdict().version == version);
+    told_of(R"({"conn_url":"postgres://h2:1/","role":"primary","state":"running","timeline":2})", 3);
+    CHECK(fusion.verdict().version == version + 1);
+    CHECK(fusion.verdict().since_unix == 3);
+    // A value that cannot be read as a URL leaves the address as last told.
+    told_of(R"({"conn_url":"nonsense","role":"primary","state":"running"})", 4);
+    CHECK(fusion.verdict().host.text == "h2");
+}
+
+TEST_CASE("a plain lock is nobody's yet", "[leader]") {
+    LeaderRule rule;
+    rule.scope = "Jobs";
+    rule.key = "locks/jobs";
+    Stage stage("4.1.0", rule);
+    CHECK(told(stage.fusion.verdict()) == "vacant: not read yet");
+    CHECK(stage.fusion.verdict().service == "jobs");
+    stage.play("kv lock=A A=primary");
+    CHECK(told(stage.fusion.verdict()) == "vacant: lock is free");
+    stage.play("denied");
+    stage.play("contact lost 5");
+    stage.play("after 3600s");
+    CHECK(stage.fusion.verdict().state == LeaderState::vacant);
+}
+
+TEST_CASE("Patroni's name for the service of a scope", "[leader]") {
+    const std::vector<std::pair<std::string, std::string>> rows{
+        {"pglab", "pglab"}, {"cluster_1", "cluster-1"}, {"My.Big Cluster", "my-big-cluster"}, {"a-b", "a-b"}, {"a/b", "au0047b"},
+        {"a:b", "au0058b"}, {"\xc3\xa9t\xc3\xa9", "u0233tu0233"}, {"\xe2\x82\xac", "u8364"}, {"\xf0\x9f\x90\x98", "u128024"}, {"", ""},
+        {std::string(300, 'x'), std::string(230, 'x')}};
+    for (const auto& [scope, want] : rows) {
+        INFO(scope);
+        CHECK(patroni_service_name(scope) == want);
+    }
+    CHECK(patroni_service_name("\xff\xc3").size() < 20);
+    LeaderRule rule;
+    rule.scope = "cluster_1";
+    CHECK(LeaderFusion(rule).verdict().service == "cluster-1");
+    rule.service = "PG";
+    CHECK(LeaderFusion(rule).verdict().service == "pg");
+}
+
+// ---- random histories
+
+namespace {
+
+/// The truth at one raft index.
+struct Truth {
+    ScopeFacts facts;
+    std::map<std::string, MemberNode> nodes;
+};
+
+/// A cluster that goes through random events; every small change is a Truth of its own.
+class History {
+public:
+    explicit History(std::mt19937_64& random) : random_(random) {
+        for (const char* name : {"A", "B", "C"}) {
+            set(name, "replica", "running");
+            node(name, true, false, false);
+        }
+        truth_.facts.exists = true;
+        acquire("A");
+        promote("A");
+    }
+
+    std::vector<Truth> make(int events) {
+        for (int i = 0; i < events; ++i) one_event();
+        // It ends in peace: somebody leads.
+        truth_.facts.pause = false;
+        for (const char* name : {"A", "B", "C"}) node(name, true, false, false);
+        if (truth_.facts.leader.empty()) acquire(any());
+        promote(truth_.facts.leader);
+        return std::move(all_);
+    }
+
+private:
+    bool chance(unsigned percent) { return random_() % 100 < percent; }
+    std::string any() { return std::string(1, static_cast<char>('A' + random_() % 3)); }
+    std::string other(const std::string& than) {
+        std::string name = any();
+        while (name == than) name = any();
+        return name;
+    }
+    void stamp() {
+        truth_.facts.index = ++index_;
+        all_.push_back(truth_);
+    }
+    void set(const std::string& name, const std::string& role, const std::string& state) {
+        MemberRow row;
+        row.name = name;
+        row.role = role == "primary" && name == "B" ? "master" : role;
+        row.state = state;
+        row.host = HostText(address_of(name));
+        row.port = 5432;
+        truth_.facts.members[name] = row;
+        stamp();
+    }
+    void node(const std::string& name, bool present, bool critical, bool silent) {
+        MemberNode node;
+        node.present = present;
+        node.node_critical = critical;
+        node.service_critical = silent;
+        truth_.nodes[name] = node;
+        stamp();
+    }
+    void release(bool with_member) {
+        if (with_member) truth_.facts.members.erase(truth_.facts.leader);
+        truth_.facts.leader.clear();
+        truth_.facts.leader_session.clear();
+        truth_.facts.leader_lock_index = truth_.facts.leader_modify_index = 0;
+        stamp();
+    }
+    void acquire(const std::string& name) {
+        truth_.facts.leader = name;
+        truth_.facts.leader_session = "s" + std::to_string(index_);
+        truth_.facts.leader_lock_index = 1;
+        truth_.facts.leader_modify_index = index_ + 1;
+        stamp();
+    }
+    void promote(const std::string& name) {
+        if (chance(50)) set(name, "replica", "running");
+        if (chance(50)) set(name, "promoted", "running");
+        set(name, "primary", "running");
+    }
+    void elect(const std::string& name) {
+        acquire(name);
+        if (chance(10)) return;  // never promoted
+        promote(name);
+    }
+
+    void one_event() {
+        const std::string leader = truth_.facts.leader;
+        if (leader.empty()) return elect(any());
+        switch (random_() % 9) {
+            case 0:  // switchover
+                if (chance(50)) set(leader, "demoted", "stopping");
+                release(false);
+                set(leader, "demoted", "stopped");
+                elect(other(leader));
+                set(leader, "replica", "starting");
+                set(leader, "replica", "running");
+                break;
+            case 1:  // Patroni stopped
+                release(false);
+                set(leader, "primary", "stopped");
+                elect(other(leader));
+                break;
+            case 2:  // postmaster killed
+                set(leader, "primary", "crashed");
+                set(leader, chance(50) ? "primary" : "replica", "starting");
+                set(leader, "primary", "running");
+                break;
+            case 3:  // host lost
+                if (chance(70)) node(leader, true, true, true);
+                release(true);
+                elect(other(leader));
+                node(leader, true, false, false);
+                set(leader, "replica", "running");
+                break;
+            case 4:  // agent restarted
+                node(leader, false, false, false);
+                release(true);
+                if (chance(60)) {
+                    node(leader, true, false, true);
+                    acquire(leader);
+                    set(leader, "primary", "running");
+                } else {
+                    elect(other(leader));
+                }
+                node(leader, true, false, false);
+                break;
+            case 5:  // the key deleted by hand
+                release(false);
+                if (chance(50)) acquire(leader);
+                else elect(other(leader));
+                set(leader, truth_.facts.leader == leader ? "primary" : "replica", "running");
+                break;
+            case 6:  // restarted in place
+                set(leader, "primary", "restarting");
+                set(leader, "primary", "running");
+                break;
+            case 7:
+                truth_.facts.pause = !truth_.facts.pause;
+                stamp();
+                break;
+            default: {  // the member's key is put anew
+                const MemberRow row = truth_.facts.members[leader];
+                truth_.facts.members.erase(leader);
+                stamp();
+                truth_.facts.members[leader] = row;
+                stamp();
+            }
+        }
+    }
+
+    std::mt19937_64& random_;
+    std::uint64_t index_ = 10;
+    Truth truth_;
+    std::vector<Truth> all_;
+};
+
+/// Keeps beside the fusion what it was told, and says what must never be.
+class Judge {
+public:
+    void on_scope(const ScopeFacts& facts, Now now) {
+        if (newest && facts.index < newest->index) return;
+        newest = facts;
+        if (facts.leader.empty()) {
+            if (!free_since) free_since = now;
+        } else {
+            free_since.reset();
+            last_owner = facts.leader;
+            const auto row = facts.members.find(facts.leader);
+            if (row != facts.members.end() && (row->second.role == "primary" || row->second.role == "master") && row->second.state == "running")
+                confirmed_lock = facts.leader_modify_index;
+        }
+    }
+
+    void check(const LeaderEntry& entry, Now now) const {
+        if (!newest) return;
+        const auto row = newest->members.find(newest->leader);
+        const bool lawful = row != newest->members.end() && (row->second.role == "primary" || row->second.role == "master") &&
+                            row->second.state == "running" && !critical(newest->leader);
+        if (lawful) {  // whoever the lock names and says primary and running is answered, at once
+            REQUIRE(entry.state == LeaderState::led);
+            REQUIRE(entry.member == newest->leader);
+        }
+        if (entry.state != LeaderState::led) return;
+        const std::string& named = entry.member;
+        REQUIRE(entry.host.text == address_of(named));
+        REQUIRE(named == last_owner);                       // nobody deposed, not even through a late reply
+        REQUIRE(confirmed_lock != 0);
+        REQUIRE_FALSE(critical(named));
+        if (const auto said = newest->members.find(named); said != newest->members.end()) {
+            REQUIRE(said->second.role != "demoted");
+            REQUIRE(said->second.state.substr(0, 4) != "stop");
+            REQUIRE(said->second.role != "promoted");
+            REQUIRE_FALSE((said->second.role == "replica" && said->second.state == "running"));
+        }
+        if (free_since && !newest->pause && !paused_since_free) REQUIRE(now < *free_since + seconds{12});
+    }
+
+    bool critical(const std::string& name) const {
+        const auto found = nodes.find(name);
+        return found != nodes.end() && found->second.node_critical;
+    }
+
+    std::optional<ScopeFacts> newest;
+    std::map<std::string, MemberNode> nodes;
+    std::optional<Now> free_since;
+    bool paused_since_free = false;  ///< pause stretches the grace: it begins when the pause ends
+    std::string last_owner;
+    std::uint64_t confirmed_lock = 0;
+};
+
+}  // namespace
+
+TEST_CASE("in random histories nobody deposed is ever answered and the lawful leader always is", "[leader][random]") {
+    std::uint64_t led = 0, vacant = 0, late = 0, graces = 0;
+    for (std::uint64_t seed = 1; seed <= 3000; ++seed) {
+        INFO("seed " << seed);
+        std::mt19937_64 random(seed);
+        const std::vector<Truth> history = History(random).make(12);
+        LeaderFusion fusion(Stage::scope_rule());
+        Judge judge;
+        Moment at{seconds{100}, 100};
+        const auto look = [&] {
+            judge.check(fusion.verdict(), at.now);
+            led += fusion.verdict().state == LeaderState::led;
+            vacant += fusion.verdict().state == LeaderState::vacant;
+            graces += fusion.verdict().reason == LeaderReason::kept_grace;
+        };
+        const auto tell = [&](const ScopeFacts& facts) {
+            fusion.on_scope(facts, at);
+            judge.on_scope(facts, at.now);
+            judge.paused_since_free = judge.free_since && (judge.paused_since_free || judge.newest->pause);
+            look();
+        };
+        const unsigned loss = static_cast<unsigned>(random() % 80);
+        for (std::size_t i = 0; i < history.size(); ++i) {
+            INFO("state " << i);
+            at.now += milliseconds{static_cast<int>(random() % (random() % 10 ? 200 : 9000))};
+            if (fusion.deadline() && *fusion.deadline() <= at.now) fusion.on_time(at);
+            look();
+            if (random() % 100 >= loss) {
+                judge.nodes = history[i].nodes;
+                fusion.on_nodes(history[i].nodes, at);
+                look();
+            }
+            if (random() % 100 >= loss || i + 1 == history.size()) tell(history[i].facts);
+            if (random() % 4 == 0) tell(history[i - std::min<std::size_t>(i, random() % 8)].facts), ++late;
+            if (random() % 50 == 0) fusion.on_contact(random() % 2 == 0, at, seconds{0}), look();
+        }
+        judge.nodes = history.back().nodes;
+        fusion.on_nodes(judge.nodes, at);
+        tell(history.back().facts);
+        REQUIRE(fusion.verdict().state == LeaderState::led);
+        REQUIRE(fusion.verdict().member == history.back().facts.leader);
+    }
+    // The histories reach what they are meant to reach.
+    CHECK(led > 10'000);
+    CHECK(vacant > 10'000);
+    CHECK(late > 10'000);
+    CHECK(graces > 1'000);
+}

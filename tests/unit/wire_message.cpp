@@ -1,0 +1,151 @@
+// Messages: every length that lies is refused, and what is written can be read again, by own code and by ldns.
+#include <catch2/catch.hpp>
+
+#include <stdbool.h>  // before ldns: switches its own macros for bool, true and false off
+
+#include <ldns/ldns.h>
+
+#include <vector>
+
+#include "resolver/wire/message.hpp"
+
+using namespace lictor;
+
+namespace {
+
+using Buffer = std::vector<std::uint8_t>;
+
+Buffer bytes(std::initializer_list<int> list) { return {list.begin(), list.end()}; }
+
+Buffer question_bytes() {
+    return bytes({0x12, 0x34, 0x01, 0x00, 0, 1, 0, 0, 0, 0, 0, 0, 3, 'W', 'w', 'w', 2, 'e', 'x', 0, 0, 1, 0, 1});
+}
+
+Buffer with_opt(Buffer message, Buffer options = {}, std::uint8_t version = 0) {
+    message[11] = static_cast<std::uint8_t>(message[11] + 1);
+    for (const int byte : {0, 0, 41, 4, 0xd0, 0, static_cast<int>(version), 0x80, 0, 0, static_cast<int>(options.size())}) message.push_back(static_cast<std::uint8_t>(byte));
+    message.insert(message.end(), options.begin(), options.end());
+    return message;
+}
+
+TEST_CASE("a question is read as the client wrote it") {
+    Question question;
+    REQUIRE(read_question(question_bytes(), question) == QuestionFault::none);
+    CHECK(question.header.id == 0x1234);
+    CHECK(question.name.text() == "Www.ex");
+    CHECK(question.lower.text() == "www.ex");
+    CHECK(question.type == 1);
+    CHECK(question.end == question_bytes().size());
+    CHECK_FALSE(question.edns.present);
+    REQUIRE(read_question(with_opt(question_bytes()), question) == QuestionFault::none);
+    CHECK(question.edns.present);
+    CHECK(question.edns.udp_size == 1232);
+    CHECK(question.edns.dnssec_ok);
+}
+
+TEST_CASE("faults of a question") {
+    Question question;
+    const auto changed = [](std::size_t at, int value) {
+        auto message = question_bytes();
+        message[at] = static_cast<std::uint8_t>(value);
+        return message;
+    };
+    CHECK(read_question(bytes({1, 2, 3}), question) == QuestionFault::too_short);
+    CHECK(read_question(changed(2, 0x81), question) == QuestionFault::response);
+    CHECK(read_question(changed(2, 0x29), question) == QuestionFault::notimp);
+    CHECK(read_question(changed(5, 0), question) == QuestionFault::formerr);
+    CHECK(read_question(changed(5, 2), question) == QuestionFault::formerr);
+    CHECK(read_question(changed(12, 0xc0), question) == QuestionFault::formerr);   // a pointer in the question
+    CHECK(read_question(changed(12, 64), question) == QuestionFault::formerr);
+    CHECK(read_question(changed(7, 1), question) == QuestionFault::formerr);       // a record that is not there
+    for (std::size_t size = 12; size < question_bytes().size(); ++size)
+        CHECK(read_question(Bytes(question_bytes()).first(size), question) == QuestionFault::formerr);
+    CHECK(read_question(with_opt(question_bytes(), {}, 1), question) == QuestionFault::badvers);
+    CHECK(read_question(with_opt(with_opt(question_bytes())), question) == QuestionFault::formerr);
+    CHECK(read_question(with_opt(question_bytes(), bytes({0, 13, 0, 9, 3})), question) == QuestionFault::formerr);  // option longer than OPT
+    CHECK(read_question(with_opt(question_bytes(), bytes({0, 13, 0, 5, 3, 'c', 'o', 'm', 0})), question) == QuestionFault::none);
+}
+
+TEST_CASE("compression pointers lead backwards only") {
+    // www.ex at 12; then: pointer to itself, pointer forwards, pointer into the header, pointer chain, good pointer
+    auto message = question_bytes();
+    const auto read_at = [&](Buffer tail) {
+        auto whole = message;
+        whole.insert(whole.end(), tail.begin(), tail.end());
+        Reader reader(whole);
+        reader.skip(message.size());
+        const Name name = reader.name();
+        return std::pair(reader.ok(), name.text());
+    };
+    CHECK(read_at(bytes({0xc0, 24})).first == false);
+    CHECK(read_at(bytes({0xc0, 26, 1, 'a', 0})).first == false);
+    CHECK(read_at(bytes({0xc0, 4})).first == false);
+    CHECK(read_at(bytes({0xc0})).first == false);
+    CHECK(read_at(bytes({0x80, 0})).first == false);
+    CHECK(read_at(bytes({1, 'a', 0xc0, 12})) == std::pair(true, std::string("a.Www.ex")));
+    CHECK(read_at(bytes({0xc0, 16})) == std::pair(true, std::string("ex")));
+}
+
+TEST_CASE("a reply is written with compression and read by ldns") {
+    Question question;
+    REQUIRE(read_question(with_opt(question_bytes()), question) == QuestionFault::none);
+    std::array<std::uint8_t, 512> buffer{};
+    Writer writer(buffer);
+    writer.begin_reply(question, rcode::noerror, true, true);
+    writer.reserve(Writer::opt_size);
+    const Name target = *Name::parse("pg1.node.dc1.consul");
+    CHECK(writer.name_record(Writer::Section::answer, question.name, rrtype::cname, 5, target));
+    CHECK(writer.address_record(Writer::Section::answer, target, 6, *Address::parse("10.0.0.1")));
+    CHECK(writer.address_record(Writer::Section::additional, target, 7, *Address::parse("2001:db8::1")));
+    writer.write_opt(1232, true, rcode::noerror, ede::stale_answer);
+    const Bytes reply = writer.finish();
+
+    ldns_pkt* packet = nullptr;
+    REQUIRE(ldns_wire2pkt(&packet, reply.data(), reply.size()) == LDNS_STATUS_OK);
+    CHECK(ldns_pkt_ancount(packet) == 2);
+    CHECK(ldns_pkt_aa(packet));
+    CHECK(ldns_pkt_edns(packet));
+    CHECK(ldns_pkt_edns_do(packet));
+    char* text = ldns_rr2str(ldns_rr_list_rr(ldns_pkt_answer(packet), 1));
+    CHECK(std::string(text) == "pg1.node.dc1.consul.\t6\tIN\tA\t10.0.0.1\n");
+    free(text);
+    ldns_pkt_free(packet);
+    // question 24, CNAME 12 + its target, A compressed to a pointer
+    CHECK(reply.size() < 24 + 12 + 21 + 16 + 28 + 17 + 1);
+}
+
+TEST_CASE("a record that does not fit leaves no trace") {
+    Question question;
+    REQUIRE(read_question(question_bytes(), question) == QuestionFault::none);
+    std::array<std::uint8_t, 512> buffer{};
+    Writer writer(buffer);
+    writer.begin_reply(question, rcode::noerror, false, true);
+    writer.limit(24 + 16 + 10);
+    CHECK(writer.address_record(Writer::Section::answer, question.name, 5, *Address::parse("10.0.0.1")));
+    const auto size = writer.size();
+    CHECK_FALSE(writer.address_record(Writer::Section::answer, question.name, 5, *Address::parse("10.0.0.2")));
+    CHECK(writer.full());
+    CHECK(writer.size() == size);
+    CHECK(writer.count(Writer::Section::answer) == 1);
+    CHECK(read_header(writer.finish())->ancount == 1);
+}
+
+TEST_CASE("an error reply echoes the question, the id and the flags of the client") {
+    Question question;
+    auto message = with_opt(question_bytes());
+    message[3] = 0x10;  // CD
+    REQUIRE(read_question(message, question) == QuestionFault::none);
+    std::array<std::uint8_t, 512> buffer{};
+    const Bytes reply = write_error(question, rcode::servfail, buffer, ede::not_ready);
+    const auto header = *read_header(reply);
+    CHECK(header.id == 0x1234);
+    CHECK(header.qr());
+    CHECK(header.rd());
+    CHECK(header.cd());
+    CHECK(header.ra());
+    CHECK(header.rcode() == rcode::servfail);
+    CHECK(header.arcount == 1);
+    CHECK(reply.size() == 24 + Writer::opt_ede_size);
+}
+
+}  // namespace

@@ -1,0 +1,219 @@
+// Bodies of health/service, catalog/nodes and kv/<key> into facts. A field of the wrong type counts as absent; an entry that has no
+// usable node or service name is skipped and counted; a body of another shape is an Error. A port that is no whole number in 32 bits
+// (-1, "80", null, 80.9) is 0 and skips nothing; 70000 stays 70000, because Consul stores it and the SRV record takes it modulo 65536.
+// A NUL spoils the entry that it stands in, not the body: one odd registration must not freeze a service for everybody.
+#include "watch/consul_json.hpp"
+
+#include <algorithm>
+#include <array>
+#include <limits>
+#include <unordered_map>
+#include <utility>
+
+#include "watch/json_text.hpp"
+#include "watch/json_tree.hpp"
+
+namespace lictor {
+namespace {
+
+constexpr std::uint64_t number32_max = std::numeric_limits<std::uint32_t>::max();
+
+HostText host_of(std::string_view text) { return HostText(std::string(text)); }
+
+std::uint32_t port_of(JsonValue value) { return static_cast<std::uint32_t>(value.number(number32_max).value_or(0)); }
+
+/// Node.TaggedAddresses holds plain texts, Service.TaggedAddresses objects with Address and Port.
+TaggedAddresses tagged_of(JsonValue tagged) {
+    const auto address = [&](std::string_view name) {
+        const JsonValue value = tagged.get(name);
+        return host_of(value.is_object() ? value.get("Address").text_or_empty() : value.text_or_empty());
+    };
+    TaggedAddresses out;
+    out.lan_ipv4 = address("lan_ipv4");
+    out.lan_ipv6 = address("lan_ipv6");
+    out.wan = address("wan");
+    out.wan_ipv4 = address("wan_ipv4");
+    out.wan_ipv6 = address("wan_ipv6");
+    out.wan_port = port_of(tagged.get("wan").get("Port"));
+    return out;
+}
+
+bool spoiled(const TaggedAddresses& tagged) {
+    const std::array<const HostText*, 5> all{&tagged.lan_ipv4, &tagged.lan_ipv6, &tagged.wan, &tagged.wan_ipv4, &tagged.wan_ipv6};
+    return std::any_of(all.begin(), all.end(), [](const HostText* host) { return has_nul(host->text); });
+}
+
+std::shared_ptr<const NodeRecord> node_of(JsonValue node) {
+    auto record = std::make_shared<NodeRecord>();
+    record->name = node.get("Node").text_or_empty();
+    record->name_lower = lower_case(record->name);
+    record->id = node.get("ID").text_or_empty();
+    record->datacenter = node.get("Datacenter").text_or_empty();
+    record->address = host_of(node.get("Address").text_or_empty());
+    record->tagged = tagged_of(node.get("TaggedAddresses"));
+    if (record->name.empty() || has_nul(record->name) || has_nul(record->id) || has_nul(record->datacenter) ||
+        has_nul(record->address.text) || spoiled(record->tagged))
+        return nullptr;
+    const JsonValue meta = node.get("Meta");
+    for (JsonValue value = meta.first(); meta.is_object() && value; value = value.next())
+        if (const auto text = value.text()) record->meta.emplace_back(value.key(), *text);
+    return record;
+}
+
+/// One record for all instances of a body that stand on the same node.
+class NodePool {
+public:
+    std::shared_ptr<const NodeRecord> shared(std::shared_ptr<const NodeRecord> record) {
+        auto& known = by_name_[record->name];
+        if (known && *known == *record) return known;
+        if (!known) known = record;
+        return record;
+    }
+
+private:
+    std::unordered_map<std::string, std::shared_ptr<const NodeRecord>> by_name_;
+};
+
+/// A status that this program does not know is neither passing nor a reason to hide the instance.
+Health health_of(std::string_view status) {
+    if (status == "passing") return Health::passing;
+    if (status == "critical" || status == "maintenance") return Health::critical;
+    return Health::warning;
+}
+
+/// Consul's rule for the SRV weight: the worst of the checks that are the node's or this service's decides; the number is cut to 16 bits.
+std::uint16_t weight_of(JsonValue service, Health worst, bool unknown_status) {
+    if (worst == Health::critical) return 0;
+    const JsonValue weights = service.get("Weights");
+    if (!weights.is_object() || unknown_status) return 1;
+    const auto weight = weights.get(worst == Health::passing ? "Passing" : "Warning").number();
+    return weight ? static_cast<std::uint16_t>(*weight & 0xffff) : std::uint16_t{1};
+}
+
+void read_checks(JsonValue entry, Instance& instance) {
+    Health own_worst = Health::passing;
+    bool own_unknown = false;
+    std::optional<Health> gossip;
+    Health node_level = Health::passing;
+    const JsonValue checks = entry.get("Checks");
+    for (JsonValue check = checks.first(); checks.is_list() && check; check = check.next()) {
+        if (!check.is_object()) continue;
+        const std::string_view status = check.get("Status").text_or_empty();
+        const Health health = health_of(status);
+        instance.health = std::max(instance.health, health);
+        if (check.get("ServiceID").text_or_empty().empty()) {
+            if (check.get("CheckID").text_or_empty() == "serfHealth") gossip = health;
+            else node_level = std::max(node_level, health);
+        }
+        const std::string_view service_name = check.get("ServiceName").text_or_empty();
+        if (!service_name.empty() && service_name != instance.name) continue;
+        own_worst = std::max(own_worst, health);
+        own_unknown = own_unknown || (health == Health::warning && status != "warning");
+    }
+    instance.weight = weight_of(entry.get("Service"), own_worst, own_unknown);
+    // Where gossip watches the node, it alone says whether the host is dead: a full disk that some other node-level check reports is no
+    // reason to take a lawful leader away. Nodes outside of gossip have only their own checks.
+    instance.node_critical = gossip.value_or(node_level) == Health::critical;
+}
+
+/// Since Consul 1.22 a service may have several ports; the one marked as default is what DNS says.
+std::uint32_t service_port_of(JsonValue service) {
+    const std::uint32_t port = port_of(service.get("Port"));
+    const JsonValue ports = service.get("Ports");
+    if (port != 0 || !ports.is_list()) return port;
+    for (JsonValue each = ports.first(); each; each = each.next())
+        if (each.get("Default").boolean().value_or(false)) return port_of(each.get("Port"));
+    return 0;
+}
+
+std::optional<Instance> instance_of(JsonValue entry, NodePool& nodes) {
+    const JsonValue service = entry.get("Service");
+    Instance instance;
+    instance.id = service.get("ID").text_or_empty();
+    instance.name = service.get("Service").text_or_empty();
+    instance.address = host_of(service.get("Address").text_or_empty());
+    instance.tagged = tagged_of(service.get("TaggedAddresses"));
+    instance.port = service_port_of(service);
+    if (instance.name.empty() || has_nul(instance.name) || has_nul(instance.id) || has_nul(instance.address.text) ||
+        spoiled(instance.tagged))
+        return std::nullopt;
+    auto node = node_of(entry.get("Node"));
+    if (!node) return std::nullopt;
+    instance.node = nodes.shared(std::move(node));
+    const JsonValue tags = service.get("Tags");
+    for (JsonValue tag = tags.first(); tags.is_list() && tag; tag = tag.next())
+        if (const auto text = tag.text(); text && !text->empty() && !has_nul(*text)) instance.tags.push_back(lower_case(*text));
+    read_checks(entry, instance);
+    return instance;
+}
+
+constexpr std::int8_t base64_value(char c) {
+    if (c >= 'A' && c <= 'Z') return static_cast<std::int8_t>(c - 'A');
+    if (c >= 'a' && c <= 'z') return static_cast<std::int8_t>(c - 'a' + 26);
+    if (c >= '0' && c <= '9') return static_cast<std::int8_t>(c - '0' + 52);
+    return c == '+' ? 62 : c == '/' ? 63 : -1;
+}
+
+}  // namespace
+
+Result<ServiceBody> parse_health_service(std::string_view body) {
+    ServiceBody out;
+    NodePool nodes;
+    const auto read = read_json_list(body, "health/service", [&](JsonValue entry) {
+        if (auto instance = instance_of(entry, nodes)) out.instances.push_back(std::move(*instance));
+        else ++out.skipped;
+    });
+    if (!read) return read.error();
+    return out;
+}
+
+Result<std::vector<std::shared_ptr<const NodeRecord>>> parse_catalog_nodes(std::string_view body) {
+    std::vector<std::shared_ptr<const NodeRecord>> out;
+    const auto read = read_json_list(body, "catalog/nodes", [&](JsonValue entry) {
+        if (auto node = node_of(entry)) out.push_back(std::move(node));
+    });
+    if (!read) return read.error();
+    return out;
+}
+
+Result<LockBody> parse_lock(std::string_view body) {
+    LockBody out;
+    if (body.empty()) return out;
+    std::string fault;
+    const auto read = read_json_list(body, "kv", [&](JsonValue entry) {
+        if (std::exchange(out.exists, true)) fault = "kv: more than one key where one was asked for";
+        out.session = entry.get("Session").text_or_empty();
+        out.lock_index = entry.get("LockIndex").number().value_or(0);
+        out.modify_index = entry.get("ModifyIndex").number().value_or(0);
+        auto value = decode_base64(entry.get("Value").text_or_empty());
+        if (value) out.value = std::move(*value);
+        else fault = "kv: " + value.error().text;
+    });
+    if (!read) return read.error();
+    if (!fault.empty()) return Error{fault};
+    return out;
+}
+
+Result<std::string> decode_base64(std::string_view text) {
+    if (text.size() % 4 != 0) return Error{"base64 whose length is no multiple of 4"};
+    std::size_t padding = 0;
+    while (padding < 2 && padding < text.size() && text[text.size() - 1 - padding] == '=') ++padding;
+    std::string out;
+    out.reserve(text.size() / 4 * 3);
+    std::uint32_t bits = 0;
+    unsigned held = 0;
+    for (const char c : text.substr(0, text.size() - padding)) {
+        const auto value = base64_value(c);
+        if (value < 0) return Error{"base64 with a character that is not of its alphabet"};
+        bits = (bits << 6) | static_cast<std::uint32_t>(value);
+        held += 6;
+        if (held < 8) continue;
+        held -= 8;
+        out += static_cast<char>((bits >> held) & 0xff);
+        bits &= (1u << held) - 1;
+    }
+    if (bits != 0) return Error{"base64 with bits behind its end"};
+    return out;
+}
+
+}  // namespace lictor

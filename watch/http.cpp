@@ -1,0 +1,362 @@
+// libcurl's multi interface driven by uv_poll and one timer. libcurl closes and opens sockets as it likes: each gets a FdWatch of its own,
+// kept in libcurl's per-socket pointer. Nothing of libcurl is called from inside its own callbacks, and replies are handed out only
+// after it has returned. No redirects, no proxies, no compression: Consul needs none of them, and each is a way to be misled.
+#include "watch/http.hpp"
+
+#include <curl/curl.h>
+
+#include <algorithm>
+#include <mutex>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+#include "conf/log.hpp"
+#include "watch/http_exchange.hpp"
+#include "watch/http_target.hpp"
+#include "watch/http_token.hpp"
+
+namespace lictor {
+namespace {
+
+constexpr std::size_t idle_handles_max = 8;
+constexpr long connections_spare = 4;
+constexpr Now trickle_grace = seconds(5);             // after the first byte, then a second for each MiB
+constexpr milliseconds watch_over_every{250};
+constexpr milliseconds probe_every{10'000}, probe_timeout{2000};
+constexpr Now found_good_for = seconds(10);
+
+struct CloseMulti { void operator()(CURLM* multi) const { curl_multi_cleanup(multi); } };
+
+}  // namespace
+
+struct Http::State {
+    Loop& loop;
+    ControlCounters& counters;
+    Resolve resolve;
+    Options options;
+    HttpTargets targets;
+    HttpToken token;
+    List headers;
+    std::unique_ptr<CURLM, CloseMulti> multi;
+    Timer timer, watch_over, probe, soon;
+    std::unordered_map<Ticket, std::unique_ptr<Exchange>> exchanges;
+    std::vector<std::unique_ptr<Exchange>> ended;  ///< without libcurl: to be handed out by `soon`
+    std::vector<Easy> idle;
+    Ticket next_ticket = 1;
+    std::uint64_t generation = 0, connections = 0;  ///< of addresses
+    std::size_t receiving = 0;
+    Ticket probing = 0;
+    std::shared_ptr<bool> alive = std::make_shared<bool>(true);
+
+    State(Loop& on, const Options& given, ControlCounters& counts, Resolve resolver)
+        : loop(on), counters(counts), resolve(std::move(resolver)), options(given), targets(given), token(given),
+          timer(on, [this] { act(CURL_SOCKET_TIMEOUT, 0); }), watch_over(on, [this] { look_over(); }), probe(on, [this] { probe_earlier(); }),
+          soon(on, [this] { hand_out_ended(); }) {
+        static std::once_flag once;
+        std::call_once(once, [] { curl_global_init(CURL_GLOBAL_DEFAULT); });
+        multi.reset(curl_multi_init());
+        ensure(multi != nullptr, "curl_multi_init");
+        curl_multi_setopt(multi.get(), CURLMOPT_SOCKETFUNCTION, &State::on_socket);
+        curl_multi_setopt(multi.get(), CURLMOPT_SOCKETDATA, this);
+        curl_multi_setopt(multi.get(), CURLMOPT_TIMERFUNCTION, &State::on_timer);
+        curl_multi_setopt(multi.get(), CURLMOPT_TIMERDATA, this);
+    }
+
+    ~State() {
+        *alive = false;
+        for (auto& [ticket, exchange] : exchanges)
+            if (exchange->easy) curl_multi_remove_handle(multi.get(), exchange->easy.get());
+        exchanges.clear();
+        idle.clear();
+        multi.reset();  // takes the sockets' watches back by on_socket
+    }
+
+    // ---- libcurl's wishes
+
+    static int on_socket(CURL*, curl_socket_t fd, int what, void* user, void* held) noexcept {
+        auto& self = *static_cast<State*>(user);
+        auto* watch = static_cast<FdWatch*>(held);
+        if (what == CURL_POLL_REMOVE) {
+            delete watch;
+            curl_multi_assign(self.multi.get(), fd, nullptr);
+            return 0;
+        }
+        const int events = (what & CURL_POLL_IN ? UV_READABLE : 0) | (what & CURL_POLL_OUT ? UV_WRITABLE : 0);
+        if (watch) {
+            watch->change(events);
+            return 0;
+        }
+        watch = new FdWatch();
+        // A failure here is left to the exchange's time-out: libcurl gives up the whole multi handle on an error from this callback.
+        const auto started = watch->start(self.loop, fd, events, [&self, fd](int ready) {
+            self.act(fd, (ready & UV_READABLE ? CURL_CSELECT_IN : 0) | (ready & UV_WRITABLE ? CURL_CSELECT_OUT : 0));
+        });
+        if (!started) log::warning("consul http: " + started.error().text);
+        curl_multi_assign(self.multi.get(), fd, watch);
+        return 0;
+    }
+
+    static int on_timer(CURLM*, long timeout_ms, void* user) noexcept {
+        auto& self = *static_cast<State*>(user);
+        if (timeout_ms < 0) self.timer.stop();
+        else self.timer.start(milliseconds(timeout_ms));
+        return 0;
+    }
+
+    void act(curl_socket_t fd, int events) {
+        int running = 0;
+        curl_multi_socket_action(multi.get(), fd, events, &running);
+        const auto still = alive;
+        int left = 0;
+        while (*still) {
+            const CURLMsg* message = curl_multi_info_read(multi.get(), &left);
+            if (!message) break;
+            if (message->msg == CURLMSG_DONE) finish(message->easy_handle, message->data.result);
+        }
+        if (*still && receiving > 0 && !watch_over.active()) watch_over.repeat(watch_over_every);
+    }
+
+    // ---- the way of one exchange
+
+    Ticket start(std::unique_ptr<Exchange> exchange) {
+        const Ticket ticket = exchange->ticket = next_ticket++;
+        exchange->generation = generation;
+        exchange->give_up = Loop::now() + exchange->timeout;
+        counters.consul_requests.add();
+        Exchange& begun = *exchange;
+        exchanges.emplace(ticket, std::move(exchange));
+        if (targets.size() == 0) {
+            end_without_reply(begun, "no Consul address is configured");
+            return ticket;
+        }
+        refresh_addresses(begun.target);
+        if (!waits_for_address(begun)) launch(begun);
+        else watch_over.repeat(watch_over_every);
+        return ticket;
+    }
+
+    bool waits_for_address(const Exchange& exchange) {
+        const auto& target = targets[exchange.target];
+        return !target.literal && target.found.empty();
+    }
+
+    void refresh_addresses(std::size_t number) {
+        auto& target = targets[number];
+        if (target.literal || target.resolving || !resolve) return;
+        if (!target.found.empty() && Loop::now() - target.found_at < found_good_for) return;
+        target.resolving = true;
+        resolve(target.host, [this, number, generation_then = generation, still = std::weak_ptr(alive)](std::vector<Address> found) {
+            const auto held = still.lock();
+            if (!held || !*held) return;
+            if (generation_then != generation) return;
+            targets[number].resolving = false;
+            on_found(number, std::move(found));
+        });
+    }
+
+    void on_found(std::size_t number, std::vector<Address> found) {
+        auto& target = targets[number];
+        if (!found.empty()) {
+            target.found = std::move(found);
+            target.found_at = Loop::now();
+        }
+        std::vector<Exchange*> waiting;
+        for (auto& [ticket, exchange] : exchanges)
+            if (!exchange->easy && exchange->target == number) waiting.push_back(exchange.get());
+        for (auto* exchange : waiting) {
+            if (target.found.empty()) end_without_reply(*exchange, "address of the Consul host could not be resolved");
+            else launch(*exchange);
+        }
+    }
+
+    void launch(Exchange& exchange) {
+        if (token.refresh(Loop::now()) || !headers) headers = list_of(token.text().empty() ? "" : "X-Consul-Token: " + token.text());
+        const auto& target = targets[exchange.target];
+        exchange.easy = take_easy();
+        exchange.headers = headers;
+        exchange.resolve = list_of(target.resolve_entry());
+        exchange.reply.address = exchange.target;
+        exchange.prepare(target.url + exchange.path, target.unix_path);
+        // Fewer would close the connection of each watch whenever its reply has come.
+        curl_multi_setopt(multi.get(), CURLMOPT_MAXCONNECTS, static_cast<long>(exchanges.size()) + connections_spare);
+        exchange.receiving = &receiving;
+        curl_multi_add_handle(multi.get(), exchange.easy.get());
+    }
+
+    Easy take_easy() {
+        if (!idle.empty()) {
+            Easy easy = std::move(idle.back());
+            idle.pop_back();
+            return easy;
+        }
+        return make_easy(options);
+    }
+
+    void finish(CURL* easy, CURLcode code) {
+        void* found = nullptr;
+        curl_easy_getinfo(easy, CURLINFO_PRIVATE, &found);
+        auto& exchange = *static_cast<Exchange*>(found);
+        long status = 0, opened = 0;
+        curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &status);
+        curl_easy_getinfo(easy, CURLINFO_NUM_CONNECTS, &opened);
+        connections += static_cast<std::uint64_t>(opened);
+        curl_multi_remove_handle(multi.get(), easy);
+        curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, nullptr);
+        if (idle.size() < idle_handles_max) idle.push_back(std::move(exchange.easy));
+        exchange.easy.reset();
+        if (code == CURLE_OK) {
+            exchange.ended();
+            exchange.reply.status = static_cast<int>(status);
+            exchange.reply.last_byte = exchange.last_byte;
+        } else {
+            exchange.fail(exchange.refused ? exchange.refused : exchange.text[0] ? exchange.text : curl_easy_strerror(code), !exchange.sent);
+        }
+        auto owned = take(exchange.ticket);
+        hand_out(*owned);
+    }
+
+    std::unique_ptr<Exchange> take(Ticket ticket) {
+        const auto at = exchanges.find(ticket);
+        auto owned = std::move(at->second);
+        exchanges.erase(at);
+        return owned;
+    }
+
+    void end_without_reply(Exchange& exchange, const char* why) {
+        exchange.fail(why, true);
+        ended.push_back(take(exchange.ticket));
+        soon.start(microseconds(0));
+    }
+
+    void hand_out_ended() {
+        const auto still = alive;
+        while (*still && !ended.empty()) {
+            const auto exchange = std::move(ended.back());
+            ended.pop_back();
+            hand_out(*exchange);
+        }
+    }
+
+    void hand_out(Exchange& exchange) {
+        auto& reply = exchange.reply;
+        const bool missing = reply.status == 404;
+        if (reply.status == 0 || (reply.status >= 400 && !missing)) counters.consul_errors.add();
+        if (reply.status == 403) token.refused();
+        if (!exchange.probe && exchange.generation == generation) judge_target(exchange);
+        if (exchange.done) exchange.done(std::move(reply));
+    }
+
+    // ---- which address
+
+    void judge_target(const Exchange& exchange) {
+        const auto& reply = exchange.reply;
+        const bool address_failed = (reply.status == 0 && !exchange.refused) || reply.status == 429 || reply.status == 502 ||
+                                    reply.status == 503 || reply.status == 504 ||
+                                    (reply.status == 500 && reply.body.find("No path to datacenter") == std::string::npos);
+        if (!address_failed) return;
+        if (reply.unreachable && exchange.target < targets.size()) targets[exchange.target].found_at = {};  // it may have moved
+        if (exchange.target >= targets.size() || !targets.failed(exchange.target)) return;
+        counters.consul_failovers.add();
+        log::warning("consul address failed, taking the next address=" + targets[exchange.target].shown +
+                     " next=" + targets[targets.current()].shown +
+                     " why=" + log::printable(reply.status ? "status " + std::to_string(reply.status) : reply.error));
+        if (!probe.active()) probe.repeat(probe_every);
+    }
+
+    /// Asks the earlier addresses in order; the first that knows a leader is taken back.
+    void probe_earlier(std::size_t number = 0) {
+        if (targets.current() == 0) {
+            probe.stop();
+            return;
+        }
+        if (probing || number >= targets.current()) return;
+        auto exchange = std::make_unique<Exchange>();
+        exchange->path = "/v1/status/leader";
+        exchange->timeout = probe_timeout;
+        exchange->target = number;
+        exchange->probe = true;
+        exchange->done = [this, number](const HttpReply& reply) {
+            probing = 0;
+            if (reply.status == 200 && reply.body.size() > 4) {  // `""` while there is no leader
+                targets.recovered(number);
+                log::info("consul address answers again address=" + targets[number].shown);
+            } else {
+                probe_earlier(number + 1);
+            }
+        };
+        probing = start(std::move(exchange));
+    }
+
+    // ---- time
+
+    /// Ends exchanges that trickle, and those whose host name finds no address.
+    void look_over() {
+        const Now now = Loop::now();
+        std::vector<Exchange*> slow, lost;
+        bool any = false;
+        for (auto& [ticket, exchange] : exchanges) {
+            const auto& first = exchange->first_byte;
+            const auto allowance = trickle_grace + microseconds(static_cast<std::int64_t>(exchange->reply.body.size()));
+            if (!exchange->easy && now >= exchange->give_up) lost.push_back(exchange.get());
+            else if (first && now - *first > allowance) slow.push_back(exchange.get());
+            else any = any || first || !exchange->easy;
+        }
+        for (auto* exchange : lost) end_without_reply(*exchange, "address of the Consul host could not be resolved in time");
+        for (auto* exchange : slow) {
+            curl_multi_remove_handle(multi.get(), exchange->easy.get());
+            exchange->easy.reset();
+            exchange->fail("reply came too slowly", false);
+            ended.push_back(take(exchange->ticket));
+            soon.start(microseconds(0));
+        }
+        if (!any) watch_over.stop();
+    }
+};
+
+Http::Http(Loop& loop, const Options& options, ControlCounters& counters, Resolve resolve)
+    : state_(std::make_unique<State>(loop, options, counters, std::move(resolve))) {}
+Http::~Http() = default;
+
+Http::Ticket Http::get(std::string path_and_query, milliseconds timeout, std::function<void(HttpReply)> done) {
+    auto exchange = std::make_unique<Exchange>();
+    exchange->path = std::move(path_and_query);
+    exchange->timeout = timeout;
+    exchange->target = state_->targets.current();
+    exchange->done = std::move(done);
+    return state_->start(std::move(exchange));
+}
+
+void Http::cancel(Ticket ticket) {
+    auto& ended = state_->ended;
+    ended.erase(std::remove_if(ended.begin(), ended.end(), [ticket](const auto& exchange) { return exchange->ticket == ticket; }), ended.end());
+    const auto at = state_->exchanges.find(ticket);
+    if (at == state_->exchanges.end()) return;
+    if (at->second->easy) curl_multi_remove_handle(state_->multi.get(), at->second->easy.get());
+    state_->exchanges.erase(at);
+}
+
+void Http::adopt(const Options& options) {
+    auto& self = *state_;
+    self.options = options;
+    self.targets = HttpTargets(options);
+    self.token = HttpToken(options);
+    self.headers.reset();
+    self.idle.clear();
+    self.probe.stop();
+    ++self.generation;
+    if (self.probing) cancel(std::exchange(self.probing, 0));
+    // Those that still look for an address have none to wait for any more.
+    std::vector<Exchange*> unsent;
+    for (auto& [ticket, exchange] : self.exchanges)
+        if (!exchange->easy) unsent.push_back(exchange.get());
+    for (auto* exchange : unsent) self.end_without_reply(*exchange, "the Consul addresses were changed");
+}
+
+std::string Http::current() const {
+    return state_->targets.size() == 0 ? std::string() : state_->targets[state_->targets.current()].shown;
+}
+std::size_t Http::in_flight() const { return state_->exchanges.size() + state_->ended.size(); }
+std::uint64_t Http::connections() const { return state_->connections; }
+
+}  // namespace lictor

@@ -1,0 +1,130 @@
+// Who leads: the decision table for one scope, as a state machine that is fed facts and says who is to be answered and why. Keys in
+// Consul's KV (Patroni's leader lock and members) beat tags in the catalog; the holder's own role gates the answer. Pure.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "conf/base/clock.hpp"
+#include "conf/options.hpp"
+#include "watch/catalog.hpp"
+
+namespace lictor {
+
+/// Facts of one recursive KV read below the scope's prefix.
+struct ScopeFacts {
+    std::uint64_t index = 0;             ///< X-Consul-Index
+    bool exists = false;                 ///< anything below the prefix
+    bool denied = false;                 ///< the prefix is not readable (ACL)
+    std::string leader;                  ///< value of `leader` while a session holds it, else empty
+    std::uint64_t leader_lock_index = 0, leader_modify_index = 0;
+    std::string leader_session;
+    std::map<std::string, MemberRow> members;
+    std::optional<std::uint32_t> ttl, loop_wait;  ///< from `config`, seconds
+    bool pause = false;
+    bool standby_cluster = false;        ///< `config.standby_cluster` is set
+    bool failover_requested = false;     ///< `failover` key names a member and has no scheduled_at
+    bool operator==(const ScopeFacts&) const = default;
+};
+
+/// What the catalog says of one member's node; absent = the member has no instance in the catalog.
+struct MemberNode {
+    HostText node_address, service_address;
+    std::uint16_t port = 0;
+    bool node_critical = false;
+    bool present = false;
+    bool service_critical = false;       ///< a check of the instance itself is critical: Patroni does not answer there
+};
+
+/// One per scope, on the control thread. A value: no I/O, no clock.
+class LeaderFusion {
+public:
+    explicit LeaderFusion(LeaderRule rule);
+
+    /// New facts from KV. Facts older than those held (by `index`, or at an equal or unknown index by the lock's ModifyIndex) are
+    /// ignored: a late reply never brings a deposed leader back.
+    void on_scope(const ScopeFacts& facts, Moment at);
+    /// The next facts are authority whatever their index: Consul's index went backwards and this is the reply of the second, default read.
+    void on_index_reset();
+    /// New facts from the catalog: members of the scope by member name (from Service.ID `<scope>/<member>`).
+    void on_nodes(std::map<std::string, MemberNode> nodes, Moment at);
+    /// Contact with Consul was lost or came back: the read of this scope's own keys fails, or was answered again (changed or not).
+    void on_contact(bool lost, Moment at, seconds leader_max_stale);
+    /// A deadline passed.
+    void on_time(Moment at);
+
+    /// The verdict now. `version` rises by one whenever what is answered changes; the caller makes it unique. `member`, `lock_index` (the
+    /// ModifyIndex at which the lock was taken) and `timeline` tell of who led last while nobody does; there is no address then.
+    const LeaderEntry& verdict() const { return entry_; }
+    /// When on_time has to be called next; none = never.
+    std::optional<Now> deadline() const { return deadline_; }
+
+private:
+    /// One holding of the lock. ModifyIndex tells reigns apart, because Patroni deletes the key and LockIndex begins at 1 again with
+    /// each new one.
+    struct Reign {
+        std::string member, session;
+        std::uint64_t lock_index = 0, modify_index = 0;
+        bool operator==(const Reign&) const = default;
+    };
+    /// The address of a member as last told, kept across gaps of its key and its registration.
+    struct Where {
+        std::string member;
+        HostText host, node_address;
+        std::uint16_t port = 0;
+        std::optional<std::uint64_t> timeline;
+    };
+    struct Decision {
+        LeaderState state = LeaderState::vacant;
+        LeaderReason reason = LeaderReason::lock_free;
+    };
+
+    bool is_older(const ScopeFacts& facts) const;
+    void decide(Moment at);
+    Decision judge(Moment at);
+    Decision judge_held(Moment at);
+    Decision judge_free(Moment at);
+    Decision judge_nobody() const;
+    Decision keep_for_grace(Moment at);
+    Decision without_contact(Decision decision, Moment at);
+    Decision forget(Decision decision, Moment at);
+    void publish(const Decision& decision, Moment at);
+
+    bool locate(const std::string& member, const MemberRow* row);
+    const MemberRow* row_of(const std::string& member) const;
+    const MemberNode* node_of(const std::string& member) const;
+    void wake_at(Now when);
+
+    LeaderRule rule_;
+    LeaderEntry entry_;
+    std::optional<Now> deadline_;
+
+    ScopeFacts facts_;
+    bool read_ = false;
+    bool denied_ = false;
+    std::map<std::string, MemberNode> nodes_;
+
+    std::uint64_t index_ = 0;            ///< of the newest facts taken
+    std::uint64_t lock_seen_ = 0;        ///< ModifyIndex of the newest lock seen
+    bool lock_ended_ = false;            ///< that lock was seen free again
+    Reign confirmed_;                    ///< the reign whose holder was seen as running primary
+    bool was_running_ = false;           ///< what the answered member last said of itself
+    Where where_;
+    seconds loop_wait_{10};              ///< Patroni's default, until `config` tells
+    std::optional<Now> grace_until_;
+    std::optional<Now> absent_since_;
+
+    bool contact_lost_ = false;
+    Now lost_at_{};                      ///< or of the last facts since
+    seconds max_stale_{0};
+};
+
+/// Patroni's service name for a scope: lower case; `.`, `_` and space become `-`; other odd characters `uNNNN`.
+std::string patroni_service_name(const std::string& scope);
+const char* word(LeaderState);
+const char* word(LeaderReason);
+
+}  // namespace lictor

@@ -1,0 +1,68 @@
+// Keeps the Catalog true: runs the blocking queries (services on demand, nodes, one recursive read per leader scope, the agent's
+// settings), turns bodies into facts, feeds the leader fusion and hands out each new Catalog. Lives on the control thread.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "conf/base/random.hpp"
+#include "conf/metrics.hpp"
+#include "conf/options.hpp"
+#include "watch/catalog.hpp"
+#include "watch/http.hpp"
+#include "watch/loop/loop.hpp"
+
+namespace lictor {
+
+/// One watch as /services shows it.
+struct WatchReport {
+    std::string kind;        ///< service, nodes, leader, agent
+    std::string name, datacenter;
+    std::string state;       ///< loading, known, failed, delegated; for leaders the leader's state
+    std::string why;
+    std::uint64_t index = 0;
+    std::size_t instances = 0;
+    std::uint64_t replies = 0, changes = 0, errors = 0;
+    double age_seconds = 0;  ///< since the last good reply
+    double asked_seconds = -1;  ///< since somebody asked; negative = never
+    bool stale = false;
+};
+
+class Watcher {
+public:
+    struct Hooks {
+        /// A newer Catalog. Called on the control thread, at most once per turn of facts; the caller does the withdraw-then-publish.
+        std::function<void(std::shared_ptr<const Catalog>)> publish;
+        /// Resolve a host name from Consul's data; the answer comes by `on_host`. Repeated calls for the same name are wanted (refresh).
+        std::function<void(const std::string& host)> resolve;
+        Http::Resolve resolve_consul;
+    };
+    Watcher(Loop& loop, const Options& options, ControlCounters& counters, Random& random, Hooks hooks);
+    ~Watcher();
+
+    /// Publishes the first Catalog (leaders loading, nothing known) and starts what is configured to be watched from the start.
+    void start();
+    /// A worker was asked for something that is not known, or is waiting for it.
+    void want(const Need& need);
+    /// What `resolve` found. `ok` false: could not be resolved now (what was known stays).
+    void on_host(const std::string& host, std::vector<Address> v4, std::vector<Address> v6, bool ok);
+    void adopt(const Options& options);
+    void stop();
+
+    std::shared_ptr<const Catalog> catalog() const;
+    std::vector<WatchReport> reports() const;
+    bool first_sync_done() const;
+    /// Wall-clock second of the last good reply, 0 = never.
+    std::int64_t last_contact() const;
+    /// The Consul address in use, for people.
+    std::string consul_address() const;
+
+private:
+    struct State;
+    std::unique_ptr<State> state_;
+};
+
+}  // namespace lictor
