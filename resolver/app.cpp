@@ -437,6 +437,7 @@ Status App::status() const {
     Status status;
     const Moment at = Loop::moment();
     status.version = LICTOR_VERSION;
+    status.now = at.now;
     status.started_unix = started_unix_;
     status.uptime_seconds = std::chrono::duration<double>(at.now - started_).count();
     status.listening = listening_;

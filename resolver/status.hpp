@@ -8,7 +8,7 @@
 
 #include "conf/metrics.hpp"
 #include "resolver/core/resolver.hpp"
-#include "watch/watcher.hpp"
+#include "watch/watch_report.hpp"
 
 namespace lictor {
 
@@ -16,6 +16,7 @@ struct Status {
     std::string version;
     std::int64_t started_unix = 0;
     double uptime_seconds = 0;
+    Now now{};                                        ///< monotonic, for ages
     std::vector<Endpoint> listening;
     std::vector<std::string> config_files;
     std::int64_t config_loaded_unix = 0;

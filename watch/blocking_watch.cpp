@@ -36,7 +36,11 @@ BlockingWatch::~BlockingWatch() {
     halt();
 }
 
-void BlockingWatch::start() { attempt(); }
+void BlockingWatch::start() {
+    attempt();
+    // Nobody waits for what cannot come now.
+    if (parked_ && !context_.contact.reachable()) trouble(Trouble::failed, "Consul cannot be reached");
+}
 
 void BlockingWatch::gate_opened() {
     if (!std::exchange(parked_, false) || halted_) return;
@@ -82,6 +86,7 @@ void BlockingWatch::attempt() {
 }
 
 void BlockingWatch::send() {
+    poll_.use(context_.options.consul_consistency);
     const auto request = poll_.next(Loop::now());
     ticket_ = context_.http.get(request_path(request), request.timeout, [this](HttpReply reply) { on_reply(std::move(reply)); });
 }

@@ -15,6 +15,13 @@ void CatalogBuilder::put_flags(Flags flags) {
     flags_changed_ = true;
 }
 
+void CatalogBuilder::clear() {
+    services_.clear();
+    nodes_.clear();
+    leaders_.clear();
+    hosts_.clear();
+}
+
 std::shared_ptr<const Catalog> CatalogBuilder::take() {
     auto next = std::make_shared<Catalog>();
     next->settings = settings_;

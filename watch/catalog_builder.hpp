@@ -30,6 +30,9 @@ public:
     };
     void put_flags(Flags flags);
 
+    /// Forgets all facts.
+    void clear();
+
     /// Something differs from what `take` gave last.
     bool changed() const { return services_.changed() || nodes_.changed() || hosts_.changed() || urgent(); }
     /// Something that must not wait for anything: a leader, or a word on Consul as a whole.
@@ -45,6 +48,9 @@ private:
         void put(const std::string& key, std::shared_ptr<const T> entry) { open()[key] = std::move(entry); }
         void drop(const std::string& key) {
             if ((open_ ? *open_ : *last_).count(key)) open().erase(key);
+        }
+        void clear() {
+            if (!(open_ ? *open_ : *last_).empty()) open().clear();
         }
         bool changed() const { return open_ != nullptr; }
         std::shared_ptr<const TableOf<T>> take() {

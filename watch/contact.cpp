@@ -36,8 +36,8 @@ Now Contact::earliest(Now now, bool leader_keys) {
     return now;
 }
 
-bool Contact::judge_lost(bool all_failing, Now now) {
-    if (!all_failing) failing_since_.reset();
+bool Contact::judge_lost(WatchTally tally, Now now) {
+    if (tally.fine > 0 || tally.failing == 0) failing_since_.reset();
     else if (!failing_since_) failing_since_ = now;
     const bool lost = failing_since_ && now - *failing_since_ > lost_after;
     const bool changed = lost != lost_;

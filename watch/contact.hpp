@@ -3,6 +3,7 @@
 // as the last known ones. Pure.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 
@@ -16,6 +17,11 @@ enum class ContactOutcome : std::uint8_t {
     limited,      ///< 429 or 503: slow down
     broken,       ///< the connection ended or timed out after the request was sent
     unreachable,  ///< no connection
+};
+
+/// How the watches of the agent's own datacenter stand.
+struct WatchTally {
+    std::size_t failing = 0, fine = 0;
 };
 
 class Contact {
@@ -32,8 +38,8 @@ public:
     /// When a request may be sent that wants to be sent `now`; leader keys are never made to wait.
     Now earliest(Now now, bool leader_keys);
 
-    /// Tells whether every watch is failing at this moment; true if `lost` changed.
-    bool judge_lost(bool all_failing, Now now);
+    /// Contact is lost when nothing has been fine and something failing for a second; true if `lost` changed.
+    bool judge_lost(WatchTally tally, Now now);
     bool lost() const { return lost_; }
     /// Since when contact is lost (the first failure, not the verdict).
     std::optional<Now> lost_since() const { return lost_ ? failing_since_ : std::nullopt; }

@@ -61,6 +61,8 @@ public:
     };
     explicit Poll(Kind kind) : kind_(kind) {}
 
+    /// Consistency from the next request on.
+    void use(ConsulConsistency consistency) { kind_.consistency = consistency; }
     /// The request to send now. Every call is taken as sent.
     PollRequest next(Now now);
     /// Judges the reply to the last request. `held` is the number of facts held now.

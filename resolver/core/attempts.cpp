@@ -58,9 +58,8 @@ Attempt* find_attempt(InFlight& entry, AttemptId id) {
 
 // -------------------------------------------------------------------------------------------------------------- sending
 
-void Forward::State::begin(InFlight& entry, Now ends, Now now, Actions& actions) {
-    if (entry.begun == Now{}) entry.begun = now;
-    entry.ends = std::min(ends, entry.begun + stretched_life);
+void Forward::State::begin(InFlight& entry, Now now, Actions& actions) {
+    entry.ends = std::min(now + (entry.group->agent ? whole_life_agent : whole_life), entry.begun + stretched_life);
     if (rules->all_servers && !entry.group->agent) {
         for (std::size_t member = 0; member < entry.group->members.size(); ++member) try_member(entry, member, now, actions);
         entry.next_try = now + second_round;
@@ -73,10 +72,15 @@ void Forward::State::begin(InFlight& entry, Now ends, Now now, Actions& actions)
 /// What is in flight says what was true before: thrown away, and asked again for its waiters.
 void Forward::State::ask_again(InFlight& entry, Now now, Actions& actions) {
     close_all(entry, now, false, actions);
+    if (entry.waiters.empty()) {
+        pending.remove(entry);
+        counters.forward_pending.set(pending.size());
+        return;
+    }
     std::fill(entry.tried.begin(), entry.tried.end(), Tried{});
     entry.tries = 0;
     entry.next_try.reset();
-    begin(entry, now + (entry.group->agent ? whole_life_agent : whole_life), now, actions);
+    begin(entry, now, actions);
 }
 
 std::optional<std::size_t> Forward::State::next_member(const InFlight& entry, Now now) const {

@@ -5,12 +5,12 @@
 #include <algorithm>
 
 #include "resolver/core/forward_state.hpp"
+#include "resolver/core/local_data.hpp"
 #include "resolver/core/query_log.hpp"
 
 namespace lictor {
 namespace {
 
-constexpr microseconds life = seconds(3), life_agent = seconds(2);
 /// Clients that wait for all questions together, as a multiple of the questions in flight.
 constexpr std::size_t waiters_each = 4, waiters_least = 4096;
 constexpr microseconds notice_every = seconds(5);
@@ -79,7 +79,8 @@ Forward::Outcome Forward::State::ask(const Question& question, const Client& cli
     InFlight& entry = pending.add(key, group);
     pending.join(entry, Waiter::of(question, client), waiters_max);
     counters.forward_pending.set(pending.size());
-    begin(entry, at.now + (group->agent ? life_agent : life), at.now, actions);
+    entry.begun = at.now;
+    begin(entry, at.now, actions);
     return {};
 }
 
@@ -113,8 +114,11 @@ void Forward::State::answer_all(InFlight& entry, const StoredReply& reply, Count
     }
 }
 
-void Forward::State::finish(InFlight& entry, const CleanReply& reply, Now now, Actions& actions) {
+void Forward::State::finish(InFlight& entry, CleanReply& reply, Now now, Actions& actions) {
     const bool agent = entry.group->agent;
+    // As dnsmasq: a name that has local data of another type exists, whatever the upstream says.
+    if ((reply.message[3] & 15) == rcode::nxdomain && !agent && is_known_locally(*rules->local, entry.key.lower))
+        reply.message[3] = static_cast<std::uint8_t>(reply.message[3] & 0xf0);
     if (rules->log_queries) log_message("reply", reply.message, actions);
     answer_all(entry, {reply.message, reply.ttl_at, reply.rotation, {}}, agent ? counters.answers_agent_dns : counters.answers_upstream, actions);
     keep(entry, reply, now);

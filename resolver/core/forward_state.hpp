@@ -39,12 +39,12 @@ struct Forward::State {
     void answer_all(InFlight& entry, const StoredReply& reply, Count& counter, Actions& actions);
     void keep(const InFlight& entry, const CleanReply& reply, Now now);
     /// Ends an entry with an upstream's reply.
-    void finish(InFlight& entry, const CleanReply& reply, Now now, Actions& actions);
+    void finish(InFlight& entry, CleanReply& reply, Now now, Actions& actions);
     /// Ends an entry with SERVFAIL.
     void fail(InFlight& entry, Now now, bool remember, Actions& actions);
 
     // ---- attempts.cpp: what runs towards upstreams
-    void begin(InFlight& entry, Now ends, Now now, Actions& actions);
+    void begin(InFlight& entry, Now now, Actions& actions);
     void ask_again(InFlight& entry, Now now, Actions& actions);
     void on_reply(AttemptId attempt, Bytes message, Now now, Actions& actions);
     void on_failure(AttemptId attempt, Now now, Actions& actions);

@@ -53,7 +53,7 @@ public:
     Scrubber();
     /// Judges; if good, `reply()` is the cut reply until the next call. `with_edns`: our question carried OPT.
     Judgement read(Bytes message, const Asked& asked, bool with_edns);
-    const CleanReply& reply() const { return reply_; }
+    CleanReply& reply() { return reply_; }
 
 private:
     struct Found {

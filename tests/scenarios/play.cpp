@@ -293,7 +293,9 @@ private:
         query.open = false;
         const auto header = *read_header(bytes);
         if (header.id != query.id) fail("the reply has another id");
-        const std::string said = render_message(bytes);
+        const MessageText message(bytes);
+        const std::string said = message.text();
+        if (message.broken) fail("the reply is malformed: " + said);
         if (header.rcode() != rcode_number(words.at(2))) fail("other rcode: " + said);
         auto text = trim(rest.substr(rest.find(words.at(2)) + words.at(2).size()));
         bool tc = false, aa = false;
@@ -302,16 +304,17 @@ private:
             if (word == "tc") tc = true;
             else if (word == "aa") aa = true;
             else if (word.starts_with("ede=")) {
-                if (said.find("EDE " + word.substr(4)) == std::string::npos) fail("no extended error " + word.substr(4) + ": " + said);
+                if (message.extended_error != std::stoi(word.substr(4))) fail("no extended error " + word.substr(4) + ": " + said);
             } else if (word.starts_with("authority=")) {
-                if (said.find("authority: ") == std::string::npos || said.find(" " + word.substr(10) + " ") == std::string::npos)
+                const std::string type = " " + word.substr(10) + " ";
+                if (std::none_of(message.authority.begin(), message.authority.end(), [&](const auto& row) { return row.find(type) != std::string::npos; }))
                     fail("no " + word.substr(10) + " in authority: " + said);
             } else break;
             text = trim(text.substr(word.size()));
         }
         if (header.tc() != tc) fail("TC differs: " + said);
         if (aa && !header.aa()) fail("AA is missing: " + said);
-        std::vector<std::string> wanted, got = render_section(bytes, Writer::Section::answer);
+        std::vector<std::string> wanted, got = message.answer;
         for (auto& record : split(text, ';')) wanted.push_back(trim(record));
         std::erase(wanted, "");
         std::sort(wanted.begin(), wanted.end());

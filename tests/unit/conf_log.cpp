@@ -1,13 +1,16 @@
 // The log: text from outside, the brake on repeated lines, and what arrives in a file.
 #include <catch2/catch.hpp>
 
-#include <cstdio>
-#include <cstdlib>
+#include <stdlib.h>
+
+#include <algorithm>
+#include <chrono>
 #include <filesystem>
 #include <fstream>
-#include <regex>
 #include <sstream>
-#include <unistd.h>
+#include <stdexcept>
+#include <string>
+#include <vector>
 
 #include "conf/disk_files.hpp"
 #include "conf/log.hpp"
@@ -34,6 +37,13 @@ public:
 private:
     std::filesystem::path path_;
 };
+
+/// Every digit as 0.
+std::string shape_of(std::string text) {
+    for (char& c : text)
+        if (c >= '0' && c <= '9') c = '0';
+    return text;
+}
 
 std::string text_of_file(const std::string& path) {
     std::ifstream file(path);
@@ -73,13 +83,16 @@ TEST_CASE("lines arrive in the file in order and in one form") {
     log::warning("two\nlines");
     log::error("last");
     log::close();
-    const std::regex form(
-        "\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d\\.\\d{3}Z info  first\n"
-        "\\S+Z warn  two lines\n"
-        "\\S+Z error last\n");
     const auto text = text_of_file(path);
     INFO(text);
-    CHECK(std::regex_match(text, form));
+    std::istringstream stream(text);
+    std::vector<std::string> texts;
+    for (std::string line; std::getline(stream, line);) {
+        REQUIRE(line.size() > 25);
+        CHECK(shape_of(line.substr(0, 25)) == "0000-00-00T00:00:00.000Z ");
+        texts.push_back(line.substr(25));
+    }
+    CHECK(texts == std::vector<std::string>{"info  first", "warn  two lines", "error last"});
 }
 
 TEST_CASE("a rotated file is opened again") {

@@ -166,7 +166,7 @@ def _outcome(step, case):
     except TimeUp:
         return "FAILED", f"not done within {case.within} s\n" + _where(sys.exc_info()[2])
     except AssertionError as wrong:
-        return "FAILED", f"{wrong}\n" + _where(wrong.__traceback__)
+        return "FAILED", f"{str(wrong) or 'a claim that does not hold:'}\n" + _where(wrong.__traceback__)
     except Exception:                       # a fault of the test or of the machine: as red as a wrong answer
         return "FAILED", traceback.format_exc()
 

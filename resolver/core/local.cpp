@@ -1,0 +1,209 @@
+// The order in which local knowledge is consulted: cname, hosts and host-record, then from the longest domain to the shortest
+// `address=` before `server=`/`local=`, then the names that never leave (RFC 6761, RFC 6303, domain-needed).
+#include "resolver/core/local.hpp"
+
+#include <algorithm>
+#include <array>
+#include <vector>
+
+#include "resolver/core/local_data.hpp"
+#include "resolver/core/stored_reply.hpp"
+
+namespace lictor {
+namespace {
+
+constexpr std::size_t alias_max = 8;
+
+/// What local data says about one name and type. Looks at the rules' data.
+struct Facts {
+    enum class Kind : std::uint8_t { nothing, data, no_data, no_name } kind = Kind::nothing;
+    std::span<const Address> addresses;   ///< all that are known; those of the asked type count
+    std::span<const Name> names;          ///< of PTR
+    std::uint32_t ttl = 0;
+    bool authoritative = false;   ///< AA, as dnsmasq sets it
+};
+
+bool asks_address(std::uint16_t type) { return type == rrtype::a || type == rrtype::aaaa; }
+bool wants(std::uint16_t type, const Address& address) {
+    return type == rrtype::any || type == (address.v6 ? rrtype::aaaa : rrtype::a);
+}
+
+Facts none(Facts::Kind kind, bool authoritative) {
+    Facts facts;
+    facts.kind = kind;
+    facts.authoritative = authoritative;
+    return facts;
+}
+
+Facts addresses_for(std::uint16_t type, std::span<const Address> known, std::uint32_t ttl) {
+    Facts facts = none(Facts::Kind::no_data, true);
+    if (std::any_of(known.begin(), known.end(), [&](const Address& address) { return wants(type, address); })) facts.kind = Facts::Kind::data;
+    facts.addresses = known;
+    facts.ttl = ttl;
+    return facts;
+}
+
+Facts pointers_to(std::span<const Name> names, std::uint32_t ttl) {
+    Facts facts = none(Facts::Kind::data, true);
+    facts.names = names;
+    facts.ttl = ttl;
+    return facts;
+}
+
+/// `address=/domain/…` at one domain. Another family than the given one is not its business, as in dnsmasq since 2.86.
+Facts wildcard_facts(const LocalWildcard& wildcard, std::uint16_t type, std::uint32_t ttl) {
+    Facts facts = addresses_for(type, wildcard.addresses, ttl);
+    if (facts.kind == Facts::Kind::data) return facts;
+    static const std::array<Address, 2> nowhere = {Address{}, Address{.bytes = {}, .v6 = true}};
+    if (wildcard.null_v4 && (asks_address(type) || type == rrtype::any)) return addresses_for(type, nowhere, ttl);
+    return none(wildcard.nxdomain ? Facts::Kind::no_name : Facts::Kind::nothing, false);
+}
+
+// RFC 6303 §4 and what dnsmasq adds to it (RFC 5737, RFC 3849).
+const std::vector<Name>& private_reverse_zones() {
+    static const std::vector<Name> zones = [] {
+        std::vector<Name> all;
+        for (const char* v4 : {"0", "10", "127", "168.192", "254.169", "2.0.192", "100.51.198", "113.0.203", "255.255.255.255"})
+            all.push_back(*Name::parse(std::string(v4) + ".in-addr.arpa"));
+        for (int i = 16; i < 32; ++i) all.push_back(*Name::parse(std::to_string(i) + ".172.in-addr.arpa"));
+        for (const char* v6 : {"d.f", "8.e.f", "9.e.f", "a.e.f", "b.e.f", "8.b.d.0.1.0.0.2"}) all.push_back(*Name::parse(std::string(v6) + ".ip6.arpa"));
+        Address loopback;
+        loopback.v6 = true;
+        all.push_back(reverse_name(loopback));
+        loopback.bytes[15] = 1;
+        all.push_back(reverse_name(loopback));
+        return all;
+    }();
+    return zones;
+}
+
+bool goes_to_consul(const Rules& rules, const Name& lower) {
+    if (rules.consul_reverse.empty()) return false;
+    for (Name at = lower; !at.is_root(); at = at.parent())
+        if (rules.consul_reverse.contains(at)) return true;
+    return false;
+}
+
+/// Names that have a meaning of their own and are nobody else's business, unless a rule of the operator says so.
+Facts special_facts(const Rules& rules, const Name& lower, std::uint16_t type) {
+    static const Name localhost = *Name::parse("localhost"), invalid = *Name::parse("invalid"), arpa = *Name::parse("arpa");
+    static const std::array<Address, 2> loopback = {Address::v4(127, 0, 0, 1), *Address::parse("::1")};
+    static const Name pointer4 = reverse_name(loopback[0]), pointer6 = reverse_name(loopback[1]);
+    if (lower.is_below_or_equal(localhost)) return addresses_for(type, loopback, rules.local_ttl);
+    if (lower.is_below_or_equal(invalid)) return none(Facts::Kind::no_name, false);
+    if (lower.is_below_or_equal(arpa)) {
+        if (goes_to_consul(rules, lower)) return {};
+        if ((type == rrtype::ptr || type == rrtype::any) && (lower == pointer4 || lower == pointer6)) return pointers_to({&localhost, 1}, rules.local_ttl);
+        const auto& zones = private_reverse_zones();
+        if (rules.bogus_priv && std::any_of(zones.begin(), zones.end(), [&](const Name& zone) { return lower.is_below_or_equal(zone); }))
+            return none(is_known_locally(*rules.local, lower) ? Facts::Kind::no_data : Facts::Kind::no_name, false);
+        return {};
+    }
+    const bool one_label = !lower.is_root() && lower.wire()[0] + 2u == lower.size();
+    if (rules.domain_needed && one_label && asks_address(type))
+        return none(is_known_locally(*rules.local, lower) ? Facts::Kind::no_data : Facts::Kind::no_name, false);
+    return {};
+}
+
+Facts local_only_facts(const Rules& rules, const Name& lower) {
+    return none(is_known_locally(*rules.local, lower) ? Facts::Kind::no_data : Facts::Kind::no_name, false);
+}
+
+/// From the longest domain to the shortest; what is said at one ends the search.
+Facts domain_facts(const Rules& rules, const Name& lower, std::uint16_t type) {
+    const LocalData& local = *rules.local;
+    const bool only_default = rules.routes.empty() || (rules.routes.size() == 1 && rules.routes.begin()->first.is_root());
+    for (Name at = lower; !(local.wildcards.empty() && only_default) && !at.is_root(); at = at.parent()) {
+        if (const auto found = local.wildcards.find(at); found != local.wildcards.end()) {
+            Facts facts = wildcard_facts(found->second, type, rules.local_ttl);
+            if (facts.kind == Facts::Kind::data || facts.kind == Facts::Kind::no_name) return facts;
+        }
+        if (const auto route = rules.routes.find(at); route != rules.routes.end())
+            return route->second.local_only ? local_only_facts(rules, lower) : Facts{};
+    }
+    const bool one_label = !lower.is_root() && lower.wire()[0] + 2u == lower.size();
+    if (one_label && rules.dotless) return rules.dotless->local_only ? local_only_facts(rules, lower) : Facts{};
+
+    Facts special = special_facts(rules, lower, type);
+    if (special.kind != Facts::Kind::nothing) return special;
+    if (const auto found = local.wildcards.find(Name{}); found != local.wildcards.end()) {
+        Facts facts = wildcard_facts(found->second, type, rules.local_ttl);
+        if (facts.kind == Facts::Kind::data || facts.kind == Facts::Kind::no_name) return facts;
+    }
+    const auto standard = rules.routes.find(Name{});
+    return standard != rules.routes.end() && standard->second.local_only ? local_only_facts(rules, lower) : Facts{};
+}
+
+Facts facts_for(const Rules& rules, const Name& lower, std::uint16_t type) {
+    const LocalData& local = *rules.local;
+    // Other types of a name that hosts files give an address may well exist: those questions go on.
+    if (asks_address(type) || type == rrtype::any) {
+        if (const auto found = local.names.find(lower); found != local.names.end()) return addresses_for(type, found->second.addresses, found->second.ttl);
+    }
+    if (type == rrtype::ptr || type == rrtype::any) {
+        if (const auto found = local.pointers.find(lower); found != local.pointers.end()) return pointers_to(found->second, rules.local_ttl);
+    }
+    return domain_facts(rules, lower, type);
+}
+
+/// `cname=alias,target`, also `cname=*.domain,target`.
+const LocalAlias* find_alias(const LocalData& local, const Name& lower) {
+    if (local.aliases.empty() || local.names.contains(lower)) return nullptr;
+    if (const auto found = local.aliases.find(lower); found != local.aliases.end()) return &found->second;
+    for (Name at = lower; !at.is_root();) {
+        at = at.parent();
+        Name star = at;
+        if (!star.prepend("*")) continue;
+        if (const auto found = local.aliases.find(star); found != local.aliases.end()) return &found->second;
+    }
+    return nullptr;
+}
+
+struct Link {
+    Name owner;
+    const LocalAlias* alias = nullptr;
+};
+
+LocalAnswer write_answer(const Question& question, const Rules& rules, const std::vector<Link>& chain, const Name& last, const Facts& facts,
+                         std::span<std::uint8_t> buffer) {
+    const unsigned code = facts.kind == Facts::Kind::no_name ? rcode::nxdomain : rcode::noerror;
+    Writer writer(buffer);
+    writer.begin_reply(question, code, facts.authoritative, true);
+    writer.limit(size_limit(question.edns, question.over_tcp, rules.edns_packet_max));
+    if (question.edns.present) writer.reserve(Writer::opt_size);
+    using Section = Writer::Section;
+    for (const Link& link : chain) writer.name_record(Section::answer, link.owner, rrtype::cname, link.alias->ttl, link.alias->target);
+    for (const Address& address : facts.addresses)
+        if (wants(question.type, address)) writer.address_record(Section::answer, last, facts.ttl, address);
+    for (const Name& name : facts.names) writer.name_record(Section::answer, last, rrtype::ptr, facts.ttl, name);
+    if (writer.full()) writer.set_tc();
+    if (question.edns.present) writer.write_opt(static_cast<std::uint16_t>(rules.edns_packet_max), question.edns.dnssec_ok, code);
+    return {writer.finish().size(), code};
+}
+
+}  // namespace
+
+std::optional<std::variant<LocalAnswer, LocalAliasTo>> answer_local(const Question& question, const Rules& rules, std::span<std::uint8_t> buffer) {
+    if (question.klass != rrclass::in && question.klass != rrclass::any) return std::nullopt;
+    const LocalAlias* alias = find_alias(*rules.local, question.lower);
+    if (!alias) {
+        const Facts facts = facts_for(rules, question.lower, question.type);
+        if (facts.kind == Facts::Kind::nothing) return std::nullopt;
+        return write_answer(question, rules, {}, question.name, facts, buffer);
+    }
+    if (question.type == rrtype::cname) return write_answer(question, rules, {{question.name, alias}}, question.name, none(Facts::Kind::data, true), buffer);
+
+    std::vector<Link> chain;
+    Name owner = question.name, last = question.lower;
+    for (const LocalAlias* link = alias; link && chain.size() < alias_max; link = find_alias(*rules.local, last)) {
+        chain.push_back({owner, link});
+        owner = last = link->target;
+    }
+    Facts facts = facts_for(rules, last, question.type);
+    if (facts.kind == Facts::Kind::nothing && rules.local->names.contains(last)) facts = none(Facts::Kind::no_data, true);
+    // An upstream (or Consul) must tell about the target, or the chain runs in a circle: one link is given, the target is asked for.
+    if (facts.kind == Facts::Kind::nothing || chain.size() == alias_max) return LocalAliasTo{alias->target, alias->ttl};
+    return write_answer(question, rules, chain, last, facts, buffer);
+}
+
+}  // namespace lictor

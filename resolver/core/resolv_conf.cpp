@@ -1,0 +1,28 @@
+// `nameserver ADDRESS[%SCOPE]`, line by line; dnsmasq takes `server` for the same word.
+#include "resolver/core/resolv_conf.hpp"
+
+#include "resolver/core/text_lines.hpp"
+
+namespace lictor {
+
+std::vector<ResolvServer> parse_resolv_conf(std::string_view text, std::string_view path, std::vector<std::string>& notes) {
+    constexpr std::size_t servers_max = 64;
+    std::vector<ResolvServer> servers;
+    std::string_view line;
+    for (std::size_t number = 1; take_line(text, line); ++number) {
+        const auto word = take_word(line);
+        if (word != "nameserver" && word != "server") continue;
+        const auto value = take_word(line);
+        const auto percent = value.find('%');
+        const auto address = Address::parse(value.substr(0, percent));
+        if (!address || servers.size() == servers_max) {
+            notes.push_back(std::string(path) + ':' + std::to_string(number) + (address ? ": too many nameservers; skipped" : ": nameserver without an address; skipped"));
+            if (servers.size() == servers_max) break;
+            continue;
+        }
+        servers.push_back({*address, percent == std::string_view::npos ? std::string() : std::string(value.substr(percent + 1))});
+    }
+    return servers;
+}
+
+}  // namespace lictor

@@ -1,0 +1,80 @@
+// /leaders: for each scope who is answered, since when and why, and what every member last said of itself.
+#include "resolver/stats_json.hpp"
+#include "resolver/stats_parts.hpp"
+#include "watch/leader.hpp"
+
+namespace lictor {
+namespace {
+
+void write_optional(JsonWriter& json, std::string_view key, const std::optional<std::uint64_t>& value) {
+    json.key(key);
+    if (value) json.number(*value);
+    else json.null();
+}
+
+void write_member(JsonWriter& json, const MemberRow& member, const LeaderEntry& entry) {
+    json.open_object();
+    json.field("name", shown(member.name));
+    json.field("role", shown(member.role));
+    json.field("state", shown(member.state));
+    json.field("leads", entry.state == LeaderState::led && member.name == entry.member);
+    json.field("host", shown(member.host.text));
+    json.field("port", member.port);
+    write_optional(json, "timeline", member.timeline);
+    write_optional(json, "lsn", member.lsn);
+    json.field("replication_state", shown(member.replication_state));
+    json.field("api_url", shown(member.api_url));
+    json.field("patroni_version", shown(member.version));
+    json.field("noloadbalance", member.noloadbalance);
+    json.close_object();
+}
+
+void write_leader(JsonWriter& json, const Status& status, const LeaderEntry& entry) {
+    const auto& catalog = catalog_of(status);
+    const auto& domains = catalog.settings->domains;
+    json.open_object();
+    json.field("scope", shown(entry.scope));
+    json.field("service", shown(entry.service));
+    json.field("name", "master." + std::string(shown(entry.service)) + ".service." + (domains.empty() ? "consul" : domains.front()));
+    json.field("state", word(entry.state));
+    json.field("reason", word(entry.reason));
+    json.field("answer", answer_word(entry));
+    json.field("member", shown(entry.member));
+    json.field("host", shown(entry.host.text));
+    json.field("node_address", shown(entry.node_address.text));
+    json.field("port", entry.port);
+    json.key("addresses").open_list();
+    for (const auto& address : leader_addresses(catalog, entry)) json.text(address.text());
+    json.close_list();
+    json.field("since_unix", entry.since_unix);
+    json.field("age_seconds", leader_age_seconds(status, entry));
+    write_optional(json, "timeline", entry.timeline);
+    json.field("lock_index", entry.lock_index);
+    json.key("members").open_list();
+    for (std::size_t i = 0; i < entry.members.size() && i < members_shown_max; ++i) write_member(json, entry.members[i], entry);
+    json.close_list();
+    json.field("members_total", entry.members.size());
+    json.close_object();
+}
+
+}  // namespace
+
+void write_leaders(JsonWriter& json, const Status& status) {
+    json.open_list();
+    for (const auto* entry : leaders_in_order(catalog_of(status))) write_leader(json, status, *entry);
+    json.close_list();
+}
+
+std::string leaders_json(const Status& status) {
+    const auto& catalog = catalog_of(status);
+    JsonWriter json;
+    json.open_object();
+    json.key("leaders");
+    write_leaders(json, status);
+    json.field("leaders_total", catalog.leaders->size());
+    json.field("contact_lost", catalog.contact_lost);
+    json.close_object();
+    return json.take();
+}
+
+}  // namespace lictor

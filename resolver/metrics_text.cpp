@@ -1,0 +1,177 @@
+// /metrics: the counters and gauges in Prometheus' text format 0.0.4. HELP and TYPE stand once before the lines of a family; labels come
+// from what is configured, never from questions, and each family has a bound; text from outside is escaped so that two different texts
+// stay different (the same name and labels twice would make the whole page unreadable for Prometheus).
+#include <cmath>
+#include <cstdio>
+#include <map>
+#include <set>
+
+#include "conf/log.hpp"
+#include "resolver/stats_json.hpp"
+#include "resolver/stats_parts.hpp"
+#include "watch/leader.hpp"
+
+namespace lictor {
+namespace {
+
+constexpr std::size_t lines_of_family_max = 1000;
+
+/// `key="value"` for a value from outside.
+std::string label(std::string_view key, std::string_view value) {
+    std::string out(key);
+    out += "=\"";
+    for (const char c : log::printable(value, text_shown_max)) {
+        if (c == '\\') out += '\\';
+        out += c;
+    }
+    out += '"';
+    return out;
+}
+
+class Families {
+public:
+    void begin(std::string_view name, MetricKind kind, std::string_view help) {
+        name_ = name;
+        seen_.clear();
+        text_ += "# HELP ";
+        text_ += name;
+        text_ += ' ';
+        text_ += help;
+        text_ += "\n# TYPE ";
+        text_ += name;
+        text_ += ' ';
+        text_ += word(kind);
+        text_ += '\n';
+    }
+    void line(const std::string& labels, std::uint64_t value) { write(labels, std::to_string(value)); }
+    void line(const std::string& labels, double value) {
+        char digits[48];
+        std::snprintf(digits, sizeof digits, "%.15g", std::isfinite(value) ? value : 0.0);
+        write(labels, digits);
+    }
+    /// A gauge of one line.
+    template <class Value>
+    void gauge(std::string_view name, std::string_view help, Value value) {
+        begin(name, MetricKind::gauge, help);
+        line("", value);
+    }
+    std::string take() { return std::move(text_); }
+
+private:
+    void write(const std::string& labels, std::string_view value) {
+        if (seen_.size() >= lines_of_family_max || !seen_.insert(labels).second) return;
+        text_ += name_;
+        if (!labels.empty()) {
+            text_ += '{';
+            text_ += labels;
+            text_ += '}';
+        }
+        text_ += ' ';
+        text_ += value;
+        text_ += '\n';
+    }
+
+    std::string text_;
+    std::string_view name_;
+    std::set<std::string> seen_;
+};
+
+template <class Row, class Value>
+void write_rows(Families& out, std::span<const Row> rows, Value value) {
+    std::string_view family;
+    for (const auto& row : rows) {
+        if (row.name != family) out.begin(row.name, row.kind, row.help);
+        family = row.name;
+        out.line(std::string(row.label), value(row));
+    }
+}
+
+void write_process(Families& out, const Status& status) {
+    out.begin("lictor_build_info", MetricKind::gauge, "Always 1; the version is in the label.");
+    out.line(label("version", status.version), std::uint64_t{1});
+    out.gauge("lictor_start_timestamp_seconds", "Wall-clock time of the start.", static_cast<std::uint64_t>(status.started_unix));
+    out.gauge("lictor_uptime_seconds", "Seconds since the start.", status.uptime_seconds);
+    out.gauge("lictor_healthy", "1 while every worker's loop turns.", std::uint64_t{status.healthy});
+    out.gauge("lictor_ready", "1 once Consul was read and an upstream has answered.", std::uint64_t{status.ready});
+    out.gauge("lictor_resident_bytes", "Resident memory of the process.", status.resident_bytes);
+    out.gauge("lictor_open_descriptors", "Open file descriptors.", std::uint64_t{status.open_descriptors});
+    out.gauge("lictor_workers", "Workers of the data plane.", std::uint64_t{status.workers.size()});
+    out.begin("lictor_worker_heartbeat_age_seconds", MetricKind::gauge, "Seconds since a worker's loop last turned.");
+    for (std::size_t i = 0; i < status.heartbeat_age_seconds.size(); ++i)
+        out.line(label("worker", std::to_string(i)), status.heartbeat_age_seconds[i]);
+    out.gauge("lictor_config_loaded_timestamp_seconds", "Wall-clock time at which the configuration in force was read.",
+              static_cast<std::uint64_t>(status.config_loaded_unix));
+    out.gauge("lictor_config_reload_failed", "1 if the last HUP found a configuration that was refused.",
+              std::uint64_t{!status.reload_errors.empty()});
+    out.gauge("lictor_cache_max_entries", "Bound of cache entries.", std::uint64_t{rules_of(status).cache_entries} * status.workers.size());
+    out.gauge("lictor_cache_max_bytes", "Bound of the cache's bytes.", std::uint64_t{rules_of(status).cache_bytes} * status.workers.size());
+}
+
+void write_upstreams(Families& out, const Status& status) {
+    const auto family = [&](std::string_view name, MetricKind kind, std::string_view help, auto value) {
+        out.begin(name, kind, help);
+        for (const auto& row : status.upstreams) out.line(label("upstream", row.endpoint.text()), value(row));
+    };
+    using Report = UpstreamReport;
+    using enum MetricKind;
+    family("lictor_upstream_sent_total", counter, "Questions sent to an upstream.", [](const Report& r) { return r.sent; });
+    family("lictor_upstream_answered_total", counter, "Replies of an upstream.", [](const Report& r) { return r.answered; });
+    family("lictor_upstream_failed_total", counter, "Replies of an upstream that were of no use (SERVFAIL and its like).",
+           [](const Report& r) { return r.failed; });
+    family("lictor_upstream_refused_total", counter, "Replies REFUSED of an upstream.", [](const Report& r) { return r.refused; });
+    family("lictor_upstream_timeouts_total", counter, "Questions that an upstream left unanswered.", [](const Report& r) { return r.timeouts; });
+    family("lictor_upstream_down", gauge, "1 while an upstream is left aside.", [](const Report& r) { return std::uint64_t{r.down}; });
+    family("lictor_upstream_rtt_seconds", gauge, "Smoothed round-trip time of an upstream, the worst of all workers; 0 = never answered.",
+           [](const Report& r) { return std::chrono::duration<double>(r.rtt).count(); });
+}
+
+void write_leaders(Families& out, const Status& status) {
+    const auto entries = leaders_in_order(catalog_of(status));
+    const auto family = [&](std::string_view name, std::string_view help, auto value) {
+        out.begin(name, MetricKind::gauge, help);
+        for (const auto* entry : entries) out.line(label("service", entry->service), value(*entry));
+    };
+    out.begin("lictor_leader_state", MetricKind::gauge, "1 for the state in which a leader scope is, 0 for the others.");
+    for (const auto* entry : entries)
+        for (const auto state : {LeaderState::loading, LeaderState::led, LeaderState::vacant, LeaderState::standby, LeaderState::unreadable,
+                                 LeaderState::gone})
+            out.line(label("service", entry->service) + ",state=\"" + word(state) + '"', std::uint64_t{entry->state == state});
+    out.begin("lictor_leader_info", MetricKind::gauge, "Always 1; who is answered as leader is in the labels.");
+    for (const auto* entry : entries)
+        if (entry->state == LeaderState::led)
+            out.line(label("service", entry->service) + ',' + label("scope", entry->scope) + ',' + label("member", entry->member) + ',' +
+                         label("host", entry->host.text),
+                     std::uint64_t{1});
+    family("lictor_leader_since_timestamp_seconds", "Wall-clock time at which the answer for a leader last changed.",
+           [](const LeaderEntry& entry) { return static_cast<std::uint64_t>(std::max<std::int64_t>(0, entry.since_unix)); });
+    family("lictor_leader_timeline", "Timeline of the leader, 0 = not known.", [](const LeaderEntry& entry) { return entry.timeline.value_or(0); });
+    family("lictor_leader_members", "Members of a leader scope.", [](const LeaderEntry& entry) { return std::uint64_t{entry.members.size()}; });
+}
+
+void write_consul(Families& out, const Status& status) {
+    const auto& catalog = catalog_of(status);
+    out.gauge("lictor_consul_enabled", "1 if Consul is configured.", std::uint64_t{status.consul_on});
+    out.gauge("lictor_consul_contact_lost", "1 while last known answers are given without contact with Consul.", std::uint64_t{catalog.contact_lost});
+    out.gauge("lictor_view_generation", "Number of the View in force.", status.view ? status.view->generation : std::uint64_t{0});
+    std::map<std::pair<std::string, std::string>, std::uint64_t> watches;
+    for (const auto& watch : status.watches) ++watches[{watch.kind, watch.state}];
+    out.begin("lictor_watches", MetricKind::gauge, "Watches on Consul, by kind and state.");
+    for (const auto& [of, count] : watches) out.line(label("kind", of.first) + ',' + label("state", of.second), count);
+}
+
+}  // namespace
+
+std::string metrics_text(const Status& status) {
+    Families out;
+    write_process(out, status);
+    write_rows(out, worker_metric_rows(), [&](const auto& row) { return total(status, row.field); });
+    static const ControlCounters nothing;
+    const auto& control = status.control ? *status.control : nothing;
+    write_rows(out, control_metric_rows(), [&](const auto& row) { return (control.*row.field).get(); });
+    write_upstreams(out, status);
+    write_leaders(out, status);
+    write_consul(out, status);
+    return out.take();
+}
+
+}  // namespace lictor

@@ -1,0 +1,86 @@
+// What USR1 writes to the log: dnsmasq's own lines where dnsmasq has the figure, so that what reads them goes on, then Consul and the
+// leaders. One record stays one line, whatever names hold.
+#include <algorithm>
+#include <cstdio>
+
+#include "conf/log.hpp"
+#include "resolver/stats_json.hpp"
+#include "resolver/stats_parts.hpp"
+#include "watch/leader.hpp"
+
+namespace lictor {
+namespace {
+
+constexpr std::size_t lines_of_kind_max = 100;
+
+std::string number(std::uint64_t value) { return std::to_string(value); }
+
+std::string safe(std::string_view text) { return log::printable(text, text_shown_max); }
+
+std::string whole_seconds(double value) { return std::to_string(static_cast<std::int64_t>(std::max(0.0, value))); }
+
+/// Leaves off what is past the bound, and says so.
+template <class Range, class Line>
+void add_lines(std::vector<std::string>& lines, const Range& range, const char* what, Line line) {
+    std::size_t count = 0;
+    for (const auto& item : range)
+        if (count++ < lines_of_kind_max) lines.push_back(line(item));
+    if (count > lines_of_kind_max) lines.push_back(number(count - lines_of_kind_max) + " further " + what);
+}
+
+std::string server_line(const UpstreamReport& report) {
+    return "server " + report.endpoint.text() + ": queries sent " + number(report.sent) + ", retried " + number(report.timeouts) + ", failed " +
+           number(report.failed + report.refused) + ", avg. latency " + number(static_cast<std::uint64_t>(report.rtt.count() / 1000)) + "ms" +
+           (report.down ? ", left aside" : "");
+}
+
+std::string consul_line(const Status& status) {
+    if (!status.consul_on) return "consul: off";
+    const auto& catalog = catalog_of(status);
+    const double now_unix = static_cast<double>(status.started_unix) + status.uptime_seconds;
+    std::string line = "consul " + safe(status.consul_address) + ": " + (catalog.contact_lost ? "contact lost" : catalog.reachable ? "in contact" : "not reached");
+    if (status.consul_last_contact_unix > 0)
+        line += ", last contact " + whole_seconds(now_unix - static_cast<double>(status.consul_last_contact_unix)) + "s ago";
+    line += ", watches " + number(status.watches.size());
+    if (status.control)
+        line += ", requests " + number(status.control->consul_requests.get()) + ", errors " + number(status.control->consul_errors.get()) +
+                ", changes " + number(status.control->consul_changes.get());
+    return line;
+}
+
+std::string leader_line(const Status& status, const LeaderEntry& entry) {
+    std::string line = "leader " + safe(entry.scope) + ": " + word(entry.state);
+    if (entry.state == LeaderState::led) {
+        line += " by " + safe(entry.member) + " at " + safe(entry.host.text) + ':' + number(entry.port);
+        if (entry.timeline) line += ", timeline " + number(*entry.timeline);
+    }
+    return line + ", " + word(entry.reason) + ", for " + whole_seconds(leader_age_seconds(status, entry)) + "s";
+}
+
+}  // namespace
+
+std::vector<std::string> statistics_lines(const Status& status) {
+    const auto sum = [&](Count WorkerCounters::*field) { return total(status, field); };
+    using W = WorkerCounters;
+    std::vector<std::string> lines;
+    lines.push_back("time " + number(static_cast<std::uint64_t>(static_cast<double>(status.started_unix) + status.uptime_seconds)));
+    lines.push_back("cache size " + number(rules_of(status).cache_entries) + ", " + number(sum(&W::cache_evictions)) + "/" +
+                    number(sum(&W::cache_insertions)) + " cache insertions re-used unexpired cache entries.");
+    const auto sent = sum(&W::forwarded), again = sum(&W::forward_retries);
+    lines.push_back("queries forwarded " + number(sent > again ? sent - again : 0) + ", queries answered locally " +
+                    number(sum(&W::answers_cache) + sum(&W::answers_local) + sum(&W::answers_consul) + sum(&W::answers_leader)));
+    if (const auto stale = sum(&W::answers_stale)) lines.push_back("queries answered from stale facts " + number(stale));
+    lines.push_back("queries received udp " + number(sum(&W::queries_udp)) + ", tcp " + number(sum(&W::queries_tcp)) + "; answered from consul " +
+                    number(sum(&W::answers_consul)) + ", leader " + number(sum(&W::answers_leader)) + ", local data " +
+                    number(sum(&W::answers_local)) + ", cache " + number(sum(&W::answers_cache)) + ", upstream " +
+                    number(sum(&W::answers_upstream)) + ", agent's DNS " + number(sum(&W::answers_agent_dns)) + ", error " +
+                    number(sum(&W::answers_error)));
+    lines.push_back("questions in flight " + number(sum(&W::forward_pending)) + ", waiting " + number(sum(&W::waiting)) + ", TCP connections " +
+                    number(sum(&W::tcp_open)) + ", resident memory " + number(status.resident_bytes / 1024) + "kB");
+    add_lines(lines, status.upstreams, "servers", server_line);
+    lines.push_back(consul_line(status));
+    add_lines(lines, leaders_in_order(catalog_of(status)), "leaders", [&](const LeaderEntry* entry) { return leader_line(status, *entry); });
+    return lines;
+}
+
+}  // namespace lictor

@@ -1,0 +1,127 @@
+// The one table of paths, and the checks that stand before it.
+#include "resolver/stats_routes.hpp"
+
+#include <algorithm>
+#include <span>
+
+#include "resolver/json_writer.hpp"
+#include "resolver/stats_json.hpp"
+#include "resolver/stats_page.hpp"
+
+namespace lictor {
+namespace {
+
+constexpr std::string_view json_type = "application/json";
+constexpr std::string_view metrics_type = "text/plain; version=0.0.4; charset=utf-8";
+constexpr std::string_view page_type = "text/html; charset=utf-8";
+
+StatsReply refusal(unsigned code, std::string_view why) {
+    JsonWriter json;
+    json.open_object().field("error", why).close_object();
+    return {.code = code, .type = json_type, .body = json.take(), .allow = {}, .policy = {}};
+}
+
+StatsReply document(unsigned code, std::string_view type, std::string body) {
+    return {.code = code, .type = type, .body = std::move(body), .allow = {}, .policy = {}};
+}
+
+using Handler = StatsReply (*)(const StatsRequest&, const StatsSources&);
+
+StatsReply get_stats(const StatsRequest&, const StatsSources& from) { return document(200, json_type, stats_json(from.status())); }
+StatsReply get_metrics(const StatsRequest&, const StatsSources& from) { return document(200, metrics_type, metrics_text(from.status())); }
+StatsReply get_leaders(const StatsRequest&, const StatsSources& from) { return document(200, json_type, leaders_json(from.status())); }
+StatsReply get_services(const StatsRequest&, const StatsSources& from) { return document(200, json_type, services_json(from.status())); }
+
+StatsReply get_health(const StatsRequest&, const StatsSources& from) {
+    const Status status = from.status();
+    return document(status.healthy ? 200 : 503, json_type, health_json(status));
+}
+
+StatsReply get_ready(const StatsRequest&, const StatsSources& from) {
+    const Status status = from.status();
+    return document(status.ready ? 200 : 503, json_type, ready_json(status));
+}
+
+StatsReply get_page(const StatsRequest& request, const StatsSources&) {
+    auto reply = document(200, page_type, stats_page(request.nonce));
+    const std::string nonce = "'nonce-" + std::string(request.nonce) + "'";
+    reply.policy = "default-src 'none'; connect-src 'self'; img-src data:; script-src " + nonce + "; style-src " + nonce +
+                   "; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+    return reply;
+}
+
+StatsReply post_flush(const StatsRequest& request, const StatsSources& to) {
+    // A form on a foreign page cannot set a header of its own without asking first, and nobody answers that question here.
+    if (request.lictor_header != "1") return refusal(403, "a change needs the header X-Lictor: 1");
+    std::optional<Name> name;
+    for (const auto& [key, value] : request.arguments) {
+        if (key != "name" || name) return refusal(400, "the only argument is name, once");
+        name = Name::parse(value);
+        if (!name || value.empty()) return refusal(400, "name is not a domain name");
+        name = name->lower();
+    }
+    to.flush(name);
+    JsonWriter json;
+    json.open_object().field("flushed", name ? name->text() : "everything").close_object();
+    return document(200, json_type, json.take());
+}
+
+struct Route {
+    std::string_view path;
+    bool changes;  ///< POST, else GET and HEAD
+    Handler handler;
+};
+
+constexpr Route routes[] = {
+    {"/", false, get_page},           {"/stats", false, get_stats},   {"/metrics", false, get_metrics},   {"/health", false, get_health},
+    {"/ready", false, get_ready},     {"/leaders", false, get_leaders}, {"/services", false, get_services}, {"/flush", true, post_flush},
+};
+
+std::optional<StatsReply> refuse_host(const StatsRequest& request, const StatsSources& sources) {
+    if (request.over_unix) return std::nullopt;
+    if (request.hosts.size() > 1) return refusal(400, "more than one Host header");
+    if (request.hosts.empty()) return request.http_1_0 ? std::nullopt : std::optional(refusal(400, "no Host header"));
+    if (host_is_ours(request.hosts.front(), sources.hosts)) return std::nullopt;
+    return refusal(403, "the Host header names somebody else; stats-host= admits further names");
+}
+
+}  // namespace
+
+bool host_is_ours(std::string_view header, const std::vector<std::string>& names) {
+    constexpr std::size_t host_bytes_max = 300;
+    if (header.empty() || header.size() > host_bytes_max) return false;
+    std::string host(header);
+    std::string port;
+    if (host.front() == '[') {
+        const auto close = host.find(']');
+        if (close == std::string::npos) return false;
+        port = host.substr(close + 1);
+        host = host.substr(1, close - 1);
+        const auto address = Address::parse(host);
+        return address && address->v6 && (port.empty() || (port.front() == ':' && parse_number(port.substr(1), 65535)));
+    }
+    if (const auto colon = host.find(':'); colon != std::string::npos) {
+        if (!parse_number(std::string_view(host).substr(colon + 1), 65535)) return false;
+        host.resize(colon);
+    }
+    if (const auto address = Address::parse(host)) return true;
+    if (host.ends_with('.')) host.pop_back();
+    std::transform(host.begin(), host.end(), host.begin(), [](char c) { return static_cast<char>(lower_ascii(static_cast<std::uint8_t>(c))); });
+    return host == "localhost" || std::find(names.begin(), names.end(), host) != names.end();
+}
+
+StatsReply answer_stats_request(const StatsRequest& request, const StatsSources& sources) {
+    if (auto refused = refuse_host(request, sources)) return *std::move(refused);
+    const auto route = std::find_if(std::begin(routes), std::end(routes), [&](const Route& row) { return row.path == request.path; });
+    if (route == std::end(routes)) return refusal(404, "there is: / /stats /metrics /health /ready /leaders /services, POST /flush");
+    const bool fits = route->changes ? request.method == "POST" : request.method == "GET" || request.method == "HEAD";
+    if (!fits) {
+        auto reply = refusal(405, "the path takes another method");
+        reply.allow = route->changes ? "POST" : "GET, HEAD";
+        return reply;
+    }
+    if (request.has_body) return refusal(413, "no request has a body here");
+    return route->handler(request, sources);
+}
+
+}  // namespace lictor

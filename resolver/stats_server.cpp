@@ -1,0 +1,304 @@
+// HTTP on the control loop. libmicrohttpd is driven through its epoll descriptor; sockets are accepted here, so that the bounds are ours:
+// how many connections there are, and how long a request with its reply may take however slowly its bytes come and go (libmicrohttpd's
+// own time-out begins again with each byte).
+#include "resolver/stats_server.hpp"
+
+#include <microhttpd.h>
+#include <sys/random.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <exception>
+#include <list>
+
+#include "resolver/stats_listener.hpp"
+#include "resolver/stats_routes.hpp"
+
+namespace lictor {
+namespace {
+
+constexpr std::size_t connections_max = 32;
+constexpr unsigned idle_seconds_max = 5;
+constexpr microseconds request_time_max = seconds(5);
+constexpr std::size_t connection_memory_bytes = 16 << 10;  // request line and headers
+constexpr int accepted_per_turn_max = 8;
+constexpr microseconds accept_pause = milliseconds(100);    // when there is neither room nor a descriptor left
+constexpr std::size_t arguments_max = 8;
+
+/// One client, from accept to close; libmicrohttpd keeps the pointer.
+struct Connection {
+    int fd = -1;          ///< libmicrohttpd's; only shut down here
+    Now deadline{};       ///< of the request in progress, or of the next one's end
+    bool begun = false;   ///< a request line was read and not yet answered
+};
+
+std::string make_nonce() {
+    unsigned char bytes[16];
+    if (::getrandom(bytes, sizeof bytes, GRND_NONBLOCK) != static_cast<ssize_t>(sizeof bytes)) return "unavailable";
+    std::string text;
+    for (const unsigned char byte : bytes) {
+        text += "0123456789abcdef"[byte >> 4];
+        text += "0123456789abcdef"[byte & 15];
+    }
+    return text;
+}
+
+std::string_view view_of(const char* text) { return text ? std::string_view(text) : std::string_view{}; }
+
+std::string_view header(MHD_Connection* connection, const char* name) {
+    return view_of(MHD_lookup_connection_value(connection, MHD_HEADER_KIND, name));
+}
+
+bool announces_body(MHD_Connection* connection) {
+    const auto length = header(connection, MHD_HTTP_HEADER_CONTENT_LENGTH);
+    return (!length.empty() && length != "0") || MHD_lookup_connection_value(connection, MHD_HEADER_KIND, MHD_HTTP_HEADER_TRANSFER_ENCODING) != nullptr;
+}
+
+MHD_Result collect_host(void* into, MHD_ValueKind, const char* key, const char* value) noexcept {
+    auto& hosts = *static_cast<std::vector<std::string_view>*>(into);
+    std::string name(view_of(key));
+    std::transform(name.begin(), name.end(), name.begin(), [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
+    if (name == "host" && hosts.size() < 2) hosts.push_back(view_of(value));
+    return MHD_YES;
+}
+
+MHD_Result collect_argument(void* into, MHD_ValueKind, const char* key, std::size_t key_size, const char* value, std::size_t value_size) noexcept {
+    auto& arguments = *static_cast<std::vector<std::pair<std::string_view, std::string_view>>*>(into);
+    if (arguments.size() < arguments_max) arguments.emplace_back(std::string_view(key, key_size), value ? std::string_view(value, value_size) : "");
+    return MHD_YES;
+}
+
+struct ReplyOwner {
+    explicit ReplyOwner(const StatsReply& reply)
+        : response(MHD_create_response_from_buffer(reply.body.size(), const_cast<char*>(reply.body.data()), MHD_RESPMEM_MUST_COPY)) {}
+    ~ReplyOwner() {
+        if (response) MHD_destroy_response(response);
+    }
+    ReplyOwner(const ReplyOwner&) = delete;
+    ReplyOwner& operator=(const ReplyOwner&) = delete;
+    void add(const char* name, std::string_view value) { MHD_add_response_header(response, name, std::string(value).c_str()); }
+
+    MHD_Response* response;
+};
+
+MHD_Result send_reply(MHD_Connection* connection, const StatsReply& reply) {
+    ReplyOwner owner(reply);
+    if (!owner.response) return MHD_NO;
+    owner.add(MHD_HTTP_HEADER_CONTENT_TYPE, reply.type);
+    owner.add(MHD_HTTP_HEADER_CACHE_CONTROL, "no-store");
+    owner.add("X-Content-Type-Options", "nosniff");
+    owner.add("Referrer-Policy", "no-referrer");
+    if (!reply.allow.empty()) owner.add(MHD_HTTP_HEADER_ALLOW, reply.allow);
+    if (!reply.policy.empty()) owner.add("Content-Security-Policy", reply.policy);
+    return MHD_queue_response(connection, reply.code, owner.response);
+}
+
+}  // namespace
+
+struct StatsServer::State {
+    State(StatsListener bound, std::vector<std::string> names, ControlCounters& counts)
+        : listener(std::move(bound)), hosts(std::move(names)), counters(counts) {}
+    ~State();
+
+    Result<bool> start(Loop& on, Hooks from);
+    void accept_some();
+    bool make_room();
+    void turn();
+    void end_late();
+    void arm();
+    void count_unanswered(Connection& connection);
+    MHD_Result answer(MHD_Connection* connection, Connection& client, std::string_view path, std::string_view method, std::string_view version);
+    static MHD_Result on_request(void* self, MHD_Connection* connection, const char* path, const char* method, const char* version, const char*,
+                                 std::size_t* body_size, void** request) noexcept;
+    static void on_completed(void* self, MHD_Connection* connection, void** request, MHD_RequestTerminationCode) noexcept;
+    static void on_connection(void* self, MHD_Connection* connection, void** context, MHD_ConnectionNotificationCode code) noexcept;
+    static void* on_request_line(void* self, const char* uri, MHD_Connection* connection) noexcept;
+    static Connection* client_of(MHD_Connection* connection);
+
+    StatsListener listener;
+    std::vector<std::string> hosts;
+    ControlCounters& counters;
+    Hooks hooks;
+    std::list<Connection> clients;
+    MHD_Daemon* daemon = nullptr;
+    Loop* loop = nullptr;
+    FdWatch accepting, events;
+    std::unique_ptr<Timer> timer, accept_again;
+};
+
+StatsServer::State::~State() {
+    accepting.stop();
+    events.stop();
+    if (daemon) MHD_stop_daemon(daemon);  // closes what is open; on_connection still finds `clients`
+}
+
+Result<bool> StatsServer::State::start(Loop& on, Hooks from) {
+    loop = &on;
+    hooks = std::move(from);
+    daemon = MHD_start_daemon(MHD_USE_EPOLL | MHD_USE_NO_LISTEN_SOCKET, 0, nullptr, nullptr, &State::on_request, this,
+                              MHD_OPTION_CONNECTION_LIMIT, static_cast<unsigned>(connections_max),
+                              MHD_OPTION_CONNECTION_TIMEOUT, idle_seconds_max,
+                              MHD_OPTION_CONNECTION_MEMORY_LIMIT, connection_memory_bytes,
+                              MHD_OPTION_NOTIFY_COMPLETED, &State::on_completed, this,
+                              MHD_OPTION_NOTIFY_CONNECTION, &State::on_connection, this,
+                              MHD_OPTION_URI_LOG_CALLBACK, &State::on_request_line, this,
+                              MHD_OPTION_STRICT_FOR_CLIENT, 1,
+                              MHD_OPTION_END);
+    const auto* info = daemon ? MHD_get_daemon_info(daemon, MHD_DAEMON_INFO_EPOLL_FD) : nullptr;
+    if (!info) return Error{"libmicrohttpd does not start"};
+    timer = std::make_unique<Timer>(on, [this] { turn(); });
+    accept_again = std::make_unique<Timer>(on, [this] { accepting.change(UV_READABLE); });
+    if (auto watched = events.start(on, info->epoll_fd, UV_READABLE, [this](int) { turn(); }); !watched) return watched;
+    return accepting.start(on, listener.fd(), UV_READABLE, [this](int) { accept_some(); });
+}
+
+void StatsServer::State::accept_some() {
+    for (int i = 0; i < accepted_per_turn_max; ++i) {
+        if (!make_room()) {
+            accepting.change(0);
+            accept_again->start(accept_pause);
+            break;
+        }
+        sockaddr_storage peer{};
+        socklen_t size = sizeof peer;
+        const int fd = ::accept4(listener.fd(), reinterpret_cast<sockaddr*>(&peer), &size, SOCK_NONBLOCK | SOCK_CLOEXEC);
+        if (fd < 0) {
+            if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
+                accepting.change(0);
+                accept_again->start(accept_pause);
+            }
+            if (errno == ECONNABORTED || errno == EINTR) continue;
+            break;
+        }
+        MHD_add_connection(daemon, fd, reinterpret_cast<sockaddr*>(&peer), size);  // closes `fd` if it cannot
+    }
+    turn();
+}
+
+/// At the bound the client that has taken longest so far goes: one that only keeps a connection busy never shuts the others out.
+bool StatsServer::State::make_room() {
+    if (clients.size() < connections_max) return true;
+    const auto longest = std::min_element(clients.begin(), clients.end(), [](const auto& a, const auto& b) { return a.deadline < b.deadline; });
+    ::shutdown(longest->fd, SHUT_RDWR);
+    MHD_run(daemon);
+    return clients.size() < connections_max;
+}
+
+void StatsServer::State::turn() {
+    end_late();
+    MHD_run(daemon);
+    arm();
+}
+
+void StatsServer::State::end_late() {
+    const Now now = Loop::now();
+    for (auto& client : clients)
+        if (client.deadline <= now) {
+            ::shutdown(client.fd, SHUT_RDWR);
+            client.deadline = now + request_time_max;  // libmicrohttpd sees the end of the stream now and closes
+        }
+}
+
+void StatsServer::State::arm() {
+    MHD_UNSIGNED_LONG_LONG wait = 0;
+    std::optional<microseconds> due;
+    if (MHD_get_timeout(daemon, &wait) == MHD_YES) due = milliseconds(std::min<MHD_UNSIGNED_LONG_LONG>(wait, 60'000));
+    const Now now = Loop::now();
+    for (const auto& client : clients) due = std::min(due.value_or(request_time_max), client.deadline - now);
+    if (due) timer->start(std::max(*due, microseconds(0)));
+    else timer->stop();
+}
+
+void StatsServer::State::count_unanswered(Connection& client) {
+    if (!std::exchange(client.begun, false)) return;
+    counters.stats_requests.add();
+    counters.stats_refused.add();
+}
+
+Connection* StatsServer::State::client_of(MHD_Connection* connection) {
+    const auto* info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+    return info ? static_cast<Connection*>(info->socket_context) : nullptr;
+}
+
+MHD_Result StatsServer::State::answer(MHD_Connection* connection, Connection& client, std::string_view path, std::string_view method,
+                                      std::string_view version) {
+    const std::string nonce = make_nonce();
+    StatsRequest request;
+    request.method = method;
+    request.path = path;
+    request.http_1_0 = version == MHD_HTTP_VERSION_1_0;
+    request.over_unix = listener.is_unix();
+    request.has_body = announces_body(connection);
+    request.lictor_header = header(connection, "X-Lictor");
+    request.nonce = nonce;
+    MHD_get_connection_values(connection, MHD_HEADER_KIND, collect_host, &request.hosts);
+    MHD_get_connection_values_n(connection, MHD_GET_ARGUMENT_KIND, collect_argument, &request.arguments);
+    const StatsReply reply = answer_stats_request(request, {.hosts = hosts, .status = hooks.status, .flush = hooks.flush});
+    client.begun = false;
+    counters.stats_requests.add();
+    if (reply.code >= 400 && reply.code < 500) counters.stats_refused.add();
+    return send_reply(connection, reply);
+}
+
+MHD_Result StatsServer::State::on_request(void* self, MHD_Connection* connection, const char* path, const char* method, const char* version,
+                                          const char*, std::size_t* body_size, void** request) noexcept {
+    auto& state = *static_cast<State*>(self);
+    auto* client = client_of(connection);
+    if (!client) return MHD_NO;
+    // The first call comes with the headers. A body is refused there, before any of it is read; other requests are complete at the second.
+    const bool first = *request == nullptr;
+    *request = client;
+    if (first && !announces_body(connection)) return MHD_YES;
+    if (!first && *body_size != 0) return MHD_NO;
+    try {
+        return state.answer(connection, *client, view_of(path), view_of(method), view_of(version));
+    } catch (const std::exception&) {
+        return MHD_NO;  // out of memory: this connection ends, the rest goes on
+    }
+}
+
+void StatsServer::State::on_completed(void* self, MHD_Connection* connection, void**, MHD_RequestTerminationCode) noexcept {
+    auto* client = client_of(connection);
+    if (!client) return;
+    static_cast<State*>(self)->count_unanswered(*client);
+    client->deadline = Loop::now() + request_time_max;
+}
+
+void StatsServer::State::on_connection(void* self, MHD_Connection* connection, void** context, MHD_ConnectionNotificationCode code) noexcept {
+    auto& state = *static_cast<State*>(self);
+    if (code == MHD_CONNECTION_NOTIFY_STARTED) {
+        const auto* info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+        state.clients.push_back({.fd = info ? info->connect_fd : -1, .deadline = Loop::now() + request_time_max});
+        *context = &state.clients.back();
+        return;
+    }
+    auto* client = static_cast<Connection*>(*context);
+    if (!client) return;
+    state.count_unanswered(*client);
+    state.clients.remove_if([&](const Connection& row) { return &row == client; });
+    *context = nullptr;
+}
+
+void* StatsServer::State::on_request_line(void*, const char*, MHD_Connection* connection) noexcept {
+    if (auto* client = client_of(connection)) client->begun = true;
+    return nullptr;
+}
+
+StatsServer::StatsServer() = default;
+StatsServer::~StatsServer() = default;
+
+Result<std::unique_ptr<StatsServer>> StatsServer::open(const std::string& address, const std::vector<std::string>& hosts, ControlCounters& counters) {
+    auto listener = StatsListener::open(address);
+    if (!listener) return listener.error();
+    std::unique_ptr<StatsServer> server(new StatsServer);
+    server->state_ = std::make_unique<State>(*std::move(listener), hosts, counters);
+    return server;
+}
+
+Result<bool> StatsServer::start(Loop& loop, Hooks hooks) { return state_->start(loop, std::move(hooks)); }
+
+std::string StatsServer::address() const { return state_->listener.address(); }
+
+}  // namespace lictor

@@ -1,0 +1,301 @@
+// Attempts at upstreams on real sockets: resolver/links.hpp.
+#include <set>
+
+#include "resolver/links.hpp"
+#include "tests/loop/sockets_support.hpp"
+
+using namespace lictor;
+using namespace lictor::test;
+
+namespace {
+
+struct Upstream {
+    explicit Upstream(const std::string& address = "127.0.0.1") : udp(address) { at = bound_to(udp.socket.fd()); }
+    /// A question and where it came from.
+    std::optional<std::pair<Message, Endpoint>> question() {
+        Endpoint from;
+        auto message = udp.receive(&from);
+        if (!message) return std::nullopt;
+        return std::pair(*message, from);
+    }
+    UdpClient udp;
+    Endpoint at;
+};
+
+struct Asking : Running {
+    explicit Asking(std::size_t attempts_max = 100)
+        : random(Random::Seed{1, 2, 3, 4, 5, 6, 7, 8}),
+          links(std::make_unique<Links>(
+              loop, random, attempts_max,
+              [this](AttemptId id, Bytes message) {
+                  CHECK_FALSE(inside);
+                  messages.emplace_back(id, Message(message.begin(), message.end()));
+                  if (on_message) on_message(id);
+                  if (!messages.back().second.empty()) last_still_readable = message.back() == messages.back().second.back();
+              },
+              [this](AttemptId id) {
+                  CHECK_FALSE(inside);
+                  failures.push_back(id);
+                  if (on_failure) on_failure(id);
+              })) {}
+
+    void ask(AttemptId id, const Endpoint& upstream, Transport transport = Transport::udp, Message bytes = question(1),
+             std::optional<Endpoint> source = {}, std::string interface = "") {
+        inside = true;
+        links->ask({.attempt = id, .upstream = upstream, .transport = transport, .interface = std::move(interface), .source = source, .bytes = std::move(bytes)});
+        inside = false;
+    }
+    void close(AttemptId id) {
+        inside = true;
+        links->close(id);
+        inside = false;
+    }
+
+    Random random;
+    std::unique_ptr<Links> links;
+    std::vector<std::pair<AttemptId, Message>> messages;
+    std::vector<AttemptId> failures;
+    std::function<void(AttemptId)> on_message, on_failure;
+    bool inside = false, last_still_readable = true;
+};
+
+/// Accepts one connection.
+Socket accepted(Running& running, const Socket& listening) {
+    int fd = -1;
+    REQUIRE(running.until([&] { return (fd = ::accept4(listening.fd(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC)) >= 0; }));
+    return Socket(fd);
+}
+
+Socket listening_socket() {
+    Socket socket = open_socket(SOCK_STREAM, endpoint("127.0.0.1"));
+    REQUIRE(::listen(socket.fd(), 16) == 0);
+    return socket;
+}
+
+/// A port where nobody is.
+Endpoint silent_port(int type) { return bound_to(open_socket(type, endpoint("127.0.0.1")).fd()); }
+
+std::size_t open_descriptors() {
+    std::size_t count = 0;
+    for (int fd = 0; fd < 1024; ++fd) count += ::fcntl(fd, F_GETFD) >= 0 ? 1 : 0;
+    return count;
+}
+
+}  // namespace
+
+TEST_CASE("each attempt has a socket and a random port of its own, and gets its own reply") {
+    Asking asking;
+    Upstream upstream;
+    std::set<std::uint16_t> ports;
+    for (std::uint16_t i = 1; i <= 50; ++i) asking.ask(i, upstream.at, Transport::udp, question(i));
+    CHECK(asking.links->open() == 50);
+    unsigned below_kernel_range = 0;
+    REQUIRE(asking.until([&] {
+        while (const auto got = upstream.question()) {
+            ports.insert(got->second.port);
+            below_kernel_range += got->second.port < 32'768 ? 1 : 0;
+            CHECK(got->second.port >= 1024);
+            upstream.udp.send(got->second, EchoServer::echo(got->first));
+        }
+        return asking.messages.size() == 50;
+    }));
+    CHECK(ports.size() == 50);
+    CHECK(below_kernel_range > 10);  // the whole range is used, not only the kernel's
+    for (const auto& [id, message] : asking.messages) CHECK(id_of(message) == id);
+    for (AttemptId id = 1; id <= 50; ++id) asking.close(id);
+    CHECK(asking.links->open() == 0);
+    CHECK(asking.failures.empty());
+}
+
+TEST_CASE("a refused port is a failure, told from the loop") {
+    Asking asking;
+    const auto before = open_descriptors();
+    asking.ask(1, silent_port(SOCK_DGRAM));
+    asking.ask(2, silent_port(SOCK_STREAM), Transport::tcp);
+    CHECK(asking.failures.empty());
+    REQUIRE(asking.until([&] { return asking.failures.size() == 2; }));
+    CHECK(std::set<AttemptId>(asking.failures.begin(), asking.failures.end()) == std::set<AttemptId>{1, 2});
+    CHECK(asking.links->open() == 0);
+    CHECK(open_descriptors() == before);
+    CHECK(asking.messages.empty());
+}
+
+TEST_CASE("what cannot even be sent fails from the loop, and closing it first keeps it silent") {
+    Asking asking;
+    asking.ask(1, endpoint("127.0.0.1", 53), Transport::udp, question(1), std::nullopt, "no-such-if0");
+    asking.ask(2, endpoint("127.0.0.1", 53), Transport::udp, question(1), endpoint("192.0.2.7"));
+    asking.ask(3, endpoint("127.0.0.1", 53), Transport::udp, question(1), endpoint("192.0.2.7"));
+    asking.close(2);
+    CHECK(asking.failures.empty());
+    asking.on_failure = [&](AttemptId id) {
+        if (id == 1) asking.links->close(3);  // told of in the same turn
+    };
+    asking.for_a(milliseconds(20));
+    CHECK(asking.failures == std::vector<AttemptId>{1});
+}
+
+TEST_CASE("a failure that asks again and fails again is told again") {
+    Asking asking;
+    asking.on_failure = [&](AttemptId id) {
+        if (id < 5) asking.links->ask({.attempt = id + 1, .upstream = endpoint("127.0.0.1", 53), .transport = Transport::udp, .interface = "no-such-if0", .source = {}, .bytes = question(1)});
+    };
+    asking.ask(1, endpoint("127.0.0.1", 53), Transport::udp, question(1), std::nullopt, "no-such-if0");
+    CHECK(asking.until([&] { return asking.failures.size() == 5; }));
+    CHECK(asking.failures == std::vector<AttemptId>{1, 2, 3, 4, 5});
+}
+
+TEST_CASE("packets of others are not seen: wrong address, wrong port") {
+    Asking asking;
+    Upstream upstream, same_address, other_address("127.0.0.2");
+    asking.ask(1, upstream.at);
+    std::optional<std::pair<Message, Endpoint>> got;
+    REQUIRE(asking.until([&] { return (got = upstream.question()).has_value(); }));
+    CHECK(same_address.udp.send(got->second, question(666)));
+    CHECK(other_address.udp.send(got->second, question(667)));
+    asking.for_a(milliseconds(20));
+    CHECK(asking.messages.empty());
+    CHECK(upstream.udp.send(got->second, question(1)));
+    REQUIRE(asking.until([&] { return !asking.messages.empty(); }));
+    CHECK(id_of(asking.messages[0].second) == 1);
+    CHECK(asking.failures.empty());
+}
+
+TEST_CASE("a socket stays for further packets until it is closed") {
+    Asking asking;
+    Upstream upstream;
+    asking.ask(1, upstream.at);
+    std::optional<std::pair<Message, Endpoint>> got;
+    REQUIRE(asking.until([&] { return (got = upstream.question()).has_value(); }));
+    for (std::uint16_t i = 0; i < 40; ++i) upstream.udp.send(got->second, question(i));
+    REQUIRE(asking.until([&] { return asking.messages.size() == 40; }));
+    asking.close(1);
+    upstream.udp.send(got->second, question(99));
+    asking.for_a(milliseconds(10));
+    CHECK(asking.messages.size() == 40);
+}
+
+TEST_CASE("closing from inside the callback ends it there") {
+    Asking asking;
+    Upstream upstream;
+    asking.on_message = [&](AttemptId id) { asking.links->close(id); };
+    asking.ask(1, upstream.at);
+    std::optional<std::pair<Message, Endpoint>> got;
+    REQUIRE(asking.until([&] { return (got = upstream.question()).has_value(); }));
+    for (std::uint16_t i = 0; i < 3; ++i) upstream.udp.send(got->second, question(i));
+    asking.for_a(milliseconds(10));
+    CHECK(asking.messages.size() == 1);
+    CHECK(asking.links->open() == 0);
+}
+
+TEST_CASE("the number of attempts is bounded") {
+    Asking asking(3);
+    Upstream upstream;
+    for (AttemptId id = 1; id <= 5; ++id) asking.ask(id, upstream.at);
+    CHECK(asking.links->open() == 3);
+    CHECK(asking.until([&] { return asking.failures.size() == 2; }));
+    CHECK(asking.failures == std::vector<AttemptId>{4, 5});
+    asking.close(1);
+    asking.ask(6, upstream.at);
+    CHECK(asking.links->open() == 3);
+}
+
+TEST_CASE("the address to ask from is kept, a fixed port as far as it is free") {
+    Asking asking;
+    Upstream upstream;
+    const auto fixed = bound_to(open_socket(SOCK_DGRAM, endpoint("127.0.0.4")).fd());
+    for (AttemptId id = 1; id <= 2; ++id) asking.ask(id, upstream.at, Transport::udp, question(static_cast<std::uint16_t>(id)), fixed);
+    std::map<std::uint16_t, Endpoint> from;
+    REQUIRE(asking.until([&] {
+        while (const auto got = upstream.question()) from[id_of(got->first)] = got->second;
+        return from.size() == 2;
+    }));
+    CHECK(from[1] == fixed);
+    CHECK(from[2].address == fixed.address);
+    CHECK(from[2].port != fixed.port);
+}
+
+TEST_CASE("an attempt can be bound to an interface") {
+    Asking asking;
+    Upstream upstream;
+    asking.ask(1, upstream.at, Transport::udp, question(1), std::nullopt, "lo");
+    CHECK(asking.until([&] { return upstream.question().has_value(); }));
+}
+
+TEST_CASE("over TCP the question has its length and replies may come in pieces, several of them") {
+    Asking asking;
+    const Socket listening = listening_socket();
+    asking.ask(1, bound_to(listening.fd()), Transport::tcp, question(7, "body"));
+    TcpClient server(accepted(asking, listening));
+    REQUIRE(asking.until([&] { return server.has(1); }));
+    CHECK(server.messages[0] == question(7, "body"));
+    Message stream = framed(question(1, "first"));
+    append_frame(stream, question(2, "second"));
+    for (const auto byte : stream) {
+        server.send(Message{byte});
+        asking.for_a(milliseconds(1));
+    }
+    REQUIRE(asking.until([&] { return asking.messages.size() == 2; }));
+    CHECK(asking.messages[0].second == question(1, "first"));
+    CHECK(asking.messages[1].second == question(2, "second"));
+    CHECK(asking.failures.empty());
+    server.socket.close();
+    CHECK(asking.until([&] { return asking.failures.size() == 1; }));
+    CHECK(asking.links->open() == 0);
+}
+
+TEST_CASE("over TCP the longest messages pass, and a reply may close its attempt") {
+    Asking asking;
+    const Socket listening = listening_socket();
+    auto longest = question(3);
+    longest.resize(65'535, 'y');
+    asking.on_message = [&](AttemptId id) { asking.links->close(id); };
+    asking.ask(1, bound_to(listening.fd()), Transport::tcp, longest);
+    TcpClient server(accepted(asking, listening));
+    REQUIRE(asking.until([&] { return server.has(1); }));
+    CHECK(server.messages[0] == longest);
+    Message stream = framed(longest);
+    append_frame(stream, question(4));
+    std::size_t at = 0;
+    REQUIRE(asking.until([&] {
+        at += server.send(Bytes(stream).subspan(at));
+        return !asking.messages.empty();
+    }));
+    CHECK(asking.messages[0].second == longest);
+    CHECK(asking.last_still_readable);
+    CHECK(asking.until([&] { return server.is_closed(); }));
+    CHECK(asking.messages.size() == 1);
+    CHECK(asking.failures.empty());
+}
+
+TEST_CASE("over TCP an end without a reply and a length of zero are failures") {
+    Asking asking;
+    const Socket listening = listening_socket();
+    for (AttemptId id = 1; id <= 3; ++id) {
+        asking.ask(id, bound_to(listening.fd()), Transport::tcp);
+        TcpClient server(accepted(asking, listening));
+        REQUIRE(asking.until([&] { return server.has(1); }));
+        if (id == 1) server.send(Message{0, 0});
+        if (id == 2) server.socket.reset();
+        if (id == 3) server.socket.close();
+        REQUIRE(asking.until([&] { return asking.failures.size() == id; }));
+    }
+    CHECK(asking.failures == std::vector<AttemptId>{1, 2, 3});
+    CHECK(asking.messages.empty());
+}
+
+TEST_CASE("an attempt may be closed while it connects, and all of them with their owner") {
+    Asking asking;
+    Upstream upstream;
+    const Socket listening = listening_socket();
+    const auto before = open_descriptors();
+    asking.ask(1, bound_to(listening.fd()), Transport::tcp);
+    asking.close(1);
+    asking.ask(2, bound_to(listening.fd()), Transport::tcp);
+    asking.ask(3, upstream.at);
+    asking.ask(4, silent_port(SOCK_DGRAM));
+    asking.links.reset();
+    CHECK(open_descriptors() == before);
+    asking.for_a(milliseconds(10));
+    CHECK(asking.messages.empty());
+    CHECK(asking.failures.empty());
+}

@@ -1,0 +1,170 @@
+// consul-dns-compat=strict: the agent's answers with its habits, by the version that it reports.
+#include <catch2/catch.hpp>
+
+#include "tests/unit/zone_fixture.hpp"
+
+using namespace lictor;
+using namespace lictor::test;
+
+namespace {
+
+World sample(const std::string& version = "1.8.7") {
+    World world;
+    world.settings->strict = true;
+    world.settings->version = version;
+    world.settings->node_meta_txt = false;
+    world.node("alpha", "10.1.0.1", {{"rack", "r1"}});
+    world.node("six", "2001:db8::6");
+    return world;
+}
+
+World with_many(int count, const std::string& version = "1.8.7") {
+    World world = sample(version);
+    for (int i = 0; i < count; ++i) world.instance("many", world.node("many" + std::to_string(10 + i), "10.2.0." + std::to_string(i + 1)), 4000);
+    return world;
+}
+
+const std::string strict_soa = "authority consul 0 SOA ns.consul hostmaster.consul 1700000000 3600 600 86400 0\n";
+
+}  // namespace
+
+TEST_CASE("zone strict: RA follows the agent's recursors") {
+    World world = sample();
+    CHECK(world.ask("nothere.node.consul A") == "NXDOMAIN aa\n" + strict_soa);
+    world.settings->recursors = true;
+    CHECK(world.ask("nothere.node.consul A") == "NXDOMAIN aa ra\n" + strict_soa);
+}
+
+TEST_CASE("zone strict: empty non-terminals do not exist") {
+    World world = sample();
+    for (const char* name : {"consul", "service.consul", "node.consul", "dc1.consul", "ns.consul", "service.dc1.consul"})
+        CHECK(world.ask(std::string(name) + " A") == "NXDOMAIN aa\n" + strict_soa);
+}
+
+TEST_CASE("zone strict: NODATA of nodes has no SOA, and types that nodes do not have are not looked up") {
+    World world = sample();
+    CHECK(world.ask("six.node.consul A") == "NOERROR aa\n");
+    CHECK(world.ask("six.node.consul TXT") == "NOERROR aa\n");
+    CHECK(world.ask("nothere.node.consul MX") == "NOERROR aa\n");
+}
+
+TEST_CASE("zone strict: a node is found by the beginning of its UUID") {
+    World world = sample();
+    world.node("gamma", "10.1.0.3")->id = "12AB0000-1000-0000-0000-000000000001";
+    world.node("delta", "10.1.0.4")->id = "12cd0000-0000-0000-0000-000000000001";
+    const auto answer = [](const std::string& name) { return "NOERROR aa\nanswer " + name + ".node.consul 0 A 10.1.0.3\n"; };
+    for (const char* name : {"12ab", "12ab0", "12ab0000-1", "12ab0000-1000-0000-0000-000000000001"})
+        CHECK(world.ask(std::string(name) + ".node.consul A") == (std::string(name) == "12ab0000-1" ? "NXDOMAIN aa\n" + strict_soa : answer(name)));
+    CHECK(world.ask("12.node.consul A") == "NXDOMAIN aa\n" + strict_soa);   // two begin so
+    CHECK(world.ask("1.node.consul A") == "NXDOMAIN aa\n" + strict_soa);
+    CHECK(world.ask("12zz.node.consul A") == "NXDOMAIN aa\n" + strict_soa);
+}
+
+TEST_CASE("zone strict: .addr before 1.11 gives its address for every type, since then beside an empty answer") {
+    World old = sample();
+    CHECK(old.ask("0a010001.addr.consul AAAA") == "NOERROR aa\nanswer 0a010001.addr.consul 0 A 10.1.0.1\n");
+    CHECK(old.ask("0a010001.addr.consul MX") == "NOERROR aa\nanswer 0a010001.addr.consul 0 A 10.1.0.1\n");
+    CHECK(old.ask("0a01.addr.consul A") == "NOERROR aa\n");
+    World later = sample("1.14.0");
+    CHECK(later.ask("0a010001.addr.consul AAAA") == "NOERROR aa\nadditional 0a010001.addr.consul 0 A 10.1.0.1\n");
+    CHECK(later.ask("0a010001.addr.consul A") == "NOERROR aa\nanswer 0a010001.addr.consul 0 A 10.1.0.1\n");
+    CHECK(later.ask("0a01.addr.consul A") == "NOERROR aa\n");
+    CHECK(sample("1.18.1").ask("0a01.addr.consul A") == "NXDOMAIN aa\n" + strict_soa);
+}
+
+TEST_CASE("zone strict: pairs of labels are names since 1.14.2") {
+    World world = sample();
+    world.instance("web", std::const_pointer_cast<NodeRecord>(world.node_table().in_order.front()), 80);
+    CHECK(world.ask("web.service.dc1.dc.consul A") == "NXDOMAIN aa\n" + strict_soa);
+    CHECK(world.ask("web.service.x.peer.consul A") == "NXDOMAIN aa\n" + strict_soa);
+    world.settings->version = "1.14.2";
+    CHECK(world.ask("web.service.dc1.dc.consul A") == "NOERROR aa\nanswer web.service.dc1.dc.consul 0 A 10.1.0.1\n");
+    CHECK(world.ask("web.service.x.peer.consul A") == "DELEGATE\n");
+}
+
+TEST_CASE("zone strict: the other domain shows in answers since 1.11") {
+    World world = sample();
+    world.settings->domains = {"consul", "other.corp"};
+    world.instance("svc", world.node("n", "10.1.0.9"), 80);
+    CHECK(world.ask("svc.service.other.corp SRV") ==
+          "NOERROR aa\nanswer svc.service.other.corp 0 SRV 1 1 80 n.node.dc1.consul\nadditional n.node.dc1.consul 0 A 10.1.0.9\n");
+    CHECK(world.ask("0a010001.addr.other.corp A") == "NOERROR aa\nanswer 0a010001.addr.consul 0 A 10.1.0.1\n");
+    CHECK(world.ask("x.node.other.corp A") == "NXDOMAIN aa\n" + strict_soa);
+    world.settings->version = "1.11.0";
+    CHECK(world.ask("svc.service.Other.corp SRV") ==
+          "NOERROR aa\nanswer svc.service.Other.corp 0 SRV 1 1 80 n.node.dc1.Other.corp\nadditional n.node.dc1.Other.corp 0 A 10.1.0.9\n");
+    CHECK(world.ask("x.node.other.corp A") ==
+          "NXDOMAIN aa\nauthority other.corp 0 SOA ns.other.corp hostmaster.other.corp 1700000000 3600 600 86400 0\n");
+    CHECK(world.ask("x.node.Other.corp A") == "NXDOMAIN aa\n" + strict_soa);
+}
+
+TEST_CASE("zone strict: an alias is followed only with recursors, for A, five records deep without EDNS") {
+    World world = sample();
+    world.instance("byname", world.node("n", "10.1.0.9"), 1, {.address = "db.test"});
+    CHECK(world.ask("byname.service.consul AAAA") == "NOERROR aa\nanswer byname.service.consul 0 CNAME db.test\n");
+    world.settings->recursors = true;
+    world.settings->udp_answer_limit = 8;
+    CHECK(world.ask("byname.service.consul A") == "WAIT host db.test\n");
+    world.host("db.test", FactState::known, {"192.0.2.1", "192.0.2.2", "192.0.2.3", "192.0.2.4", "192.0.2.5", "192.0.2.6", "2001:db8::1"});
+    CHECK(world.message("byname.service.consul AAAA").answer.size() == 6);
+    CHECK(world.message("byname.service.consul A edns=1232").answer.size() == 7);
+}
+
+TEST_CASE("zone strict: a circle of names ends where the agent's ends") {
+    World world = sample();
+    const auto node = world.node("n", "10.1.0.9");
+    world.instance("loop1", node, 1, {.address = "loop2.service.consul"});
+    world.instance("loop2", node, 1, {.address = "loop1.service.consul"});
+    CHECK(world.message("loop1.service.consul A").answer.size() == 3);       // udp_answer_limit
+    CHECK(world.message("loop1.service.consul A edns=1232").answer.size() == 4);
+}
+
+TEST_CASE("zone strict: UDP without EDNS gets as many answers as the agent sends") {
+    World world = with_many(40);
+    for (const char* type : {"A", "SRV", "ANY"}) {
+        const auto reply = world.message(std::string("many.service.consul ") + type);
+        CHECK(reply.answer.size() == 3);
+        CHECK(reply.flags == "aa");
+    }
+    world.settings->enable_truncate = true;
+    CHECK(world.message("many.service.consul A").flags == "aa tc");
+    world.settings->udp_answer_limit = 20;
+    CHECK(world.message("many.service.consul A").answer.size() == 8);
+    const auto srv = world.message("many.service.consul SRV").answer.size();  // uncompressed sizes count once the number was cut
+    CHECK((srv >= 4 && srv <= 5));
+    CHECK(world.message("many.service.consul A tcp").answer.size() == 40);
+    CHECK(world.message("many.service.consul A tcp").flags == "aa");
+}
+
+TEST_CASE("zone strict: with EDNS sizes alone decide") {
+    World world = with_many(40);
+    CHECK(world.message("many.service.consul A edns=513").answer.size() == 29);
+    CHECK(world.message("many.service.consul A edns=1232").answer.size() == 40);
+    const auto srv = world.message("many.service.consul SRV edns=1232");
+    CHECK((srv.answer.size() >= 18 && srv.answer.size() <= 20));
+    CHECK(srv.additional.size() == srv.answer.size());
+    CHECK(srv.flags == "aa");
+    CHECK(srv.edns);
+    CHECK(srv.udp_size == 1232);
+    World later = with_many(40, "1.10.3");
+    CHECK_FALSE(later.message("many.service.consul SRV edns=1232").edns);  // OPT is lost with the records that are cut
+    CHECK(later.message("many.service.consul A edns=1232").edns);
+}
+
+TEST_CASE("zone strict: one answer is always sent") {
+    World world = with_many(2);
+    world.settings->udp_answer_limit = 1;
+    CHECK(world.message("many.service.consul A").answer.size() == 1);
+    CHECK(world.message("many.service.consul SRV").answer.size() == 1);
+}
+
+TEST_CASE("zone strict: over TCP a thousand SRV records at most, and 64 KiB") {
+    World world = sample();
+    for (int i = 0; i < 1500; ++i)
+        world.instance("huge", world.node("huge" + std::to_string(1000 + i), "10." + std::to_string(3 + i / 250) + ".0." + std::to_string(i % 250 + 1)), 80);
+    const auto reply = world.message("huge.service.consul SRV tcp");
+    CHECK(reply.answer.size() > 500);
+    CHECK(reply.answer.size() <= 1024);
+    CHECK_FALSE(reply.broken);
+    CHECK(reply.flags == "aa");
+}

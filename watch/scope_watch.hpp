@@ -1,0 +1,57 @@
+// One leader scope: a recursive read of Patroni's keys below `<namespace>/<scope>/` through Consul's leader, and the nodes of its
+// members from the catalog, fed into the LeaderFusion; its verdict is the LeaderEntry of the Catalog.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "watch/blocking_watch.hpp"
+#include "watch/consul_json.hpp"
+#include "watch/leader.hpp"
+
+namespace lictor {
+
+class ScopeWatch : public BlockingWatch {
+public:
+    ScopeWatch(WatchContext& context, LeaderRule rule);
+    ~ScopeWatch() override;
+
+    const LeaderRule& rule() const { return rule_; }
+    /// Key of the service whose instances are the members.
+    const std::string& service() const { return fusion_.verdict().service; }
+    const LeaderEntry& verdict() const { return fusion_.verdict(); }
+    /// Instances of `service`, from its own watch.
+    void on_service(const ServiceEntry& entry);
+    /// Things that come with time: a watch that fails for a while, a prefix that is gone.
+    void look(Now now);
+
+private:
+    std::string path() const override;
+    std::size_t held() const override { return exists_ ? 1 : 0; }
+    Parse parse() const override;
+    void on_facts(Parsed parsed, const HttpReply& reply) override;
+    void on_absent(const HttpReply& reply) override;
+    void on_same() override;
+    void on_trouble(Trouble trouble, const std::string& why) override;
+
+    void with_contact();
+    void take(const ScopeFacts& facts);
+    void ask_single_key();
+    void on_single_key(const HttpReply& reply);
+    void put();
+
+    LeaderRule rule_;
+    const std::string prefix_;
+    LeaderFusion fusion_;
+    std::shared_ptr<const LeaderEntry> entry_;
+    std::uint64_t fusion_version_ = 0, taken_index_ = 0;
+    bool exists_ = false;      ///< of the facts held
+    bool absent_ = false;      ///< the prefix reads as absent: gone or denied
+    bool lost_ = false;
+    std::optional<Now> asked_single_at_;
+    Http::Ticket single_ = 0;
+    Timer deadline_;
+};
+
+}  // namespace lictor
