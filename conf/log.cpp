@@ -64,12 +64,15 @@ bool write_all(int fd, const char* bytes, std::size_t count) {
 
 int open_file(const std::string& path) { return ::open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOCTTY, 0640); }
 
-std::atomic<std::uint64_t> lines_taken{0}, lines_done{0}, lines_failed{0};
+/// How far one log has come. `taken` is raised by writers, the others by the background thread.
+struct Progress {
+    std::atomic<std::uint64_t> taken{0}, done{0}, failed{0};
+};
 
 /// One write per line to a descriptor; a file is opened again when asked for. Used by the background thread only.
 class DescriptorSink final : public spdlog::sinks::base_sink<spdlog::details::null_mutex> {
 public:
-    DescriptorSink(int fd, std::string path) : base_sink(line_format()), fd_(fd), path_(std::move(path)) {}
+    DescriptorSink(int fd, std::string path, Progress& progress) : base_sink(line_format()), fd_(fd), path_(std::move(path)), progress_(progress) {}
     ~DescriptorSink() override {
         if (!path_.empty()) ::close(fd_);
     }
@@ -83,8 +86,8 @@ protected:
         if (reopen_.exchange(false, std::memory_order_acq_rel)) reopen();
         spdlog::memory_buf_t line;
         formatter_->format(message, line);
-        if (!write_all(fd_, line.data(), line.size())) lines_failed.fetch_add(1, std::memory_order_relaxed);
-        lines_done.fetch_add(1, std::memory_order_release);
+        if (!write_all(fd_, line.data(), line.size())) progress_.failed.fetch_add(1, std::memory_order_relaxed);
+        progress_.done.fetch_add(1, std::memory_order_release);
     }
     void flush_() override {}
 
@@ -99,23 +102,25 @@ private:
 
     int fd_;
     std::string path_;
+    Progress& progress_;
     std::atomic<bool> reopen_{false};
 };
 
 /// Syslog brings its own time and level.
 class SyslogSink final : public spdlog::sinks::base_sink<spdlog::details::null_mutex> {
 public:
-    explicit SyslogSink(int facility) : inner_("lictor", LOG_PID | LOG_NDELAY, facility, false) {}
+    SyslogSink(int facility, Progress& progress) : inner_("lictor", LOG_PID | LOG_NDELAY, facility, false), progress_(progress) {}
 
 protected:
     void sink_it_(const spdlog::details::log_msg& message) override {
         inner_.log(message);
-        lines_done.fetch_add(1, std::memory_order_release);
+        progress_.done.fetch_add(1, std::memory_order_release);
     }
     void flush_() override {}
 
 private:
     spdlog::sinks::syslog_sink<spdlog::details::null_mutex> inner_;
+    Progress& progress_;
 };
 
 struct Facility {
@@ -129,14 +134,18 @@ constexpr std::array<Facility, 20> facilities = {{{"auth", LOG_AUTH},     {"auth
                                                   {"local4", LOG_LOCAL4}, {"local5", LOG_LOCAL5},     {"local6", LOG_LOCAL6}, {"local7", LOG_LOCAL7}}};
 
 struct Log {
+    Progress progress;
     std::shared_ptr<spdlog::details::thread_pool> pool;
     std::shared_ptr<spdlog::async_logger> logger;
     std::shared_ptr<DescriptorSink> file;  ///< none for syslog
+    Log* abandoned_before = nullptr;
 };
 
 /// Made by `open`, unmade by `close`; in between only read.
 std::atomic<Log*> current{nullptr};
 std::atomic<bool> debug_wanted{false};
+/// Logs whose thread stands in a write that may never end; they end with the process.
+std::atomic<Log*> abandoned{nullptr};
 
 spdlog::level::level_enum spdlog_level(Level level) {
     switch (level) {
@@ -155,10 +164,10 @@ void block_signals() {
     pthread_sigmask(SIG_BLOCK, &all, nullptr);
 }
 
-std::shared_ptr<spdlog::sinks::sink> sink_for(std::string_view facility, std::shared_ptr<DescriptorSink>& file, std::string& problem) {
+std::shared_ptr<spdlog::sinks::sink> sink_for(std::string_view facility, Log& log, std::string& problem) {
     const auto descriptor = [&](int fd, std::string path) {
-        file = std::make_shared<DescriptorSink>(fd, std::move(path));
-        return file;
+        log.file = std::make_shared<DescriptorSink>(fd, std::move(path), log.progress);
+        return log.file;
     };
     if (facility.empty()) return descriptor(STDOUT_FILENO, {});
     if (facility == "-") return descriptor(STDERR_FILENO, {});
@@ -170,7 +179,7 @@ std::shared_ptr<spdlog::sinks::sink> sink_for(std::string_view facility, std::sh
         return descriptor(STDERR_FILENO, {});
     }
     for (const auto& known : facilities)
-        if (known.name == facility) return std::make_shared<SyslogSink>(known.number);
+        if (known.name == facility) return std::make_shared<SyslogSink>(known.number, log.progress);
     problem = "unknown syslog facility '" + printable(facility) + "'; logging to stderr";
     return descriptor(STDERR_FILENO, {});
 }
@@ -188,12 +197,12 @@ std::string open(std::string_view facility, bool debug) {
     close();
     std::string problem;
     auto log = std::make_unique<Log>();
-    auto sink = sink_for(facility, log->file, problem);
+    auto sink = sink_for(facility, *log, problem);
     log->pool = std::make_shared<spdlog::details::thread_pool>(queue_lines_max, 1, block_signals);
     log->logger = std::make_shared<spdlog::async_logger>("lictor", std::move(sink), log->pool, spdlog::async_overflow_policy::overrun_oldest);
-    log->logger->set_level(debug ? spdlog::level::debug : spdlog::level::info);
+    log->logger->set_level(spdlog::level::debug);  // what is not wanted ends in `write`, before it is counted
     // A line that cannot be written is counted by the sink; anything else must not write to stderr on its own.
-    log->logger->set_error_handler([](const std::string&) { lines_failed.fetch_add(1, std::memory_order_relaxed); });
+    log->logger->set_error_handler([&progress = log->progress](const std::string&) { progress.failed.fetch_add(1, std::memory_order_relaxed); });
     debug_wanted.store(debug, std::memory_order_relaxed);
     current.store(log.release(), std::memory_order_release);
     return problem;
@@ -208,14 +217,15 @@ void close() {
     if (!log) return;
     const auto until = std::chrono::steady_clock::now() + close_wait_max;
     const auto settled = [&] {
-        return lines_done.load(std::memory_order_acquire) + log->pool->overrun_counter() >= lines_taken.load(std::memory_order_acquire);
+        return log->progress.done.load(std::memory_order_acquire) + log->pool->overrun_counter() >= log->progress.taken.load(std::memory_order_acquire);
     };
     while (!settled() && std::chrono::steady_clock::now() < until) std::this_thread::sleep_for(std::chrono::milliseconds(1));
-    // Its thread may stand in a write that never ends; joining it would, too. The process ends with it.
-    if (!settled()) return;
-    delete log;
-    lines_taken.store(0, std::memory_order_relaxed);
-    lines_done.store(0, std::memory_order_relaxed);
+    if (settled()) {
+        delete log;
+        return;
+    }
+    // Joining a thread that stands in a write would stand as well.
+    log->abandoned_before = abandoned.exchange(log, std::memory_order_acq_rel);
 }
 
 void write(Level level, std::string_view line) {
@@ -228,13 +238,13 @@ void write(Level level, std::string_view line) {
     }
     auto* log = current.load(std::memory_order_acquire);
     if (!log) return write_now(level, line);
-    lines_taken.fetch_add(1, std::memory_order_acq_rel);
+    log->progress.taken.fetch_add(1, std::memory_order_acq_rel);
     log->logger->log(spdlog_level(level), spdlog::string_view_t(line.data(), line.size()));
 }
 
 std::uint64_t dropped() {
     auto* log = current.load(std::memory_order_acquire);
-    return lines_failed.load(std::memory_order_relaxed) + (log ? log->pool->overrun_counter() : 0);
+    return log ? log->progress.failed.load(std::memory_order_relaxed) + log->pool->overrun_counter() : 0;
 }
 
 }  // namespace lictor::log

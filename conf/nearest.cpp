@@ -13,10 +13,8 @@ namespace {
 constexpr std::size_t name_bytes_max = 48;  // the longest known name is well below
 
 std::string normal(std::string_view name) {
-    auto out = lower_case(name);
-    std::replace(out.begin(), out.end(), '_', '-');
-    while (out.starts_with('-')) out.erase(0, 1);
-    return out;
+    while (name.starts_with('-')) name.remove_prefix(1);
+    return lower_case(name);
 }
 
 /// Insertions, deletions, replacements and swaps of neighbours between `a` and `b`, both at most name_bytes_max long.

@@ -59,7 +59,6 @@ void TcpConnection::end() {
     if (fd_ < 0) return;
     watch.stop();  // before the descriptor: the poll set names it
     ::close(std::exchange(fd_, -1));
-    reader = {};
     out_ = {};
     out_at_ = 0;
 }

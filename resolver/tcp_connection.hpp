@@ -28,7 +28,7 @@ public:
     bool queue(Bytes reply, Now now);
     /// What the kernel knows of a failure; 0 = nothing.
     int pending_error() const;
-    /// Closes the descriptor and gives the memory back.
+    /// Closes the descriptor and drops what is not written. What was read stays: a question may be in hand.
     void end();
     /// Gives back memory that holds nothing.
     void trim();

@@ -40,7 +40,13 @@ AgentWatch::~AgentWatch() {
 }
 
 void AgentWatch::soon() {
-    if (!ticket_) timer_.start(context_.contact.open() ? soon_after : probe_every);
+    const auto delay = context_.contact.open() ? soon_after : probe_every;
+    if (!ticket_ && due_ > Loop::now() + delay) ask_in(delay);
+}
+
+void AgentWatch::ask_in(milliseconds delay) {
+    due_ = Loop::now() + delay;
+    timer_.start(delay);
 }
 
 void AgentWatch::merge() { context_.builder.put_settings(settings_from(agent_.value_or(ConsulSettings{}), context_.options)); }
@@ -91,8 +97,7 @@ void AgentWatch::on_reply(const HttpReply& reply) {
     if (!std::exchange(first_done_told_, true)) tell_first_done_();
     context_.settled();
     const auto jitter = milliseconds(context_.random.below(100));
-    if (!context_.contact.open()) timer_.start(probe_every + jitter);
-    else timer_.start(failing_ ? after_failure + jitter : milliseconds(every) + jitter);
+    ask_in((!context_.contact.open() ? probe_every : failing_ ? after_failure : milliseconds(every)) + jitter);
 }
 
 }  // namespace lictor

@@ -30,12 +30,14 @@ public:
 
 private:
     void ask();
+    void ask_in(milliseconds delay);
     void on_reply(const HttpReply& reply);
 
     WatchContext& context_;
     std::function<void()> tell_first_done_;
     Timer timer_;
     Http::Ticket ticket_ = 0;
+    Now due_{};
     std::optional<ConsulSettings> agent_;
     bool first_done_told_ = false, failing_ = false;
     std::string why_;

@@ -80,7 +80,6 @@ struct Watcher::State {
     CatalogBuilder builder;
     HostTable hosts;
     std::unique_ptr<Running> running;
-    std::vector<std::unique_ptr<Running>> over;   ///< freed by the next tick: a callback of it may be on the stack
     Timer tick, publish_later;
     bool started = false, stopped = false;
     Now published_at{};
@@ -134,12 +133,7 @@ struct Watcher::State {
     }
 
     void end_running() {
-        // A callback of a watch may have led here: what it stands on goes with the next turn.
-        if (running) over.push_back(std::move(running));
-        for (auto& each : over) {
-            each->scopes.clear();
-            each->nodes.clear();
-        }
+        running.reset();
         builder.clear();
     }
 
@@ -241,11 +235,11 @@ struct Watcher::State {
         if (!builder.changed()) return;
         const bool urgent = builder.urgent();
         if (urgent || now - published_at >= publish_apart) publish();
-        else if (!publish_later.active()) publish_later.start(published_at + publish_apart - now);
         if (urgent) {
             require_hosts();
             resolve_due(now);
         }
+        if (builder.changed() && !publish_later.active()) publish_later.start(std::max(published_at + publish_apart - now, Now(0)));
     }
 
     void publish() {
@@ -259,7 +253,6 @@ struct Watcher::State {
     // ---- time
 
     void on_tick() {
-        over.clear();
         const Now now = Loop::now();
         if (running) {
             running->services.tick(now);
@@ -379,7 +372,7 @@ void Watcher::stop() {
     self.stopped = true;
     self.tick.stop();
     self.publish_later.stop();
-    if (self.running) self.over.push_back(std::move(self.running));
+    self.running.reset();
 }
 
 std::shared_ptr<const Catalog> Watcher::catalog() const { return state_->builder.last(); }
@@ -441,5 +434,7 @@ bool Watcher::first_sync_done() const {
 }
 
 std::int64_t Watcher::last_contact() const { return state_->last_contact; }
+
+std::string Watcher::consul_address() const { return state_->running ? state_->running->http.current() : std::string(); }
 
 }  // namespace lictor

@@ -36,6 +36,7 @@ public:
     void want(const Need& need);
     /// What `resolve` found. `ok` false: could not be resolved now (what was known stays).
     void on_host(const std::string& host, std::vector<Address> v4, std::vector<Address> v6, bool ok);
+    /// Takes over a new configuration. Like `stop` never from inside a hook.
     void adopt(const Options& options);
     void stop();
 

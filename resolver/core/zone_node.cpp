@@ -238,7 +238,7 @@ Outcome answer_reverse(ZoneReply& reply) {
                 if (instance.address.ip == address && (!first || before(instance, *first))) first = &instance;
         }
         if (!first) return Outcome::delegate;
-        Name name = reply.located("service", {});
+        const Name& name = reply.located("service", {});
         const auto service = Name::parse(first->name);
         target = service;
         if (!target || !target->append(name)) return Outcome::unencodable;

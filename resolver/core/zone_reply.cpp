@@ -66,21 +66,27 @@ const Name& ZoneReply::answer_domain() {
     return *answer_domain_;
 }
 
-Name ZoneReply::located(std::string_view label, std::string_view datacenter) {
-    Name name = answer_domain();
-    name.prepend(datacenter.empty() ? std::string_view(settings.datacenter) : datacenter);
-    name.prepend(label);
-    return name;
+const Name& ZoneReply::located(std::string_view label, std::string_view datacenter) {
+    if (!located_ || located_label_ != label || located_datacenter_ != datacenter) {
+        located_ = answer_domain();
+        located_->prepend(datacenter.empty() ? std::string_view(settings.datacenter) : datacenter);
+        located_->prepend(label);
+        located_label_ = label;
+        located_datacenter_ = datacenter;
+    }
+    return *located_;
 }
 
 std::optional<Name> ZoneReply::node_name(std::string_view node, std::string_view datacenter) {
-    const Name tail = located("node", datacenter);
-    if (node.find_first_of(".\\") == std::string_view::npos) {
-        Name name = tail;
-        return name.prepend(node) ? std::optional(name) : std::nullopt;
+    std::optional<Name> name;
+    if (node.find('.') == std::string_view::npos && node.find('\\') == std::string_view::npos) {
+        name = located("node", datacenter);
+        if (!name->prepend(node)) name.reset();
+    } else {
+        name = Name::parse(node);
+        if (name && !name->append(located("node", datacenter))) name.reset();
     }
-    auto name = Name::parse(node);
-    return name && name->append(tail) ? name : std::nullopt;
+    return name;
 }
 
 Outcome ZoneReply::wait_for(Need::Kind kind, std::string_view name, std::string_view datacenter, bool leader_gap) {

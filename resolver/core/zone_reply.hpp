@@ -39,8 +39,8 @@ public:
     std::int64_t second() const { return context.at.now.count() / 1'000'000; }
     /// The domain that names made for this answer end in.
     const Name& answer_domain();
-    /// `label.<datacenter>.<answer domain>`; an empty datacenter is the agent's own.
-    Name located(std::string_view label, std::string_view datacenter);
+    /// `label.<datacenter>.<answer domain>`; an empty datacenter is the agent's own. Valid until the next call.
+    const Name& located(std::string_view label, std::string_view datacenter);
     /// `<node>.node.<datacenter>.<answer domain>`; nothing if that is no DNS name.
     std::optional<Name> node_name(std::string_view node, std::string_view datacenter);
 
@@ -90,6 +90,8 @@ private:
     Writer writer_;
     std::size_t buffer_size_ = 0;
     std::optional<Name> answer_domain_;
+    std::optional<Name> located_;  // the last of them: all targets of one answer share it
+    std::string_view located_label_, located_datacenter_;
     std::optional<ZoneWait> wait_;
     std::size_t answers_ = 0, answers_max_ = std::numeric_limits<std::size_t>::max();
     std::size_t uncompressed_ = 0;

@@ -1,7 +1,7 @@
 // Host names in Consul's data, followed to addresses.
 #include "resolver/core/zone_target.hpp"
 
-#include <algorithm>
+#include <array>
 
 #include "resolver/core/zone_leader.hpp"
 #include "resolver/core/zone_node.hpp"
@@ -23,13 +23,25 @@ std::optional<Name> inner_domain(const ZoneReply& reply, const Name& lower) {
 }
 
 /// Key of Catalog::hosts: lower case, without the final dot.
-struct HostKey {
-    explicit HostKey(const Name& lower) : text(lower.text()) {}
-    std::string text;
+class HostKey {
+public:
+    explicit HostKey(const Name& lower) {
+        const Bytes wire = lower.wire();
+        for (std::size_t at = 0; wire[at] != 0;) {
+            const std::size_t end = at + 1 + wire[at];
+            if (size_ > 0) text_[size_++] = '.';
+            for (++at; at < end; ++at) text_[size_++] = static_cast<char>(wire[at]);
+        }
+    }
+    std::string_view view() const { return {text_.data(), size_}; }
+
+private:
+    std::array<char, 256> text_;
+    std::size_t size_ = 0;
 };
 
 const HostEntry* find_host(ZoneReply& reply, const HostKey& key) {
-    const auto found = reply.catalog.hosts->find(key.text);
+    const auto found = reply.catalog.hosts->find(key.view());
     if (found == reply.catalog.hosts->end()) return nullptr;
     found->second->usage->touch(reply.second());
     return found->second.get();
@@ -45,7 +57,7 @@ Outcome add_host(ZoneReply& reply, const Name& target, const Name& lower, const 
         return Outcome::no_data;
     const HostKey key(lower);
     const HostEntry* host = find_host(reply, key);
-    if (!host || host->state == FactState::loading) return reply.wait_for(Need::Kind::host, key.text, {});
+    if (!host || host->state == FactState::loading) return reply.wait_for(Need::Kind::host, key.view(), {});
     if (host->state != FactState::known) return Outcome::no_data;
     Outcome outcome = Outcome::no_data;
     const auto add = [&](const std::vector<Address>& addresses) {

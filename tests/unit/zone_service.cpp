@@ -11,7 +11,19 @@ using namespace lictor::test;
 
 namespace {
 
-HostText host(const char* text) { return HostText(text); }
+TaggedAddresses lan(const char* v4, const char* v6) {
+    TaggedAddresses tagged;
+    tagged.lan_ipv4 = HostText(v4);
+    tagged.lan_ipv6 = HostText(v6);
+    return tagged;
+}
+
+TaggedAddresses wan(const char* address, std::uint32_t port = 0) {
+    TaggedAddresses tagged;
+    tagged.wan = HostText(address);
+    tagged.wan_port = port;
+    return tagged;
+}
 
 /// Three instances of `web`, and services of many kinds.
 World sample() {
@@ -30,7 +42,7 @@ World sample() {
     world.instance("twoports", alpha, 1, {.id = "a"});
     world.instance("twoports", alpha, 2, {.id = "b"});
     world.instance("twoports", alpha, 2, {.id = "c"});
-    world.instance("dual", beta, 9, {.address = "10.5.0.9", .tagged = {.lan_ipv4 = host("10.5.0.10"), .lan_ipv6 = host("2001:db8::99")}});
+    world.instance("dual", beta, 9, {.address = "10.5.0.9", .tagged = lan("10.5.0.10", "2001:db8::99")});
     world.service("empty");
     world.service("coming", "", FactState::loading);
     world.service("far", "dc2");
@@ -192,7 +204,7 @@ TEST_CASE("zone: of a dual-stack instance each type sees its address, ANY and SR
     CHECK(world.ask("dual.service.consul ANY") == "NOERROR aa ra\nanswer dual.service.consul 0 AAAA 2001:db8::99\n");
     CHECK(world.message("dual.service.consul SRV").answer ==
           std::vector<std::string>{"dual.service.consul 0 SRV 1 1 9 20010db8000000000000000000000099.addr.dc1.consul"});
-    world.instance("ondual", world.node("dualnode", "10.1.0.7", {}, {.lan_ipv4 = host("10.1.0.17"), .lan_ipv6 = host("2001:db8::17")}), 12);
+    world.instance("ondual", world.node("dualnode", "10.1.0.7", {}, lan("10.1.0.17", "2001:db8::17")), 12);
     CHECK(world.ask("ondual.service.consul A") == "NOERROR aa ra\nanswer ondual.service.consul 0 A 10.1.0.17\n");
     // The node's registered address is another one, so that the node's name would mislead.
     CHECK(world.message("ondual.service.consul SRV").answer ==
@@ -201,8 +213,8 @@ TEST_CASE("zone: of a dual-stack instance each type sees its address, ANY and SR
 
 TEST_CASE("zone: addresses of another datacenter are translated if the agent does so") {
     World world = sample();
-    const auto node = world.node("wide", "10.9.0.2", {}, {.wan = host("192.0.2.2")}, "dc2");
-    world.instance("wide", node, 5, {.tagged = {.wan_port = 50}}, "dc2");
+    const auto node = world.node("wide", "10.9.0.2", {}, wan("192.0.2.2"), "dc2");
+    world.instance("wide", node, 5, {.tagged = wan("", 50)}, "dc2");
     CHECK(world.ask("wide.service.dc2.consul A") == "NOERROR aa ra\nanswer wide.service.dc2.consul 0 A 10.9.0.2\n");
     world.settings->translate_wan = true;
     CHECK(world.ask("wide.service.dc2.consul A") == "NOERROR aa ra\nanswer wide.service.dc2.consul 0 A 192.0.2.2\n");

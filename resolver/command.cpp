@@ -1,0 +1,130 @@
+// The words of a sub-command: which one, what it takes, what its exit code says.
+#include "resolver/command.hpp"
+
+#include <algorithm>
+#include <cstdio>
+#include <optional>
+#include <string_view>
+
+#include "conf/log.hpp"
+#include "resolver/command_text.hpp"
+#include "resolver/stats_client.hpp"
+
+namespace lictor {
+namespace {
+
+enum Exit : int { done = 0, no = 1, nobody = 2 };
+
+struct Command {
+    std::string_view word;
+    const char* path;
+    bool takes_name;    ///< and changes something
+    std::string (*for_people)(const std::string& json);
+    const char* help;
+};
+
+constexpr Command commands[] = {
+    {"stats", "/stats", false, stats_for_people, "what it does and how it is"},
+    {"leaders", "/leaders", false, leaders_for_people, "who leads, since when, and why nobody does"},
+    {"services", "/services", false, services_for_people, "what is watched on Consul, and the instances known"},
+    {"health", "/health", false, health_for_people, "exit code 0 if every worker's loop turns"},
+    {"ready", "/ready", false, ready_for_people, "exit code 0 once Consul was read and an upstream answered"},
+    {"flush", "/flush", true, flush_for_people, "forgets what the cache holds: all, or at and below NAME"},
+};
+
+/// Insertions, deletions and replacements between two short words.
+std::size_t distance(std::string_view a, std::string_view b) {
+    std::vector<std::size_t> row(b.size() + 1);
+    for (std::size_t j = 0; j < row.size(); ++j) row[j] = j;
+    for (std::size_t i = 1; i <= a.size(); ++i) {
+        std::size_t corner = std::exchange(row[0], i);
+        for (std::size_t j = 1; j <= b.size(); ++j) corner = std::exchange(row[j], std::min({row[j] + 1, row[j - 1] + 1, corner + (a[i - 1] == b[j - 1] ? 0 : 1)}));
+    }
+    return row.back();
+}
+
+std::string list_of_commands() {
+    std::string text;
+    for (const auto& command : commands) {
+        std::string word(command.word);
+        if (command.takes_name) word += " [NAME]";
+        word.resize(std::max<std::size_t>(word.size(), 14), ' ');
+        text += "  " + word + ' ' + command.help + '\n';
+    }
+    return text + "Each takes --json (the answer as it came) and --stats-address=ADDRESS.\n";
+}
+
+int unknown(const std::string& word) {
+    std::string text = "lictor: unknown command '" + log::printable(word, 60) + "'";
+    constexpr std::size_t word_bytes_max = 20;
+    if (word.size() <= word_bytes_max) {
+        const auto nearest = std::min_element(std::begin(commands), std::end(commands),
+                                              [&](const auto& a, const auto& b) { return distance(word, a.word) < distance(word, b.word); });
+        if (distance(word, nearest->word) <= 1 + word.size() / 3) text += "; did you mean '" + std::string(nearest->word) + "'?";
+    }
+    std::fputs((text + "\nThe commands are:\n" + list_of_commands()).c_str(), stderr);
+    return no;
+}
+
+/// What stands behind the sub-command.
+struct Words {
+    std::string address;
+    std::optional<std::string> name;
+    bool json = false, help = false;
+};
+
+std::optional<Words> read_words(const std::vector<std::string>& words, const Command& command, const std::string& address) {
+    constexpr std::string_view address_option = "--stats-address";
+    Words read{.address = address, .name = {}};
+    for (std::size_t i = 1; i < words.size(); ++i) {
+        const std::string_view word = words[i];
+        if (word == "--json") read.json = true;
+        else if (word == "--help" || word == "-h") read.help = true;
+        else if (word.starts_with(address_option) && word.substr(address_option.size()).starts_with('=')) read.address = word.substr(address_option.size() + 1);
+        else if (word == address_option && i + 1 < words.size()) read.address = words[++i];
+        else if (command.takes_name && !read.name && !word.empty() && !word.starts_with('-')) read.name = word;
+        else {
+            std::fprintf(stderr, "lictor: %s does not take '%s'\n%s", words[0].c_str(), log::printable(word, 60).c_str(), list_of_commands().c_str());
+            return std::nullopt;
+        }
+    }
+    return read;
+}
+
+}  // namespace
+
+int run_command(const std::vector<std::string>& words, const Options& options) {
+    const std::string asked = words.empty() ? "" : words.front();
+    const auto* command = std::find_if(std::begin(commands), std::end(commands), [&](const auto& row) { return row.word == asked; });
+    if (command == std::end(commands)) return unknown(asked);
+    const auto read = read_words(words, *command, options.stats_address);
+    if (!read) return no;
+    if (read->help) {
+        std::fputs(list_of_commands().c_str(), stdout);
+        return done;
+    }
+    if (read->address.empty()) {
+        std::fputs("lictor: the stats endpoint is off (stats-address= is empty); name one with --stats-address=\n", stderr);
+        return nobody;
+    }
+    const std::string query = read->name ? "?name=" + percent_encoded(*read->name) : "";
+    const auto answer = ask_stats(read->address, command->path + query, command->takes_name);
+    if (!answer) {
+        std::fprintf(stderr, "lictor: nobody answers at %s: %s\n", read->address.c_str(), log::printable(answer.error().text).c_str());
+        return nobody;
+    }
+    // 503 is an answer as well: not healthy, not ready.
+    if (answer->code != 200 && answer->code != 503) {
+        std::fprintf(stderr, "lictor: %s refuses (HTTP %ld): %s\n", read->address.c_str(), answer->code, refusal_for_people(answer->body).c_str());
+        return no;
+    }
+    const std::string text = read->json ? answer->body : command->for_people(answer->body);
+    if (text.empty()) {
+        std::fprintf(stderr, "lictor: what answers at %s is no lictor\n", read->address.c_str());
+        return no;
+    }
+    std::fputs(text.c_str(), stdout);
+    return answer->code == 200 ? done : no;
+}
+
+}  // namespace lictor

@@ -1,0 +1,236 @@
+// Lines and tables for the terminal. Text from outside loses its control characters on the way: a terminal obeys them.
+#include "resolver/command_text.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+#include <nlohmann/json.hpp>
+#include <vector>
+
+namespace lictor {
+namespace {
+
+using Json = nlohmann::json;
+
+Json parse(const std::string& text) { return Json::parse(text, nullptr, false); }
+
+const Json& member(const Json& object, const char* key) {
+    static const Json nothing;
+    const auto found = object.is_object() ? object.find(key) : object.end();
+    return object.is_object() && found != object.end() ? *found : nothing;
+}
+
+template <class... Keys>
+const Json& member(const Json& object, const char* key, Keys... further) {
+    return member(member(object, key), further...);
+}
+
+std::string decimal(double value, int places) {
+    char digits[64];
+    std::snprintf(digits, sizeof digits, "%.*f", places, value);
+    return digits;
+}
+
+/// A number, a text without control characters, or "-".
+std::string words(const Json& value) {
+    if (value.is_number_float()) return decimal(value.get<double>(), 1);
+    if (value.is_number() || value.is_boolean()) return value.dump();
+    if (!value.is_string()) return "-";
+    std::string text = value.get<std::string>();
+    for (std::size_t i = 0; i < text.size(); ++i) {
+        const auto byte = static_cast<unsigned char>(text[i]), next = static_cast<unsigned char>(i + 1 < text.size() ? text[i + 1] : '\0');
+        if (byte < 0x20 || byte == 0x7f) text[i] = '?';
+        else if (byte == 0xC2 && next >= 0x80 && next < 0xA0) text.replace(i, 2, "?");  // U+0080 to U+009F are controls as well
+    }
+    return text.empty() ? "-" : text;
+}
+
+double number(const Json& value) { return value.is_number() ? value.get<double>() : 0.0; }
+
+std::string span(double seconds) {
+    if (!(seconds >= 0) || seconds > 1e12) return "-";
+    if (seconds < 60) return decimal(seconds, 1) + "s";
+    const auto whole = static_cast<std::int64_t>(seconds);
+    if (whole < 3600) return std::to_string(whole / 60) + "m" + std::to_string(whole % 60) + "s";
+    if (whole < 86400) return std::to_string(whole / 3600) + "h" + std::to_string(whole % 3600 / 60) + "m";
+    return std::to_string(whole / 86400) + "d" + std::to_string(whole % 86400 / 3600) + "h";
+}
+
+std::string bytes(double value) { return value >= 1 << 20 ? decimal(value / (1 << 20), 1) + " MB" : decimal(value / 1024, 0) + " kB"; }
+
+std::string joined(const Json& list) {
+    std::string text;
+    if (list.is_array())
+        for (const auto& item : list) text += (text.empty() ? "" : ", ") + words(item);
+    return text.empty() ? "-" : text;
+}
+
+/// Characters, not bytes, as far as UTF-8 tells.
+std::size_t width(const std::string& text) {
+    return static_cast<std::size_t>(std::count_if(text.begin(), text.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xC0) != 0x80; }));
+}
+
+using Row = std::vector<std::string>;
+
+std::string table(const std::vector<Row>& rows, const char* indent = "") {
+    std::vector<std::size_t> widths;
+    for (const auto& row : rows)
+        for (std::size_t i = 0; i < row.size(); ++i) {
+            if (i >= widths.size()) widths.push_back(0);
+            widths[i] = std::max(widths[i], width(row[i]));
+        }
+    std::string text;
+    for (const auto& row : rows) {
+        text += indent;
+        for (std::size_t i = 0; i < row.size(); ++i) {
+            text += row[i];
+            if (i + 1 < row.size()) text.append(widths[i] - width(row[i]) + 2, ' ');
+        }
+        text += '\n';
+    }
+    return text;
+}
+
+std::string leader_line(const Json& leader) {
+    const auto state = words(member(leader, "state"));
+    std::string text = words(member(leader, "scope")) + ": ";
+    if (state == "led") {
+        const auto& addresses = member(leader, "addresses");
+        const auto where = addresses.is_array() && !addresses.empty() ? words(addresses.front()) : words(member(leader, "host"));
+        text += words(member(leader, "member")) + " leads at " + where + " port " + words(member(leader, "port"));
+    } else {
+        text += state + ", questions get: " + words(member(leader, "answer"));
+    }
+    return text + " (" + words(member(leader, "reason")) + ", for " + span(number(member(leader, "age_seconds"))) + ")\n";
+}
+
+std::string counts(const Json& object) {
+    std::string text;
+    if (object.is_object())
+        for (const auto& [key, value] : object.items())
+            if (number(value) > 0) text += (text.empty() ? "" : ", ") + key + ' ' + words(value);
+    return text.empty() ? "none" : text;
+}
+
+}  // namespace
+
+std::string leaders_for_people(const std::string& json) {
+    const Json answer = parse(json);
+    if (!answer.is_object()) return "";
+    const auto& leaders = member(answer, "leaders");
+    if (!leaders.is_array() || leaders.empty()) return "no leader scope is configured or known\n";
+    std::string text;
+    for (const auto& leader : leaders) {
+        text += leader_line(leader);
+        std::vector<Row> rows;
+        const auto& members = member(leader, "members");
+        if (members.is_array())
+            for (const auto& row : members)
+                rows.push_back({words(member(row, "name")), words(member(row, "role")), words(member(row, "state")),
+                                words(member(row, "host")) + ':' + words(member(row, "port")), "timeline " + words(member(row, "timeline"))});
+        text += table(rows, "  ");
+    }
+    return text;
+}
+
+std::string stats_for_people(const std::string& json) {
+    const Json stats = parse(json);
+    if (!stats.is_object()) return "";
+    const auto& totals = member(stats, "totals");
+    const auto& consul = member(stats, "consul");
+    const auto& cache = member(stats, "cache");
+    const bool lost = member(consul, "contact_lost") == Json(true), on = member(consul, "on") == Json(true);
+    std::string contact = on ? words(member(consul, "address")) + (lost ? ", contact lost" : member(consul, "reachable") == Json(true) ? ", in contact" : ", not reached") : "off";
+    if (const double last = number(member(consul, "last_contact_unix")); on && last > 0)
+        contact += ", last contact " + span(std::max(0.0, number(member(stats, "started_unix")) + number(member(stats, "uptime_seconds")) - last)) + " ago";
+    const auto& ratio = member(cache, "hit_ratio");
+    std::string text = table({
+        {"lictor", words(member(stats, "version")) + ", up " + span(number(member(stats, "uptime_seconds"))) + ", threads " + words(member(stats, "threads"))},
+        {"health", std::string(member(stats, "healthy") == Json(true) ? "healthy" : "NOT HEALTHY") +
+                       (member(stats, "ready") == Json(true) ? ", ready" : ", not ready: " + words(member(stats, "not_ready_because")))},
+        {"listening", joined(member(stats, "listening"))},
+        {"memory", bytes(number(member(stats, "process", "resident_bytes")))},
+        {"consul", contact},
+        {"watches", words(member(stats, "watches", "total")) + " (" + counts(member(stats, "watches", "by_state")) + ")"},
+        {"questions", counts(member(totals, "queries"))},
+        {"answers", counts(member(totals, "answers"))},
+        {"rcodes", counts(member(totals, "rcodes"))},
+        {"cache", words(member(cache, "entries")) + " of " + words(member(cache, "entries_max")) + " entries, " + bytes(number(member(cache, "bytes"))) +
+                      (ratio.is_number() ? ", hits " + decimal(number(ratio) * 100, 1) + "%" : "")},
+        {"waiting", words(member(totals, "waiting")) + ", held so far " + words(member(totals, "leader_held"))},
+    });
+    const auto& leaders = member(stats, "leaders");
+    if (leaders.is_array())
+        for (const auto& leader : leaders) text += "leader     " + leader_line(leader);
+    std::vector<Row> rows{{"upstream", "state", "rtt", "sent", "answered", "failed", "refused", "timeouts"}};
+    const auto& upstreams = member(stats, "upstreams");
+    if (upstreams.is_array())
+        for (const auto& up : upstreams) {
+            const auto& rtt = member(up, "rtt_ms");
+            rows.push_back({words(member(up, "endpoint")), member(up, "down") == Json(true) ? "left aside" : "in use", rtt.is_number() ? decimal(number(rtt), 1) + "ms" : "-",
+                            words(member(up, "sent")), words(member(up, "answered")), words(member(up, "failed")), words(member(up, "refused")), words(member(up, "timeouts"))});
+        }
+    if (rows.size() > 1) text += '\n' + table(rows);
+    const auto& errors = member(stats, "config", "reload_errors");
+    if (errors.is_array() && !errors.empty()) text += "\nthe last reload was refused: " + words(errors.front()) + '\n';
+    return text;
+}
+
+std::string services_for_people(const std::string& json) {
+    const Json answer = parse(json);
+    if (!answer.is_object()) return "";
+    std::vector<Row> rows{{"kind", "name", "state", "instances", "index", "changes", "errors", "last reply"}};
+    const auto& watches = member(answer, "watches");
+    if (watches.is_array())
+        for (const auto& watch : watches) {
+            const auto datacenter = words(member(watch, "datacenter")), why = words(member(watch, "why"));
+            rows.push_back({words(member(watch, "kind")), words(member(watch, "name")) + (datacenter == "-" ? "" : '@' + datacenter),
+                            words(member(watch, "state")) + (why == "-" ? "" : ": " + why), words(member(watch, "instances")), words(member(watch, "index")),
+                            words(member(watch, "changes")), words(member(watch, "errors")), span(number(member(watch, "age_seconds"))) + " ago"});
+        }
+    std::string text = rows.size() > 1 ? table(rows) : "nothing is watched\n";
+    rows.clear();
+    const auto& services = member(answer, "services");
+    if (services.is_array())
+        for (const auto& service : services) {
+            const auto& instances = member(service, "instances");
+            if (!instances.is_array()) continue;
+            for (const auto& row : instances) {
+                const auto own = words(member(row, "address"));
+                rows.push_back({words(member(service, "name")), words(member(row, "id")), (own == "-" ? words(member(row, "node_address")) : own) + ':' + words(member(row, "port")),
+                                words(member(row, "health")), joined(member(row, "tags"))});
+            }
+        }
+    if (!rows.empty()) text += '\n' + table(rows);
+    return text;
+}
+
+std::string health_for_people(const std::string& json) {
+    const Json answer = parse(json);
+    if (!answer.is_object()) return "";
+    std::string text = member(answer, "healthy") == Json(true) ? "healthy" : "not healthy";
+    const auto& ages = member(answer, "heartbeat_age_seconds");
+    if (ages.is_array() && !ages.empty()) {
+        text += ", last heartbeat of each worker:";
+        for (const auto& age : ages) text += ' ' + span(number(age)) + " ago";
+    }
+    return text + '\n';
+}
+
+std::string ready_for_people(const std::string& json) {
+    const Json answer = parse(json);
+    if (!answer.is_object()) return "";
+    return member(answer, "ready") == Json(true) ? "ready\n" : "not ready: " + words(member(answer, "because")) + '\n';
+}
+
+std::string flush_for_people(const std::string& json) {
+    const Json answer = parse(json);
+    return answer.is_object() ? "forgotten: " + words(member(answer, "flushed")) + '\n' : "";
+}
+
+std::string refusal_for_people(const std::string& body) {
+    const Json answer = parse(body);
+    return words(answer.is_object() ? member(answer, "error") : Json(body.substr(0, 300)));
+}
+
+}  // namespace lictor

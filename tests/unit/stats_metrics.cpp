@@ -1,0 +1,173 @@
+// Is /metrics what Prometheus reads: families whole and once, no sample twice, names by its rules, labels escaped, and bounded however
+// many names there are?
+#include <catch2/catch.hpp>
+#include <cstdio>
+#include <map>
+#include <regex>
+#include <set>
+#include <sstream>
+
+#include "resolver/stats_json.hpp"
+#include "resolver/stats_parts.hpp"
+#include "tests/unit/stats_sample.hpp"
+
+using namespace lictor;
+using lictor::test::hostile_text;
+using lictor::test::StatsSample;
+
+namespace {
+
+struct Exposition {
+    std::map<std::string, std::string> types;      ///< by family
+    std::map<std::string, std::string> samples;    ///< `name{labels}` → value
+    std::vector<std::string> errors;
+};
+
+/// A strict reader of the text format 0.0.4, as far as lictor uses it.
+Exposition read(const std::string& text) {
+    static const std::regex sample(R"re(([a-z_]+)(\{([a-z_]+="([^"\\\n]|\\["\\n])*",?)+\})? ([0-9.e+-]+))re");
+    Exposition out;
+    std::istringstream lines(text);
+    std::string line, family;
+    std::set<std::string> helped;
+    while (std::getline(lines, line)) {
+        if (line.starts_with("# HELP ")) {
+            const auto name = line.substr(7, line.find(' ', 7) - 7);
+            if (!helped.insert(name).second) out.errors.push_back("HELP twice: " + name);
+        } else if (line.starts_with("# TYPE ")) {
+            family = line.substr(7, line.rfind(' ') - 7);
+            if (!helped.contains(family)) out.errors.push_back("TYPE before HELP: " + family);
+            if (!out.types.emplace(family, line.substr(line.rfind(' ') + 1)).second) out.errors.push_back("family twice: " + family);
+        } else {
+            std::smatch parts;
+            if (!std::regex_match(line, parts, sample)) {
+                out.errors.push_back("no sample: " + line);
+                continue;
+            }
+            if (parts[1] != family) out.errors.push_back("outside its family: " + line);
+            if (!out.samples.emplace(parts[1].str() + parts[2].str(), parts[5]).second) out.errors.push_back("sample twice: " + line);
+            if ((out.types[family] == "counter") != family.ends_with("_total")) out.errors.push_back("a counter ends in _total: " + family);
+        }
+    }
+    if (!text.ends_with('\n')) out.errors.push_back("no line feed at the end");
+    return out;
+}
+
+std::string first_errors(const Exposition& page) {
+    std::string text;
+    for (const auto& error : page.errors) text += error + '\n';
+    return text;
+}
+
+/// What promtool says of the text; nothing if it has no complaint. `missing` if it is not installed.
+std::string promtool(const std::string& text, bool& missing) {
+    missing = std::system("command -v promtool >/dev/null 2>&1") != 0;
+    if (missing) return "";
+    char path[] = "/tmp/lictor-metrics-XXXXXX";
+    const int fd = mkstemp(path);
+    REQUIRE(fd >= 0);
+    std::FILE* file = fdopen(fd, "w");
+    std::fwrite(text.data(), 1, text.size(), file);
+    std::fclose(file);
+    std::FILE* pipe = popen(("promtool check metrics <" + std::string(path) + " 2>&1").c_str(), "r");
+    std::string said;
+    char buffer[512];
+    while (std::fgets(buffer, sizeof buffer, pipe)) said += buffer;
+    const int code = pclose(pipe);
+    std::remove(path);
+    return said.empty() && code != 0 ? "promtool fails" : said;
+}
+
+}  // namespace
+
+TEST_CASE("metrics: families are whole, samples unique, values right") {
+    StatsSample sample;
+    auto page = read(metrics_text(sample.make()));
+    CHECK(first_errors(page) == "");
+    CHECK(page.samples["lictor_queries_total{transport=\"udp\"}"] == "42");
+    CHECK(page.samples["lictor_cache_hits_total"] == "30");
+    CHECK(page.samples["lictor_consul_requests_total"] == "77");
+    CHECK(page.samples["lictor_build_info{version=\"1.2.3\"}"] == "1");
+    CHECK(page.samples["lictor_uptime_seconds"] == "3723.5");
+    CHECK(page.samples["lictor_resident_bytes"] == std::to_string(14 << 20));
+    CHECK(page.samples["lictor_upstream_sent_total{upstream=\"192.0.2.53#53\"}"] == "12");
+    CHECK(page.samples["lictor_upstream_rtt_seconds{upstream=\"192.0.2.53#53\"}"] == "0.012345");
+    CHECK(page.samples["lictor_upstream_down{upstream=\"127.0.0.1#8600\"}"] == "1");
+    CHECK(page.samples["lictor_leader_state{service=\"pg\",state=\"led\"}"] == "1");
+    CHECK(page.samples["lictor_leader_state{service=\"zz\",state=\"led\"}"] == "0");
+    CHECK(page.samples["lictor_leader_state{service=\"zz\",state=\"vacant\"}"] == "1");
+    CHECK(page.samples["lictor_leader_info{service=\"pg\",scope=\"pg\",member=\"member-1\",host=\"10.0.0.1\"}"] == "1");
+    CHECK(page.samples["lictor_watches{kind=\"service\",state=\"known\"}"] == "1");
+    CHECK(page.types["lictor_queries_total"] == "counter");
+    CHECK(page.types["lictor_cache_entries"] == "gauge");
+}
+
+TEST_CASE("metrics: every row of the metric list is there") {
+    StatsSample sample;
+    auto page = read(metrics_text(sample.make()));
+    const auto check_rows = [&](auto rows) {
+        for (const auto& row : rows) {
+            const auto key = std::string(row.name) + (row.label.empty() ? "" : '{' + std::string(row.label) + '}');
+            INFO(key);
+            CHECK(page.samples.contains(key));
+            CHECK(page.types[std::string(row.name)] == word(row.kind));
+        }
+    };
+    check_rows(worker_metric_rows());
+    check_rows(control_metric_rows());
+}
+
+TEST_CASE("metrics: names from outside stay one label, and two names stay two") {
+    StatsSample sample;
+    const auto hostile = read(metrics_text(sample.make(hostile_text())));
+    CHECK(first_errors(hostile) == "");
+
+    auto leaders = std::make_shared<TableOf<LeaderEntry>>();
+    for (const char* name : {"a\xff", "a\xfe", "a\\255", "a\n", "a\""}) {
+        LeaderEntry entry;
+        entry.service = name;
+        (*leaders)[name] = std::make_shared<LeaderEntry>(entry);
+    }
+    auto catalog = std::make_shared<Catalog>();
+    catalog->leaders = leaders;
+    auto view = std::make_shared<View>();
+    view->catalog = catalog;
+    Status status;
+    status.view = view;
+    const auto page = read(metrics_text(status));
+    CHECK(first_errors(page) == "");
+    CHECK(std::count_if(page.samples.begin(), page.samples.end(), [](const auto& sample) { return sample.first.starts_with("lictor_leader_members"); }) == 5);
+}
+
+TEST_CASE("metrics: an empty Status, and one with very many names, give a page that is read and bounded") {
+    CHECK(first_errors(read(metrics_text(Status{}))) == "");
+    auto leaders = std::make_shared<TableOf<LeaderEntry>>();
+    for (int i = 0; i < 20'000; ++i) {
+        LeaderEntry entry;
+        entry.service = "service-" + std::to_string(i);
+        (*leaders)[entry.service] = std::make_shared<LeaderEntry>(entry);
+    }
+    auto catalog = std::make_shared<Catalog>();
+    catalog->leaders = leaders;
+    auto view = std::make_shared<View>();
+    view->catalog = catalog;
+    Status status;
+    status.view = view;
+    for (int i = 0; i < 20'000; ++i) {
+        status.watches.push_back({.kind = "service", .name = "s" + std::to_string(i), .datacenter = "", .state = "known", .why = ""});
+        status.upstreams.push_back({.endpoint = {Address::v4(10, 0, static_cast<std::uint8_t>(i >> 8), static_cast<std::uint8_t>(i)), 53}});
+    }
+    const auto text = metrics_text(status);
+    CHECK(first_errors(read(text)) == "");
+    CHECK(text.size() < 1'000'000);
+}
+
+TEST_CASE("metrics: promtool has nothing to say") {
+    StatsSample sample;
+    for (const auto& text : {metrics_text(sample.make()), metrics_text(sample.make(hostile_text())), metrics_text(Status{})}) {
+        bool missing = false;
+        const auto said = promtool(text, missing);
+        if (missing) WARN("promtool is not installed: its opinion is not asked");
+        CHECK(said == "");
+    }
+}
