@@ -146,7 +146,7 @@ void settle_consul(Options& options, const ConsulGiven& given) {
             const auto same = [&](const ConsulAddress& other) { return other.url == address.url; };
             if (std::none_of(options.consul_http_addr.begin(), options.consul_http_addr.end(), same)) options.consul_http_addr.push_back(std::move(address));
         }
-        if (known.empty()) options.consul_http_addr.push_back({.url = std::string(given.tls ? "https" : "http") + "://127.0.0.1:8500", .unix_path = {}});
+        if (known.empty()) options.consul_http_addr.push_back({.url = std::string(given.tls ? "https" : "http") + "://127.0.0.1:8500", .unix_path = {}, .assumed = true});
     }
     if (!given.dns) options.consul_dns = known.empty() ? Endpoint{.address = Address::v4(127, 0, 0, 1), .port = dns_port} : known.front();
     drop_hint_routes(options);

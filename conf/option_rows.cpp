@@ -15,25 +15,25 @@ using namespace access;
 
 constexpr Row rows[] = {
     // ---- listening
-    {.name = "port", .letter = 'p', .shape = Shape::value, .group = Group::listening, .reload = Reload::restart,
+    {.name = "port", .letter = 'p', .shape = Shape::value, .group = Group::listening,
      .argument = "<port>", .help = "UDP and TCP port to listen on",
      .reference = "Port for questions over UDP and TCP. 0, which switches DNS off in dnsmasq, is refused.",
      .initial = "53", .sample = "53",
      .field = Field::port, .set = set_port, .get = get_number<&Options::port>},
-    {.name = "listen-address", .letter = 'a', .shape = Shape::value, .times = Times::repeatable, .group = Group::listening, .reload = Reload::restart,
+    {.name = "listen-address", .letter = 'a', .shape = Shape::value, .times = Times::repeatable, .group = Group::listening,
      .argument = "<ip>[,<ip>]", .help = "address to listen on; several with commas",
      .reference = "Addresses to listen on, several on one line with commas or on several lines. Without it and without `interface` "
                   "lictor listens on 127.0.0.1 and ::1 only, unlike dnsmasq. 0.0.0.0 and :: open it to everybody who reaches the "
                   "machine and are refused under `strict`.",
      .initial = "127.0.0.1 and ::1", .sample = "127.0.0.1",
      .field = Field::listen_address, .set = add_list<&Options::listen_address, parse_address>, .get = get_listen_address},
-    {.name = "interface", .letter = 'i', .shape = Shape::value, .times = Times::repeatable, .group = Group::listening, .reload = Reload::restart,
+    {.name = "interface", .letter = 'i', .shape = Shape::value, .times = Times::repeatable, .group = Group::listening,
      .argument = "<name>[,<name>]", .help = "interface to listen on; `*` may end it",
      .reference = "Listens on the addresses of this interface; `*` at the end stands for any ending. Loopback is added, as in "
                   "dnsmasq. Several with commas or on several lines.",
      .initial = "none", .sample = "eth0",
      .field = Field::interface, .set = add_list<&Options::interface, parse_interface>, .get = get_texts<&Options::interface>},
-    {.name = "bind-interfaces", .letter = 'z', .times = Times::repeatable, .group = Group::listening, .reload = Reload::restart,
+    {.name = "bind-interfaces", .letter = 'z', .times = Times::repeatable, .group = Group::listening,
      .help = "bind single addresses (always so)",
      .reference = "Binds the single addresses listened on rather than the wildcard. lictor always does; the name is accepted for "
                   "existing files.",
@@ -175,9 +175,9 @@ constexpr Row rows[] = {
      .field = Field::log_facility, .set = set_checked<&Options::log_facility, parse_log_facility>, .get = get_emptiable<&Options::log_facility>},
     {.name = "user", .letter = 'u', .shape = Shape::bare_or, .group = Group::process, .reload = Reload::restart,
      .argument = "<name>", .help = "user to become once bound",
-     .reference = "User to change to after the sockets are bound. Empty: stays who it is.",
-     .initial = "empty (stay)", .sample = "nobody",
-     .field = Field::user, .set = set_text<&Options::user>, .get = get_text<&Options::user>},
+     .reference = "User to change to after the sockets are bound, when started as root. Empty (`user=`): stays who it is.",
+     .initial = "nobody", .sample = "nobody",
+     .field = Field::user, .set = set_text<&Options::user>, .get = get_emptiable<&Options::user>},
     {.name = "group", .letter = 'g', .shape = Shape::bare_or, .group = Group::process, .reload = Reload::restart,
      .argument = "<name>", .help = "group to become once bound",
      .reference = "Group to change to after the sockets are bound. Empty: the user's own.",

@@ -56,6 +56,7 @@ struct LeaderRule {
 struct ConsulAddress {
     std::string url;                     ///< `http://host:port[/prefix]` or `https://…`, no trailing slash; for a unix socket `http://localhost`
     std::string unix_path;               ///< socket path, empty for TCP
+    bool assumed = false;                ///< nobody named it: the default address
 };
 
 enum class ConsulConsistency { stale, fresh, consistent };  ///< words: stale, default, consistent
@@ -98,7 +99,7 @@ struct Options {
     // ---- process
     bool log_queries = false;
     std::string log_facility;            ///< empty = stdout; `-` = stderr; `/path` = file; else a syslog facility
-    std::string user;                    ///< empty = stay
+    std::string user = "nobody";         ///< who to become when started as root; empty = stay
     std::string group;
     std::string pid_file;                ///< empty = none
     bool keep_in_foreground = false;

@@ -20,6 +20,7 @@
 #endif
 
 #include "conf/log.hpp"
+#include "conf/option_rows.hpp"
 #include "resolver/disk.hpp"
 #include "resolver/host_resolver.hpp"
 #include "resolver/listener.hpp"
@@ -159,7 +160,6 @@ private:
     std::unique_ptr<Timer> probe_, stop_timer_;
     bool upstream_answered_ = false;
     bool stopping_ = false;
-    bool told_ready_ = false;
 };
 
 App::App(Parsed parsed, const Invocation& invocation) : parsed_(std::move(parsed)), invocation_(invocation), options_(parsed_.options) {
@@ -244,7 +244,7 @@ int App::run() {
                                                                       return seen;
                                                                   }});
     disk_ = std::make_unique<FollowedDisk>(loop_, [this] { offer_rules(); });
-    hosts_ = std::make_unique<HostResolver>(loop_, random_, counters_);
+    hosts_ = std::make_unique<HostResolver>(loop_, random_);
     watcher_ = std::make_unique<Watcher>(
         loop_, options_, counters_, random_,
         Watcher::Hooks{.publish = [this](std::shared_ptr<const Catalog> catalog) { publisher_->offer(std::move(catalog)); },
@@ -365,8 +365,7 @@ void App::probe_upstreams() {
 }
 
 void App::reload() {
-    DiskFiles files;
-    Parsed fresh = parse_configuration(invocation_.arguments, invocation_.environment, files);
+    Parsed fresh = parse_configuration(invocation_.arguments, invocation_.environment, *invocation_.files);
     reload_errors_.clear();
     for (const auto& complaint : fresh.errors) reload_errors_.push_back(complaint.line());
     const auto refuse = [&] {
@@ -397,13 +396,8 @@ void App::reload() {
     parsed_ = std::move(fresh);
     loaded_unix_ = Loop::moment().unix_seconds;
     for (const auto& warning : parsed_.warnings) log::warning(warning.line());
-    const auto needs_restart = [&](bool differs, const char* name) {
-        if (differs) log::warning(std::string(name) + " changed: this takes effect at the next start");
-    };
-    needs_restart(before.threads != options_.threads, "threads");
-    needs_restart(before.user != options_.user || before.group != options_.group, "user or group");
-    needs_restart(before.stats_address != options_.stats_address, "stats-address");
-    needs_restart(before.log_facility != options_.log_facility, "log-facility");
+    for (const auto name : changed_until_restart(before, options_))
+        log::warning(std::string(name) + " changed: this takes effect at the next start");
     if (listening_changed) {
         listening_ = wanted;
         for (std::size_t i = 0; i < workers_.size(); ++i) workers_[i]->rebind(std::move(added[i]), wanted);

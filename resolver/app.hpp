@@ -13,6 +13,7 @@ namespace lictor {
 struct Invocation {
     std::vector<std::string> arguments;
     Environment environment;
+    std::shared_ptr<FileSource> files;  ///< remembers what standard input said
 };
 
 /// Serves until TERM or INT. Gives the exit code (dnsmasq's: 0 ended, 1 configuration, 2 network, 3 file).

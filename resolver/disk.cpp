@@ -1,62 +1,9 @@
-// stat, open, read: nothing is parsed here.
+// stat and read: nothing is parsed here.
 #include "resolver/disk.hpp"
 
-#include <dirent.h>
-#include <fcntl.h>
 #include <sys/stat.h>
-#include <unistd.h>
-
-#include <algorithm>
-#include <cerrno>
-#include <cstring>
 
 namespace lictor {
-namespace {
-
-constexpr std::size_t config_bytes_max = 1 << 20, hosts_bytes_max = 16 << 20;
-
-Result<FileSource::File> read_bounded(const std::string& path, std::size_t bytes_max) {
-    const int fd = path == "-" ? dup(STDIN_FILENO) : open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-    if (fd < 0) return Error{std::strerror(errno)};
-    FileSource::File file;
-    struct stat info{};
-    fstat(fd, &info);
-    if (S_ISDIR(info.st_mode)) {
-        close(fd);
-        return Error{"is a directory"};
-    }
-    file.identity = std::to_string(info.st_dev) + ':' + std::to_string(info.st_ino);
-    char buffer[16384];
-    for (;;) {
-        const ssize_t got = read(fd, buffer, sizeof buffer);
-        if (got < 0 && errno == EINTR) continue;
-        if (got < 0 || file.text.size() > bytes_max) {
-            const Error error{got < 0 ? std::strerror(errno) : "is larger than " + std::to_string(bytes_max >> 20) + " MiB"};
-            close(fd);
-            return error;
-        }
-        if (got == 0) break;
-        file.text.append(buffer, static_cast<std::size_t>(got));
-    }
-    close(fd);
-    return file;
-}
-
-Result<std::vector<std::string>> list_directory(const std::string& directory) {
-    DIR* handle = opendir(directory.c_str());
-    if (!handle) return Error{std::strerror(errno)};
-    std::vector<std::string> names;
-    while (const dirent* entry = readdir(handle)) names.emplace_back(entry->d_name);
-    closedir(handle);
-    std::erase_if(names, [](const std::string& name) { return name == "." || name == ".."; });
-    std::sort(names.begin(), names.end());
-    return names;
-}
-
-}  // namespace
-
-Result<FileSource::File> DiskFiles::read(const std::string& path) { return read_bounded(path, config_bytes_max); }
-Result<std::vector<std::string>> DiskFiles::list(const std::string& directory) { return list_directory(directory); }
 
 FollowedDisk::FollowedDisk(Loop& loop, std::function<void()> changed) : changed_(std::move(changed)), timer_(loop, [this] { check(); }) {
     timer_.repeat(milliseconds(1000));
@@ -74,7 +21,7 @@ std::vector<std::string> FollowedDisk::hosts_paths() const {
     std::vector<std::string> paths;
     if (!options_.no_hosts) paths.emplace_back("/etc/hosts");
     for (const auto& path : options_.addn_hosts) {
-        const auto names = list_directory(path);
+        const auto names = DiskFiles().list(path);
         if (!names) {
             paths.push_back(path);
             continue;
@@ -95,7 +42,7 @@ void FollowedDisk::read_all() {
     seen_.clear();
     for (const auto& path : hosts_paths()) {
         seen_.push_back({path, false, stamp_of(path)});
-        auto file = read_bounded(path, hosts_bytes_max);
+        auto file = DiskFiles().read(path);
         if (file) fresh.hosts.push_back({path, std::move(file->text)});
         else notes_.push_back("failed to load names from " + path + ": " + file.error().text);
     }
@@ -114,7 +61,7 @@ void FollowedDisk::read_all() {
                 newest_at = info.st_mtim;
             }
         }
-        Result<FileSource::File> file = newest.empty() ? Result<FileSource::File>(Error{"no such file"}) : read_bounded(newest, config_bytes_max);
+        Result<FileSource::File> file = newest.empty() ? Result<FileSource::File>(Error{"no such file"}) : DiskFiles().read(newest);
         if (file && file->text.find("nameserver") != std::string::npos) {
             fresh.resolv.push_back({newest, std::move(file->text)});
         } else {

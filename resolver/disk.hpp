@@ -1,25 +1,17 @@
-// The real file system: configuration files for the parser, and the files that are followed while running (resolv.conf, hosts files) by
-// inode, size and time, looked at about once a second, so that a bind-mounted file rewritten in place is noticed as well.
+// The files that are followed while running (resolv.conf, hosts files): by inode, size and times, looked at about once a second, so that a
+// bind-mounted file rewritten in place is noticed as well.
 #pragma once
 
 #include <functional>
 #include <string>
 #include <vector>
 
-#include "conf/log.hpp"
 #include "conf/options.hpp"
-#include "conf/parse.hpp"
+#include "conf/disk_files.hpp"
 #include "resolver/core/rules.hpp"
 #include "watch/loop/loop.hpp"
 
 namespace lictor {
-
-/// At most 1 MiB a file (16 MiB for hosts files): what is larger is an error, not a configuration.
-class DiskFiles final : public FileSource {
-public:
-    Result<File> read(const std::string& path) override;
-    Result<std::vector<std::string>> list(const std::string& directory) override;
-};
 
 class FollowedDisk {
 public:

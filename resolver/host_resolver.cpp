@@ -30,8 +30,8 @@ std::vector<Address> addresses_in(Bytes reply, std::uint16_t type) {
 
 }  // namespace
 
-HostResolver::HostResolver(Loop& loop, Random& random, ControlCounters& counters)
-    : random_(random), counters_(counters), buffer_(message_max), forward_(own_, random_), tick_(loop, [this] {
+HostResolver::HostResolver(Loop& loop, Random& random)
+    : random_(random), buffer_(message_max), forward_(own_, random_), tick_(loop, [this] {
           forward_.on_tick(Loop::moment(), actions_);
           perform();
       }) {
@@ -125,7 +125,6 @@ void HostResolver::take(std::uint64_t ticket, Bytes reply) {
     Lookup done = std::move(lookup);
     lookups_.erase(row);
     done.found.ok = !done.found.v4.empty() || !done.found.v6.empty();
-    if (done.found.ok) counters_.hosts_resolved.add();
     for (const auto& waiter : done.waiters) waiter(done.found);
 }
 

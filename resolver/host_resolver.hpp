@@ -22,7 +22,7 @@ public:
         std::vector<Address> v4, v6;
         bool ok = false;   ///< at least one address was found
     };
-    HostResolver(Loop& loop, Random& random, ControlCounters& counters);
+    HostResolver(Loop& loop, Random& random);
     ~HostResolver();
 
     /// Rules without a cache are made of these: a container engine's TTL of ten minutes must not keep a dead address.
@@ -45,7 +45,6 @@ private:
     void perform();
 
     Random& random_;
-    ControlCounters& counters_;
     WorkerCounters own_;          ///< kept apart from the clients' figures
     std::shared_ptr<const Rules> rules_ = std::make_shared<Rules>();
     std::map<std::string, Lookup> lookups_;

@@ -1,15 +1,16 @@
 // argv in, exit code out: what the first words ask for, and the one place where an exception would be caught.
 #include <cstdio>
 #include <exception>
+#include <memory>
 #include <string>
 #include <vector>
 
+#include "conf/disk_files.hpp"
 #include "conf/log.hpp"
 #include "conf/parse.hpp"
 #include "conf/render.hpp"
 #include "resolver/app.hpp"
 #include "resolver/command.hpp"
-#include "resolver/disk.hpp"
 
 extern char** environ;  // NOLINT: POSIX
 
@@ -28,9 +29,8 @@ Environment environment_of_process() {
 }
 
 int run(int argc, char** argv) {
-    const Invocation invocation{{argv + 1, argv + argc}, environment_of_process()};
-    DiskFiles files;
-    Parsed parsed = parse_configuration(invocation.arguments, invocation.environment, files);
+    const Invocation invocation{{argv + 1, argv + argc}, environment_of_process(), std::make_shared<DiskFiles>()};
+    Parsed parsed = parse_configuration(invocation.arguments, invocation.environment, *invocation.files);
     if (parsed.action == Action::help) {
         std::fputs(render_help().c_str(), stdout);
         return 0;

@@ -26,12 +26,14 @@ constexpr std::size_t connection_memory_bytes = 16 << 10;  // request line and h
 constexpr int accepted_per_turn_max = 8;
 constexpr microseconds accept_pause = milliseconds(100);    // when there is neither room nor a descriptor left
 constexpr std::size_t arguments_max = 8;
+constexpr std::size_t path_bytes_max = 64;                  // every path there is fits
 
 /// One client, from accept to close; libmicrohttpd keeps the pointer.
 struct Connection {
     int fd = -1;          ///< libmicrohttpd's; only shut down here
     Now deadline{};       ///< of the request in progress, or of the next one's end
     bool begun = false;   ///< a request line was read and not yet answered
+    std::string path;     ///< as it stood in that line: nothing decoded, so that `/stats%00` is not `/stats`
 };
 
 std::string make_nonce() {
@@ -109,8 +111,8 @@ struct StatsServer::State {
     void end_late();
     void arm();
     void count_unanswered(Connection& connection);
-    MHD_Result answer(MHD_Connection* connection, Connection& client, std::string_view path, std::string_view method, std::string_view version);
-    static MHD_Result on_request(void* self, MHD_Connection* connection, const char* path, const char* method, const char* version, const char*,
+    MHD_Result answer(MHD_Connection* connection, Connection& client, std::string_view method, std::string_view version);
+    static MHD_Result on_request(void* self, MHD_Connection* connection, const char*, const char* method, const char* version, const char*,
                                  std::size_t* body_size, void** request) noexcept;
     static void on_completed(void* self, MHD_Connection* connection, void** request, MHD_RequestTerminationCode) noexcept;
     static void on_connection(void* self, MHD_Connection* connection, void** context, MHD_ConnectionNotificationCode code) noexcept;
@@ -181,6 +183,7 @@ void StatsServer::State::accept_some() {
 bool StatsServer::State::make_room() {
     if (clients.size() < connections_max) return true;
     const auto longest = std::min_element(clients.begin(), clients.end(), [](const auto& a, const auto& b) { return a.deadline < b.deadline; });
+    if (!longest->begun) counters.stats_refused.add();  // else it is counted when it is gone
     ::shutdown(longest->fd, SHUT_RDWR);
     MHD_run(daemon);
     return clients.size() < connections_max;
@@ -222,12 +225,11 @@ Connection* StatsServer::State::client_of(MHD_Connection* connection) {
     return info ? static_cast<Connection*>(info->socket_context) : nullptr;
 }
 
-MHD_Result StatsServer::State::answer(MHD_Connection* connection, Connection& client, std::string_view path, std::string_view method,
-                                      std::string_view version) {
+MHD_Result StatsServer::State::answer(MHD_Connection* connection, Connection& client, std::string_view method, std::string_view version) {
     const std::string nonce = make_nonce();
     StatsRequest request;
     request.method = method;
-    request.path = path;
+    request.path = client.path;
     request.http_1_0 = version == MHD_HTTP_VERSION_1_0;
     request.over_unix = listener.is_unix();
     request.has_body = announces_body(connection);
@@ -242,8 +244,8 @@ MHD_Result StatsServer::State::answer(MHD_Connection* connection, Connection& cl
     return send_reply(connection, reply);
 }
 
-MHD_Result StatsServer::State::on_request(void* self, MHD_Connection* connection, const char* path, const char* method, const char* version,
-                                          const char*, std::size_t* body_size, void** request) noexcept {
+MHD_Result StatsServer::State::on_request(void* self, MHD_Connection* connection, const char*, const char* method, const char* version, const char*,
+                                          std::size_t* body_size, void** request) noexcept {
     auto& state = *static_cast<State*>(self);
     auto* client = client_of(connection);
     if (!client) return MHD_NO;
@@ -253,7 +255,7 @@ MHD_Result StatsServer::State::on_request(void* self, MHD_Connection* connection
     if (first && !announces_body(connection)) return MHD_YES;
     if (!first && *body_size != 0) return MHD_NO;
     try {
-        return state.answer(connection, *client, view_of(path), view_of(method), view_of(version));
+        return state.answer(connection, *client, view_of(method), view_of(version));
     } catch (const std::exception&) {
         return MHD_NO;  // out of memory: this connection ends, the rest goes on
     }
@@ -281,8 +283,12 @@ void StatsServer::State::on_connection(void* self, MHD_Connection* connection, v
     *context = nullptr;
 }
 
-void* StatsServer::State::on_request_line(void*, const char*, MHD_Connection* connection) noexcept {
-    if (auto* client = client_of(connection)) client->begun = true;
+void* StatsServer::State::on_request_line(void*, const char* uri, MHD_Connection* connection) noexcept {
+    auto* client = client_of(connection);
+    if (!client) return nullptr;
+    client->begun = true;
+    const auto path = view_of(uri).substr(0, view_of(uri).find('?'));
+    client->path = path.size() <= path_bytes_max ? path : std::string_view{};
     return nullptr;
 }
 

@@ -31,6 +31,8 @@ void tune_listening(int fd) {
     set(IPPROTO_TCP, TCP_USER_TIMEOUT, 20'000);
 }
 
+bool out_of_descriptors(int code) { return code == EMFILE || code == ENFILE; }
+
 int open_reserve() { return ::open("/dev/null", O_RDONLY | O_CLOEXEC); }
 
 }  // namespace
@@ -73,6 +75,8 @@ void TcpServer::accept_from(Door& door) {
         const int fd = ::accept4(door.fd, &peer.any, &peer.length, SOCK_CLOEXEC | SOCK_NONBLOCK);
         if (fd < 0) {
             if (errno == EAGAIN || errno == EWOULDBLOCK) break;
+            // The kernel looks for a descriptor before it looks for a client: only the first call is sure to have one waiting.
+            if (i > 0 && out_of_descriptors(errno)) break;
             if (!survive_accept_failure(door, errno)) break;
             continue;
         }
@@ -85,7 +89,7 @@ void TcpServer::accept_from(Door& door) {
 
 /// False: not now.
 bool TcpServer::survive_accept_failure(Door& door, int code) {
-    if (code == EMFILE || code == ENFILE) {
+    if (out_of_descriptors(code)) {
         // TCP clients are the ones to suffer: UDP needs no descriptor of its own, and upstream sockets must be had.
         if (auto* idle = longest_idle(nullptr)) {
             end(*idle, Because::pressure);

@@ -18,9 +18,13 @@ namespace {
 
 constexpr std::uint64_t number32_max = std::numeric_limits<std::uint32_t>::max();
 
-HostText host_of(std::string_view text) { return HostText(std::string(text)); }
+HostText host_of(std::string_view text) {
+    return HostText(std::string(text));
+}
 
-std::uint32_t port_of(JsonValue value) { return static_cast<std::uint32_t>(value.number(number32_max).value_or(0)); }
+std::uint32_t port_of(JsonValue value) {
+    return static_cast<std::uint32_t>(value.number(number32_max).value_or(0));
+}
 
 /// Node.TaggedAddresses holds plain texts, Service.TaggedAddresses objects with Address and Port.
 TaggedAddresses tagged_of(JsonValue tagged) {
@@ -87,7 +91,7 @@ std::uint16_t weight_of(JsonValue service, Health worst, bool unknown_status) {
     const JsonValue weights = service.get("Weights");
     if (!weights.is_object() || unknown_status) return 1;
     const auto weight = weights.get(worst == Health::passing ? "Passing" : "Warning").number();
-    return weight ? static_cast<std::uint16_t>(*weight & 0xffff) : std::uint16_t{1};
+    return weight ? static_cast<std::uint16_t>(*weight) : std::uint16_t{1};
 }
 
 void read_checks(JsonValue entry, Instance& instance) {
@@ -102,8 +106,10 @@ void read_checks(JsonValue entry, Instance& instance) {
         const Health health = health_of(status);
         instance.health = std::max(instance.health, health);
         if (check.get("ServiceID").text_or_empty().empty()) {
-            if (check.get("CheckID").text_or_empty() == "serfHealth") gossip = health;
-            else node_level = std::max(node_level, health);
+            if (check.get("CheckID").text_or_empty() == "serfHealth")
+                gossip = health;
+            else
+                node_level = std::max(node_level, health);
         }
         const std::string_view service_name = check.get("ServiceName").text_or_empty();
         if (!service_name.empty() && service_name != instance.name) continue;
@@ -160,8 +166,10 @@ Result<ServiceBody> parse_health_service(std::string_view body) {
     ServiceBody out;
     NodePool nodes;
     const auto read = read_json_list(body, "health/service", [&](JsonValue entry) {
-        if (auto instance = instance_of(entry, nodes)) out.instances.push_back(std::move(*instance));
-        else ++out.skipped;
+        if (auto instance = instance_of(entry, nodes))
+            out.instances.push_back(std::move(*instance));
+        else
+            ++out.skipped;
     });
     if (!read) return read.error();
     return out;
@@ -186,8 +194,10 @@ Result<LockBody> parse_lock(std::string_view body) {
         out.lock_index = entry.get("LockIndex").number().value_or(0);
         out.modify_index = entry.get("ModifyIndex").number().value_or(0);
         auto value = decode_base64(entry.get("Value").text_or_empty());
-        if (value) out.value = std::move(*value);
-        else fault = "kv: " + value.error().text;
+        if (value)
+            out.value = std::move(*value);
+        else
+            fault = "kv: " + value.error().text;
     });
     if (!read) return read.error();
     if (!fault.empty()) return Error{fault};

@@ -17,10 +17,12 @@ struct Unit {
     double seconds;
 };
 // Longer names first where one begins another ("ms" before "m").
-constexpr Unit units[] = {{"ns", 1e-9}, {"us", 1e-6}, {"\xc2\xb5s", 1e-6}, {"\xce\xbcs", 1e-6}, {"ms", 1e-3},
-                          {"s", 1},     {"m", 60},    {"h", 3600}};
+constexpr Unit units[] = {{"ns", 1e-9}, {"us", 1e-6}, {"\xc2\xb5s", 1e-6}, {"\xce\xbcs", 1e-6},
+                          {"ms", 1e-3}, {"s", 1},     {"m", 60},           {"h", 3600}};
 
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
+bool is_digit(char c) {
+    return c >= '0' && c <= '9';
+}
 
 /// Takes `12` or `1.5` off the front.
 std::optional<double> take_number(std::string_view& text) {
@@ -36,8 +38,10 @@ std::optional<double> take_number(std::string_view& text) {
             continue;
         }
         any = true;
-        if (behind_dot) value += (scale /= 10) * (c - '0');
-        else value = value * 10 + (c - '0');
+        if (behind_dot)
+            value += (scale /= 10) * (c - '0');
+        else
+            value = value * 10 + (c - '0');
     }
     return any ? std::optional(value) : std::nullopt;
 }
@@ -62,8 +66,6 @@ std::optional<std::uint32_t> seconds_of(JsonValue duration) {
         if (!unit) return std::nullopt;
         total += *number * *unit;
     }
-    // Half a nanosecond makes up for what the sum of decimal fractions loses.
-    total += 5e-10;
     if (total >= static_cast<double>(std::numeric_limits<std::uint32_t>::max())) return std::numeric_limits<std::uint32_t>::max();
     return static_cast<std::uint32_t>(total);
 }

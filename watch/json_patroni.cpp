@@ -164,10 +164,14 @@ public:
         if (key.size() <= prefix_.size() || key.substr(0, prefix_.size()) != prefix_) return;
         facts.exists = true;
         const std::string_view name = key.substr(prefix_.size());
-        if (name == "leader") take_leader(entry);
-        else if (name == "config") read_config(value_of(entry), facts);
-        else if (name == "failover") facts.failover_requested = asks_for_failover_now(value_of(entry));
-        else if (name.substr(0, members.size()) == members) take_member(name.substr(members.size()), entry);
+        if (name == "leader")
+            take_leader(entry);
+        else if (name == "config")
+            read_config(value_of(entry), facts);
+        else if (name == "failover")
+            facts.failover_requested = asks_for_failover_now(value_of(entry));
+        else if (name.substr(0, members.size()) == members)
+            take_member(name.substr(members.size()), entry);
     }
 
     ScopeFacts facts;

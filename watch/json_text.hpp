@@ -15,6 +15,8 @@ inline std::string lower_case(std::string_view text) {
     return lower;
 }
 
-inline bool has_nul(std::string_view text) { return text.find('\0') != std::string_view::npos; }
+inline bool has_nul(std::string_view text) {
+    return text.find('\0') != std::string_view::npos;
+}
 
 }  // namespace lictor

@@ -2,13 +2,14 @@
 #include "watch/json_tree.hpp"
 
 #include <algorithm>
-#include <utility>
-
 #include <nlohmann/json.hpp>
+#include <utility>
 
 namespace lictor {
 
-JsonKind JsonValue::kind() const { return tree_ == nullptr ? JsonKind::missing : tree_->cells_[at_].kind; }
+JsonKind JsonValue::kind() const {
+    return tree_ == nullptr ? JsonKind::missing : tree_->cells_[at_].kind;
+}
 
 JsonValue JsonValue::first() const {
     if (kind() != JsonKind::list && kind() != JsonKind::object) return {};
@@ -169,7 +170,7 @@ private:
     const JsonLimits& limits_;
     const std::function<void(JsonValue)>* element_;  ///< set: a list is handed over element by element
     unsigned depth_ = 0;
-    std::vector<std::uint32_t> open_;                ///< cells of the containers that are not closed yet
+    std::vector<std::uint32_t> open_;  ///< cells of the containers that are not closed yet
     std::vector<std::string_view> keys_;
     std::uint32_t key_at_ = 0, key_size_ = 0;
     std::size_t elements_ = 0;
@@ -183,13 +184,17 @@ Error describe(std::string_view what, std::string_view why, std::string_view bod
     text += ": ";
     text += why;
     const auto start = body.find_first_not_of(" \t\r\n");
-    if (start == std::string_view::npos) text += "; the body is empty";
-    else if (body[start] == '<') text += "; the body looks like HTML: is there a proxy in front of Consul?";
+    if (start == std::string_view::npos)
+        text += "; the body is empty";
+    else if (body[start] == '<')
+        text += "; the body looks like HTML: is there a proxy in front of Consul?";
     return Error{std::move(text)};
 }
 
 /// nlohmann skips a byte order mark silently; no Consul ever sent one.
-bool starts_with_mark(std::string_view body) { return !body.empty() && static_cast<unsigned char>(body.front()) == 0xef; }
+bool starts_with_mark(std::string_view body) {
+    return !body.empty() && static_cast<unsigned char>(body.front()) == 0xef;
+}
 
 Result<std::size_t> read_into(JsonTree& tree, std::string_view body, std::string_view what, const JsonLimits& limits,
                               const std::function<void(JsonValue)>* element) {

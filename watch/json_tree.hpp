@@ -19,8 +19,8 @@ namespace lictor {
 
 struct JsonLimits {
     std::size_t body_bytes = std::size_t{64} << 20;
-    unsigned depth = 16;               ///< nested lists and objects
-    std::uint32_t values = 200'000;    ///< in one document; for a list read element by element: in one element, and elements
+    unsigned depth = 16;                    ///< nested lists and objects
+    std::uint32_t values = 200'000;         ///< in one document; for a list read element by element: in one element, and elements
     std::uint32_t string_bytes = 64 << 10;  ///< a longer string is kept as JsonKind::oversized; its text is dropped
 };
 
@@ -74,14 +74,14 @@ private:
 
     struct Cell {
         JsonKind kind = JsonKind::null;
-        std::uint32_t end = 0;                 ///< index of the first cell behind this value and all it holds
+        std::uint32_t end = 0;  ///< index of the first cell behind this value and all it holds
         std::uint32_t key_at = 0, key_size = 0;
         std::uint32_t text_at = 0, text_size = 0;
-        std::uint64_t number = 0;              ///< also 0 or 1 for a boolean
+        std::uint64_t number = 0;  ///< also 0 or 1 for a boolean
     };
     std::string_view slice(std::uint32_t at, std::uint32_t size) const { return std::string_view(text_).substr(at, size); }
 
-    std::vector<Cell> cells_;                  ///< in order of appearance, a container before what it holds
+    std::vector<Cell> cells_;  ///< in order of appearance, a container before what it holds
     std::string text_;
 };
 

@@ -18,20 +18,28 @@ constexpr seconds grace_max{300};
 constexpr seconds forget_after{300};
 
 /// Members from before Patroni wrote roles and states (a bare URL): the lock is all there is to go by.
-bool tells_nothing(const MemberRow& row) { return row.role.empty() && row.state.empty(); }
+bool tells_nothing(const MemberRow& row) {
+    return row.role.empty() && row.state.empty();
+}
 
 bool is_running_primary(const MemberRow& row) {
     return tells_nothing(row) || ((row.role == "master" || row.role == "primary") && row.state == "running");
 }
 
 /// `stopping`, `stopped`, `stop failed`.
-bool is_stopping(const MemberRow& row) { return row.state.compare(0, 4, "stop") == 0; }
+bool is_stopping(const MemberRow& row) {
+    return row.state.compare(0, 4, "stop") == 0;
+}
 
 /// States in which Patroni brings the holder of the lock back instead of moving the lock.
-bool comes_back(const MemberRow& row) { return row.state == "starting" || row.state == "restarting" || row.state == "crashed"; }
+bool comes_back(const MemberRow& row) {
+    return row.state == "starting" || row.state == "restarting" || row.state == "crashed";
+}
 
 /// A session holds the lock, whatever it wrote into the key.
-bool is_held(const ScopeFacts& facts) { return !facts.leader.empty() || !facts.leader_session.empty(); }
+bool is_held(const ScopeFacts& facts) {
+    return !facts.leader.empty() || !facts.leader_session.empty();
+}
 
 /// Reasons for which an address was withdrawn; they stay the reason while nobody else takes the lock.
 bool is_withdrawal(LeaderReason reason) {
@@ -71,8 +79,10 @@ void LeaderFusion::on_scope(const ScopeFacts& facts, Moment at) {
     if (facts.leader_modify_index != 0) lock_seen_ = facts.leader_modify_index;
     lock_ended_ = !is_held(facts);
     if (facts.loop_wait) loop_wait_ = seconds(*facts.loop_wait);
-    if (facts.exists) absent_since_.reset();
-    else if (!absent_since_) absent_since_ = at.now;
+    if (facts.exists)
+        absent_since_.reset();
+    else if (!absent_since_)
+        absent_since_ = at.now;
     decide(at);
 }
 
@@ -94,7 +104,9 @@ void LeaderFusion::on_contact(bool lost, Moment at, seconds leader_max_stale) {
     decide(at);
 }
 
-void LeaderFusion::on_time(Moment at) { decide(at); }
+void LeaderFusion::on_time(Moment at) {
+    decide(at);
+}
 
 // ---- judging
 
@@ -276,7 +288,9 @@ const MemberNode* LeaderFusion::node_of(const std::string& member) const {
     return found == nodes_.end() ? nullptr : &found->second;
 }
 
-void LeaderFusion::wake_at(Now when) { deadline_ = deadline_ ? std::min(*deadline_, when) : when; }
+void LeaderFusion::wake_at(Now when) {
+    deadline_ = deadline_ ? std::min(*deadline_, when) : when;
+}
 
 // ---- words
 
@@ -306,35 +320,58 @@ std::string patroni_service_name(const std::string& scope) {
 
 const char* word(LeaderState state) {
     switch (state) {
-        case LeaderState::loading: return "loading";
-        case LeaderState::led: return "led";
-        case LeaderState::vacant: return "vacant";
-        case LeaderState::standby: return "standby";
-        case LeaderState::unreadable: return "unreadable";
-        case LeaderState::gone: return "gone";
+        case LeaderState::loading:
+            return "loading";
+        case LeaderState::led:
+            return "led";
+        case LeaderState::vacant:
+            return "vacant";
+        case LeaderState::standby:
+            return "standby";
+        case LeaderState::unreadable:
+            return "unreadable";
+        case LeaderState::gone:
+            return "gone";
     }
     return "unknown";
 }
 
 const char* word(LeaderReason reason) {
     switch (reason) {
-        case LeaderReason::not_read_yet: return "not read yet";
-        case LeaderReason::confirmed: return "confirmed";
-        case LeaderReason::kept_restarting: return "kept while restarting";
-        case LeaderReason::kept_grace: return "kept for a grace";
-        case LeaderReason::kept_pause: return "kept in pause";
-        case LeaderReason::kept_outage: return "kept without contact";
-        case LeaderReason::lock_free: return "lock is free";
-        case LeaderReason::holder_unconfirmed: return "holder is not primary yet";
-        case LeaderReason::other_owner: return "lock moved";
-        case LeaderReason::demoted: return "demoted";
-        case LeaderReason::stopping: return "stopping";
-        case LeaderReason::node_failed: return "node failed";
-        case LeaderReason::grace_over: return "grace is over";
-        case LeaderReason::standby_cluster: return "standby cluster";
-        case LeaderReason::access_denied: return "access denied";
-        case LeaderReason::scope_gone: return "scope is gone";
-        case LeaderReason::stale_expired: return "stale for too long";
+        case LeaderReason::not_read_yet:
+            return "not read yet";
+        case LeaderReason::confirmed:
+            return "confirmed";
+        case LeaderReason::kept_restarting:
+            return "kept while restarting";
+        case LeaderReason::kept_grace:
+            return "kept for a grace";
+        case LeaderReason::kept_pause:
+            return "kept in pause";
+        case LeaderReason::kept_outage:
+            return "kept without contact";
+        case LeaderReason::lock_free:
+            return "lock is free";
+        case LeaderReason::holder_unconfirmed:
+            return "holder is not primary yet";
+        case LeaderReason::other_owner:
+            return "lock moved";
+        case LeaderReason::demoted:
+            return "demoted";
+        case LeaderReason::stopping:
+            return "stopping";
+        case LeaderReason::node_failed:
+            return "node failed";
+        case LeaderReason::grace_over:
+            return "grace is over";
+        case LeaderReason::standby_cluster:
+            return "standby cluster";
+        case LeaderReason::access_denied:
+            return "access denied";
+        case LeaderReason::scope_gone:
+            return "scope is gone";
+        case LeaderReason::stale_expired:
+            return "stale for too long";
     }
     return "unknown";
 }

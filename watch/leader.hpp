@@ -16,17 +16,17 @@ namespace lictor {
 
 /// Facts of one recursive KV read below the scope's prefix.
 struct ScopeFacts {
-    std::uint64_t index = 0;             ///< X-Consul-Index
-    bool exists = false;                 ///< anything below the prefix
-    bool denied = false;                 ///< the prefix is not readable (ACL)
-    std::string leader;                  ///< value of `leader` while a session holds it, else empty
+    std::uint64_t index = 0;  ///< X-Consul-Index
+    bool exists = false;      ///< anything below the prefix
+    bool denied = false;      ///< the prefix is not readable (ACL)
+    std::string leader;       ///< value of `leader` while a session holds it, else empty
     std::uint64_t leader_lock_index = 0, leader_modify_index = 0;
     std::string leader_session;
     std::map<std::string, MemberRow> members;
     std::optional<std::uint32_t> ttl, loop_wait;  ///< from `config`, seconds
     bool pause = false;
-    bool standby_cluster = false;        ///< `config.standby_cluster` is set
-    bool failover_requested = false;     ///< `failover` key names a member and has no scheduled_at
+    bool standby_cluster = false;     ///< `config.standby_cluster` is set
+    bool failover_requested = false;  ///< `failover` key names a member and has no scheduled_at
     bool operator==(const ScopeFacts&) const = default;
 };
 
@@ -36,7 +36,7 @@ struct MemberNode {
     std::uint16_t port = 0;
     bool node_critical = false;
     bool present = false;
-    bool service_critical = false;       ///< a check of the instance itself is critical: Patroni does not answer there
+    bool service_critical = false;  ///< a check of the instance itself is critical: Patroni does not answer there
 };
 
 /// One per scope, on the control thread. A value: no I/O, no clock.
@@ -107,18 +107,18 @@ private:
     bool denied_ = false;
     std::map<std::string, MemberNode> nodes_;
 
-    std::uint64_t index_ = 0;            ///< of the newest facts taken
-    std::uint64_t lock_seen_ = 0;        ///< ModifyIndex of the newest lock seen
-    bool lock_ended_ = false;            ///< that lock was seen free again
-    Reign confirmed_;                    ///< the reign whose holder was seen as running primary
-    bool was_running_ = false;           ///< what the answered member last said of itself
+    std::uint64_t index_ = 0;      ///< of the newest facts taken
+    std::uint64_t lock_seen_ = 0;  ///< ModifyIndex of the newest lock seen
+    bool lock_ended_ = false;      ///< that lock was seen free again
+    Reign confirmed_;              ///< the reign whose holder was seen as running primary
+    bool was_running_ = false;     ///< what the answered member last said of itself
     Where where_;
-    seconds loop_wait_{10};              ///< Patroni's default, until `config` tells
+    seconds loop_wait_{10};  ///< Patroni's default, until `config` tells
     std::optional<Now> grace_until_;
     std::optional<Now> absent_since_;
 
     bool contact_lost_ = false;
-    Now lost_at_{};                      ///< or of the last facts since
+    Now lost_at_{};  ///< or of the last facts since
     seconds max_stale_{0};
 };
 

@@ -106,7 +106,10 @@ struct Watcher::State {
     void configure() {
         std::set<std::string> pinned;
         for (const auto& name : options.consul_watch) pinned.insert(lower(name));
-        if (options.leader.empty() && pinned.empty() && !running) return;
+        // A Consul that somebody named is asked for its settings at once (its domain may not be `consul`); the assumed one only when
+        // something in its domain is asked for.
+        const bool named = std::any_of(options.consul_http_addr.begin(), options.consul_http_addr.end(), [](const auto& one) { return !one.assumed; });
+        if (!named && options.leader.empty() && pinned.empty() && !running) return;
         auto& now_running = run();
         auto& scopes = now_running.scopes;
         scopes.erase(std::remove_if(scopes.begin(), scopes.end(),

@@ -85,6 +85,7 @@ def _(ctx):
     ctx.undo.callback(clear, cluster.api)
     dead = net.free_port()
     lictor = Lictor(ctx, f"--consul-dns={agent.dns.address}#{agent.dns.port}", consul=f"http://127.0.0.1:{dead}")
+    consul.settle(agent.api, 0.5)
     reply = lictor.udp("web.service.consul", within=3)
     assert ask.addresses(reply) == addresses, reply.to_text()
 

@@ -39,7 +39,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     switch (data[0] % 6) {
         case 0:
             if (const auto read = parse_health_service(body))
-                for (const auto& instance : read->instances) expect(instance.node && !instance.node->name.empty() && !instance.name.empty());
+                for (const auto& instance : read->instances)
+                    expect(instance.node && !instance.node->name.empty() && !instance.name.empty());
             break;
         case 1:
             if (const auto read = parse_catalog_nodes(body))
@@ -55,7 +56,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
             if (const auto read = parse_agent_self(body, ConsulSettings{})) expect(!read->domains.empty() && !read->datacenter.empty());
             break;
         default: {
-            if (const auto read = decode_base64(body)) expect(read->size() == body.size() / 4 * 3 || read->size() + 2 >= body.size() / 4 * 3);
+            if (const auto read = decode_base64(body))
+                expect(read->size() == body.size() / 4 * 3 || read->size() + 2 >= body.size() / 4 * 3);
             // One member's value as it is, for a fuzzer does not write base64 by itself.
             static constexpr std::string_view alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
             std::string text;
@@ -64,8 +66,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
                 const unsigned bits = byte(0) << 16 | byte(1) << 8 | byte(2);
                 for (unsigned i = 0; i < 4; ++i) text += at + i <= body.size() ? alphabet[(bits >> (18 - 6 * i)) & 63] : '=';
             }
-            const std::string kv = R"([{"Key":"service/pg/leader","Value":"QQ==","Session":"s","ModifyIndex":7},{"Key":"service/pg/config","Value":")" +
-                                   text + R"("},{"Key":"service/pg/failover","Value":")" + text + R"("},{"Key":"service/pg/members/A","Value":")" + text + R"("}])";
+            const std::string kv =
+                R"([{"Key":"service/pg/leader","Value":"QQ==","Session":"s","ModifyIndex":7},{"Key":"service/pg/config","Value":")" + text +
+                R"("},{"Key":"service/pg/failover","Value":")" + text + R"("},{"Key":"service/pg/members/A","Value":")" + text + R"("}])";
             if (const auto read = parse_patroni_scope(kv, "service/pg/")) fuse(*read);
         }
     }

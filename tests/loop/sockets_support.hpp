@@ -121,14 +121,13 @@ struct UdpClient {
 };
 
 struct TcpClient {
-    explicit TcpClient(const Endpoint& to, const std::string& from = "127.0.0.1") : socket(open_socket(SOCK_STREAM, endpoint(from))) { connect(to); }
+    explicit TcpClient(const Endpoint& to, const std::string& from = "127.0.0.1") : socket(open_socket(SOCK_STREAM, endpoint(from))) { REQUIRE(connect(to)); }
     explicit TcpClient(Socket made) : socket(std::move(made)) {}
-    void connect(const Endpoint& to) {
+    bool connect(const Endpoint& to) {
         const SocketAddress address(to);
-        const int code = ::connect(socket.fd(), &address.any, address.length);
-        REQUIRE((code == 0 || errno == EINPROGRESS));
         const int on = 1;
         ::setsockopt(socket.fd(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+        return ::connect(socket.fd(), &address.any, address.length) == 0 || errno == EINPROGRESS;
     }
     /// As many bytes as go.
     std::size_t send(Bytes bytes) {

@@ -52,6 +52,12 @@ struct Scene : Ground {
             return entry && entry->state == FactState::known && entry->instances.size() == instances;
         }, within);
     }
+    bool comes_to(FactState state, const std::string& name, const std::string& datacenter = {}) {
+        return until([&] {
+            const auto entry = service(name, datacenter);
+            return entry && entry->state == state;
+        });
+    }
     void register_service(const std::string& name, std::uint64_t index, std::size_t instances) {
         std::string body = "[";
         for (std::size_t i = 0; i < instances; ++i)

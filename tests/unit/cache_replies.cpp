@@ -88,10 +88,14 @@ TEST_CASE("cache: negatives without SOA are kept for neg-ttl only") {
     w.adopt();
     w.ask("no.example");
     w.says(Said(w.last()).code(rcode::nxdomain), w.last());
-    CHECK(w.ask("no.example").has_value() == (neg_ttl == 10));
-    w.wait(seconds(10));
-    CHECK(w.asked.size() == (neg_ttl == 10 ? 1 : 2));
-    if (neg_ttl == 10) CHECK_FALSE(w.ask("no.example"));
+    if (neg_ttl == 0) {
+        CHECK_FALSE(w.ask("no.example"));
+        return;
+    }
+    w.wait(seconds(9));
+    CHECK(w.ask("no.example"));
+    w.wait(seconds(1));
+    CHECK_FALSE(w.ask("no.example"));
 }
 
 TEST_CASE("cache: no-negcache keeps no negatives") {
@@ -175,7 +179,7 @@ TEST_CASE("cache: the number of entries is bounded, the longest unused goes") {
     CHECK(w.counters.cache_evictions.get() == 1);
     CHECK(w.ask("a.example"));
     CHECK(w.ask("c.example"));
-    CHECK_FALSE(w.ask("b.example"));
+    SECTION("the longest unused is gone") { CHECK_FALSE(w.ask("b.example")); }
     SECTION("an entry that was over anyway is no eviction") {
         w.wait(seconds(60));
         fill("e.example");

@@ -1,11 +1,10 @@
 // Writes what Consul would say of a Patroni scope: keys with base64 values, sessions and indexes, as a body or as parsed facts.
 #pragma once
 
+#include <catch2/catch.hpp>
 #include <cstdint>
 #include <string>
 #include <string_view>
-
-#include <catch2/catch.hpp>
 
 #include "watch/consul_json.hpp"
 
@@ -17,8 +16,7 @@ inline std::string encode_base64(std::string_view raw) {
     for (std::size_t at = 0; at < raw.size(); at += 3) {
         const auto byte = [&](std::size_t i) { return at + i < raw.size() ? static_cast<unsigned char>(raw[at + i]) : 0u; };
         const unsigned bits = byte(0) << 16 | byte(1) << 8 | byte(2);
-        for (unsigned i = 0; i < 4; ++i)
-            out += at + i <= raw.size() ? alphabet[(bits >> (18 - 6 * i)) & 63] : '=';
+        for (unsigned i = 0; i < 4; ++i) out += at + i <= raw.size() ? alphabet[(bits >> (18 - 6 * i)) & 63] : '=';
     }
     return out;
 }
@@ -29,9 +27,10 @@ public:
 
     Kv& key(const std::string& name, std::string_view value, const std::string& session = "", std::uint64_t modify_index = 1) {
         entries_ += entries_.empty() ? "" : ",";
-        entries_ += R"({"LockIndex":)" + std::string(session.empty() ? "0" : "1") + R"(,"Key":")" + escaped(prefix_ + name) + R"(","Flags":0,"Value":)" +
-                    (value.empty() ? "null" : "\"" + encode_base64(value) + "\"") + (session.empty() ? "" : R"(,"Session":")" + session + "\"") +
-                    R"(,"CreateIndex":1,"ModifyIndex":)" + std::to_string(modify_index) + "}";
+        entries_ += R"({"LockIndex":)" + std::string(session.empty() ? "0" : "1") + R"(,"Key":")" + escaped(prefix_ + name) +
+                    R"(","Flags":0,"Value":)" + (value.empty() ? "null" : "\"" + encode_base64(value) + "\"") +
+                    (session.empty() ? "" : R"(,"Session":")" + session + "\"") + R"(,"CreateIndex":1,"ModifyIndex":)" +
+                    std::to_string(modify_index) + "}";
         return *this;
     }
     Kv& leader(const std::string& name, const std::string& session, std::uint64_t modify_index) {

@@ -1,9 +1,8 @@
 // Consul's bodies into facts: what is read, and what strangers cannot do with it. The bodies are those of a 1.8.7 agent, cut to what
 // matters, and Patroni's values of its versions.
+#include <catch2/catch.hpp>
 #include <string>
 #include <vector>
-
-#include <catch2/catch.hpp>
 
 #include "tests/unit/patroni_kv.hpp"
 #include "watch/consul_json.hpp"
@@ -15,15 +14,14 @@ using lictor::test::Kv;
 
 namespace {
 
-const std::string node_a =
-    R"({"ID":"637c631e-2f0f-7490-f70d-bef2af0ee1e1","Node":"Node-A","Address":"10.1.0.1","Datacenter":"dc1",)"
-    R"("TaggedAddresses":{"lan":"10.1.0.1","lan_ipv4":"10.1.0.1","wan":"192.0.2.1","wan_ipv4":"192.0.2.1"},)"
-    R"("Meta":{"rack":"7","consul-network-segment":""},"CreateIndex":10,"ModifyIndex":12})";
+const std::string node_a = R"({"ID":"637c631e-2f0f-7490-f70d-bef2af0ee1e1","Node":"Node-A","Address":"10.1.0.1","Datacenter":"dc1",)"
+                           R"("TaggedAddresses":{"lan":"10.1.0.1","lan_ipv4":"10.1.0.1","wan":"192.0.2.1","wan_ipv4":"192.0.2.1"},)"
+                           R"("Meta":{"rack":"7","consul-network-segment":""},"CreateIndex":10,"ModifyIndex":12})";
 const std::string serf_passing = R"({"Node":"Node-A","CheckID":"serfHealth","Status":"passing","ServiceID":"","ServiceName":""})";
 
 std::string check(const std::string& id, const std::string& status, const std::string& service_id, const std::string& service_name) {
-    return R"({"CheckID":")" + id + R"(","Status":")" + status + R"(","ServiceID":")" + service_id + R"(","ServiceName":")" +
-           service_name + R"("})";
+    return R"({"CheckID":")" + id + R"(","Status":")" + status + R"(","ServiceID":")" + service_id + R"(","ServiceName":")" + service_name +
+           R"("})";
 }
 
 /// One entry of health/service; the parts are JSON.
@@ -34,7 +32,9 @@ struct Entry {
     std::string text() const { return R"({"Node":)" + node + R"(,"Service":)" + service + R"(,"Checks":)" + checks + "}"; }
 };
 
-std::string with_port(const std::string& port) { return R"({"ID":"pg/a","Service":"pg","Tags":[],"Address":"10.0.0.1","Port":)" + port + "}"; }
+std::string with_port(const std::string& port) {
+    return R"({"ID":"pg/a","Service":"pg","Tags":[],"Address":"10.0.0.1","Port":)" + port + "}";
+}
 
 Instance only_instance(const Entry& entry) {
     const auto body = parse_health_service("[" + entry.text() + "]");
@@ -92,6 +92,13 @@ TEST_CASE("instances on the same node share its record", "[json]") {
     REQUIRE(body->instances.size() == 3);
     CHECK(body->instances[0].node == body->instances[2].node);
     CHECK(body->instances[0].node != body->instances[1].node);
+
+    // Two nodes may have one name: those of a peer.
+    other.node = R"({"Node":"Node-A","Address":"10.7.7.7"})";
+    const auto namesakes = parse_health_service("[" + Entry{}.text() + "," + other.text() + "]");
+    REQUIRE(namesakes);
+    CHECK(namesakes->instances[0].node->address.text == "10.1.0.1");
+    CHECK(namesakes->instances[1].node->address.text == "10.7.7.7");
 }
 
 TEST_CASE("the checks of an entry make its health, and gossip says whether the node is dead", "[json]") {
@@ -151,8 +158,9 @@ TEST_CASE("the SRV weight follows the worst check of the service or the node", "
 
 TEST_CASE("a port is a whole number in 32 bits or 0", "[json]") {
     const std::vector<std::pair<std::string, std::uint32_t>> rows{
-        {"5432", 5432}, {"0", 0}, {"65535", 65535}, {"70000", 70000}, {"4294967295", 4294967295}, {"4294967296", 0},
-        {"-1", 0}, {"\"80\"", 0}, {"null", 0}, {"80.9", 0}, {"80.0", 0}, {"[80]", 0}, {"true", 0}, {"1e3", 0},
+        {"5432", 5432},    {"0", 0},    {"65535", 65535}, {"70000", 70000}, {"4294967295", 4294967295},
+        {"4294967296", 0}, {"-1", 0},   {"\"80\"", 0},    {"null", 0},      {"80.9", 0},
+        {"80.0", 0},       {"[80]", 0}, {"true", 0},      {"1e3", 0},
     };
     for (const auto& [port, want] : rows) {
         INFO(port);
@@ -208,7 +216,8 @@ TEST_CASE("fields of a wrong type count as absent", "[json]") {
 }
 
 TEST_CASE("catalog/nodes keeps the order, the case and what is usable", "[json]") {
-    const auto nodes = parse_catalog_nodes("[" + node_a + R"(,{"Node":""},{"Node":"B","Address":"fd00::2","Meta":null,"TaggedAddresses":null}])");
+    const auto nodes =
+        parse_catalog_nodes("[" + node_a + R"(,{"Node":""},{"Node":"B","Address":"fd00::2","Meta":null,"TaggedAddresses":null}])");
     REQUIRE(nodes);
     REQUIRE(nodes->size() == 2);
     CHECK((*nodes)[0]->name == "Node-A");
@@ -380,7 +389,15 @@ TEST_CASE("members of every Patroni are read", "[json][patroni]") {
         {R"({"conn_url":"postgres://pg1:5432/postgres","api_url":"http://pg1:8008/patroni","state":"running","role":"master","version":"2.1.1","checkpoint_after_promote":false,"xlog_location":67109104,"timeline":3})",
          "master", "running", "pg1", 5432, 3, 67109104, "", api, "2.1.1"},
         {R"({"conn_url":"postgres://pg1:5432/postgres","api_url":"http://pg1:8008/patroni","state":"running","role":"promoted","version":"3.3.2"})",
-         "promoted", "running", "pg1", 5432, {}, {}, "", api, "3.3.2"},
+         "promoted",
+         "running",
+         "pg1",
+         5432,
+         {},
+         {},
+         "",
+         api,
+         "3.3.2"},
         {R"({"conn_url":"postgres://pg1:5432/postgres","api_url":"http://pg1:8008/patroni","state":"running","role":"replica","version":"3.3.2","xlog_location":67109104,"replication_state":"streaming","timeline":2})",
          "replica", "running", "pg1", 5432, 2, 67109104, "streaming", api, "3.3.2"},
         {R"({"conn_url":"postgres://pg1:5432/postgres","api_url":"http://pg1:8008/patroni","state":"running","role":"primary","version":"4.1.0","xlog_location":67109104,"timeline":2})",
@@ -388,9 +405,25 @@ TEST_CASE("members of every Patroni are read", "[json][patroni]") {
         {R"({"conn_url":"postgres://pg1:5432/postgres","api_url":"http://pg1:8008/patroni","state":"running","role":"replica","version":"4.1.0","replay_lsn":5,"receive_lsn":6,"replication_state":"streaming","timeline":2})",
          "replica", "running", "pg1", 5432, 2, 5, "streaming", api, "4.1.0"},
         {R"({"conn_url":"postgres://pg1:5432/postgres","api_url":"http://pg1:8008/patroni","state":"stopped","role":"demoted","version":"4.1.0"})",
-         "demoted", "stopped", "pg1", 5432, {}, {}, "", api, "4.1.0"},
+         "demoted",
+         "stopped",
+         "pg1",
+         5432,
+         {},
+         {},
+         "",
+         api,
+         "4.1.0"},
         {R"(postgres://replicator:rep-pass@10.0.0.9:5433/postgres?application_name=http://10.0.0.9:8008/patroni)",
-         "", "", "10.0.0.9", 5433, {}, {}, "", "http://10.0.0.9:8008/patroni", ""},
+         "",
+         "",
+         "10.0.0.9",
+         5433,
+         {},
+         {},
+         "",
+         "http://10.0.0.9:8008/patroni",
+         ""},
         {R"({"conn_url":"postgres://pg1:5432/postgres"})", "", "", "pg1", 5432, {}, {}, "", "", ""},
         {R"({"conn_url":7,"role":["primary"],"state":null,"timeline":"2","xlog_location":-5})", "", "", "", 0, {}, {}, "", "", ""},
     };
@@ -456,8 +489,8 @@ TEST_CASE("host and port of a conn_url", "[json][patroni]") {
 }
 
 TEST_CASE("noloadbalance is what people write into YAML", "[json][patroni]") {
-    const std::vector<std::pair<std::string, bool>> rows{{"true", true},     {"false", false},   {"\"true\"", true}, {"\"yes\"", true},
-                                                         {"\"no\"", false}, {"1", true},        {"0", false},       {"null", false}};
+    const std::vector<std::pair<std::string, bool>> rows{{"true", true},    {"false", false}, {"\"true\"", true}, {"\"yes\"", true},
+                                                         {"\"no\"", false}, {"1", true},      {"0", false},       {"null", false}};
     for (const auto& [value, want] : rows) {
         INFO(value);
         const auto facts = Kv().member("m", R"({"conn_url":"postgres://h","tags":{"noloadbalance":)" + value + "}}").facts();
@@ -480,7 +513,8 @@ TEST_CASE("a leader counts only while a session holds the key", "[json][patroni]
 }
 
 TEST_CASE("config tells ttl, loop_wait, pause and standby", "[json][patroni]") {
-    ScopeFacts facts = Kv().key("config", R"({"ttl":130,"loop_wait":20,"retry_timeout":60,"pause":true,"postgresql":{"parameters":{"a":[1]}}})").facts();
+    ScopeFacts facts =
+        Kv().key("config", R"({"ttl":130,"loop_wait":20,"retry_timeout":60,"pause":true,"postgresql":{"parameters":{"a":[1]}}})").facts();
     CHECK(facts.ttl == 130u);
     CHECK(facts.loop_wait == 20u);
     CHECK(facts.pause);
@@ -502,8 +536,14 @@ TEST_CASE("config tells ttl, loop_wait, pause and standby", "[json][patroni]") {
 
 TEST_CASE("failover asks for a move now or later", "[json][patroni]") {
     const std::vector<std::pair<std::string, bool>> rows{
-        {R"({"leader":"pg1","member":"pg2"})", true}, {R"({"leader":"pg1"})", true}, {R"({"member":"pg2"})", true}, {"pg1:pg2", true},
-        {R"({"leader":"pg1","member":"pg2","scheduled_at":"2030-01-01T00:00:00+00:00"})", false}, {"{}", false}, {"", false}, {"{:", false}};
+        {R"({"leader":"pg1","member":"pg2"})", true},
+        {R"({"leader":"pg1"})", true},
+        {R"({"member":"pg2"})", true},
+        {"pg1:pg2", true},
+        {R"({"leader":"pg1","member":"pg2","scheduled_at":"2030-01-01T00:00:00+00:00"})", false},
+        {"{}", false},
+        {"", false},
+        {"{:", false}};
     for (const auto& [value, want] : rows) {
         INFO(value);
         CHECK(Kv().key("failover", value).facts().failover_requested == want);
@@ -543,7 +583,8 @@ TEST_CASE("a key that cannot be read is absent, a body that Consul cannot have w
 }
 
 TEST_CASE("a plain lock is read", "[json]") {
-    const auto lock = parse_lock(R"([{"LockIndex":3,"Key":"my/lock","Flags":0,"Value":"YWJj","Session":"s-1","CreateIndex":7,"ModifyIndex":9}])");
+    const auto lock =
+        parse_lock(R"([{"LockIndex":3,"Key":"my/lock","Flags":0,"Value":"YWJj","Session":"s-1","CreateIndex":7,"ModifyIndex":9}])");
     REQUIRE(lock);
     CHECK(lock->exists);
     CHECK(lock->session == "s-1");
@@ -589,10 +630,26 @@ TEST_CASE("the agent's settings are adopted", "[json]") {
 
 TEST_CASE("Go's durations become whole seconds", "[json]") {
     const std::vector<std::pair<std::string, std::uint32_t>> rows{
-        {"\"0s\"", 0}, {"\"10s\"", 10}, {"\"1.5s\"", 1}, {"\"500ms\"", 0}, {"\"1h2m3.999s\"", 3723}, {"\"87600h0m0s\"", 315360000},
-        {"\"1000ms\"", 1}, {"\"2us\"", 0}, {"\"2\xc2\xb5s\"", 0}, {"\"999999999h\"", 4294967295},
+        {"\"0s\"", 0},
+        {"\"10s\"", 10},
+        {"\"1.5s\"", 1},
+        {"\"500ms\"", 0},
+        {"\"1h2m3.999s\"", 3723},
+        {"\"87600h0m0s\"", 315360000},
+        {"\"1000ms\"", 1},
+        {"\"2us\"", 0},
+        {"\"2\xc2\xb5s\"", 0},
+        {"\"999999999h\"", 4294967295},
         // not a duration: the setting stays
-        {"\"\"", 77}, {"\"10\"", 77}, {"\"s\"", 77}, {"\"1.2.3s\"", 77}, {"\"-5s\"", 77}, {"10", 77}, {"null", 77}, {"\"10 s\"", 77}, {"\".s\"", 77},
+        {"\"\"", 77},
+        {"\"10\"", 77},
+        {"\"s\"", 77},
+        {"\"1.2.3s\"", 77},
+        {"\"-5s\"", 77},
+        {"10", 77},
+        {"null", 77},
+        {"\"10 s\"", 77},
+        {"\".s\"", 77},
     };
     ConsulSettings base;
     base.node_ttl = 77;
@@ -619,7 +676,8 @@ TEST_CASE("what the agent does not tell stays as it was", "[json]") {
     CHECK(bare->recursors);
     CHECK(bare->service_ttl == base.service_ttl);
     const auto odd = parse_agent_self(
-        R"({"Config":{"Datacenter":7},"DebugConfig":{"DNSDomain":".","DNSUDPAnswerLimit":-1,"DNSRecursors":"x","DNSServiceTTL":[],"DNSSOA":7}})", base);
+        R"({"Config":{"Datacenter":7},"DebugConfig":{"DNSDomain":".","DNSUDPAnswerLimit":-1,"DNSRecursors":"x","DNSServiceTTL":[],"DNSSOA":7}})",
+        base);
     REQUIRE(odd);
     CHECK(odd->domains == base.domains);
     CHECK(odd->datacenter == "here");
@@ -627,6 +685,8 @@ TEST_CASE("what the agent does not tell stays as it was", "[json]") {
     CHECK(odd->recursors);
     CHECK(odd->soa_retry == 600);
     CHECK_FALSE(parse_agent_self(R"({"DebugConfig":{"DNSRecursors":[]}})", base)->recursors);
+    const auto fresh = parse_agent_self(R"({"DebugConfig":{"DNSServiceTTL":{"pg":"5s"}}})", base);
+    CHECK(fresh->service_ttl == std::vector<std::pair<std::string, std::uint32_t>>{{"pg", 5}});
 
     for (const char* other : {"", "{}", "[]", "null", "<html>", R"({"errors":["no route"]})", R"({"Config":{}}x)"}) {
         INFO(other);

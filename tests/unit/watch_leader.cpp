@@ -9,14 +9,13 @@
 // `lock=A` keeps the lock of the step before if A had it, `lock=A!` is a new lock of A. A member is `role[/state]`, `nodes` names those
 // in the catalog (`silent`: Patroni's own check is critical).
 #include <algorithm>
+#include <catch2/catch.hpp>
 #include <optional>
 #include <random>
 #include <set>
 #include <sstream>
 #include <string>
 #include <vector>
-
-#include <catch2/catch.hpp>
 
 #include "tests/unit/patroni_kv.hpp"
 #include "watch/leader.hpp"
@@ -26,7 +25,9 @@ using lictor::test::Kv;
 
 namespace {
 
-std::string address_of(const std::string& member) { return "10.0.0." + std::to_string(member.front() - 'A' + 1); }
+std::string address_of(const std::string& member) {
+    return "10.0.0." + std::to_string(member.front() - 'A' + 1);
+}
 
 /// members/<name> as this Patroni writes it.
 std::string member_json(const std::string& version, const std::string& name, std::string role, const std::string& state) {
@@ -34,8 +35,8 @@ std::string member_json(const std::string& version, const std::string& name, std
     if (role == "oldest") return "postgres://r:p@" + host + ":5432/postgres?application_name=http://" + host + ":8008/patroni";
     if (role == "garbage") return "{";
     if (role == "primary" && version < "4") role = "master";
-    std::string out = R"({"conn_url":"postgres://)" + host + R"(:5432/postgres","api_url":"http://)" + host + R"(:8008/patroni","state":")" +
-                      state + R"(","role":")" + role + R"(","version":")" + version + "\"";
+    std::string out = R"({"conn_url":"postgres://)" + host + R"(:5432/postgres","api_url":"http://)" + host +
+                      R"(:8008/patroni","state":")" + state + R"(","role":")" + role + R"(","version":")" + version + "\"";
     if (state == "running") out += R"(,"xlog_location":67109104,"timeline":2)";
     if (state == "running" && role == "replica" && version >= "3") out += R"(,"replication_state":"streaming")";
     return out + "}";
@@ -62,16 +63,26 @@ public:
         std::string verb;
         words >> verb;
         const LeaderEntry before = fusion.verdict();
-        if (verb == "kv") kv(words, index_ += 10);
-        else if (verb == "kv-again") kv(words, index_);
-        else if (verb == "kv-old") kv(words, index_ - 5);
-        else if (verb == "nodes") nodes(words);
-        else if (verb == "after") pass(words);
-        else if (verb == "gone") fusion.on_scope(absent(), at);
-        else if (verb == "denied") fusion.on_scope(denied(), at);
-        else if (verb == "reset") fusion.on_index_reset();
-        else if (verb == "contact") contact(words);
-        else FAIL("no such step: " << verb);
+        if (verb == "kv")
+            kv(words, index_ += 10);
+        else if (verb == "kv-again")
+            kv(words, index_);
+        else if (verb == "kv-old")
+            kv(words, index_ - 5);
+        else if (verb == "nodes")
+            nodes(words);
+        else if (verb == "after")
+            pass(words);
+        else if (verb == "gone")
+            fusion.on_scope(absent(), at);
+        else if (verb == "denied")
+            fusion.on_scope(denied(), at);
+        else if (verb == "reset")
+            fusion.on_index_reset();
+        else if (verb == "contact")
+            contact(words);
+        else
+            FAIL("no such step: " << verb);
         check_promises(before);
     }
 
@@ -87,9 +98,12 @@ private:
             const auto equals = word.find('=');
             std::string name = word.substr(0, equals);
             std::string value = equals == std::string::npos ? "" : word.substr(equals + 1);
-            if (word == "pause") config += R"(,"pause":true)";
-            else if (word == "standby") config += R"(,"standby_cluster":{"host":"far"})";
-            else if (name == "loop_wait") config += R"(,"x":0)", config.replace(config.find("\"loop_wait\":10"), 14, "\"loop_wait\":" + value);
+            if (word == "pause")
+                config += R"(,"pause":true)";
+            else if (word == "standby")
+                config += R"(,"standby_cluster":{"host":"far"})";
+            else if (name == "loop_wait")
+                config += R"(,"x":0)", config.replace(config.find("\"loop_wait\":10"), 14, "\"loop_wait\":" + value);
             else if (name == "lock") {
                 locked = true;
                 if (value.back() == '!') {
@@ -103,7 +117,8 @@ private:
                 keys.leader(value, "", index);
             } else {
                 const auto slash = value.find('/');
-                keys.member(name, member_json(version_, name, value.substr(0, slash), slash == std::string::npos ? "running" : value.substr(slash + 1)));
+                keys.member(name, member_json(version_, name, value.substr(0, slash),
+                                              slash == std::string::npos ? "running" : value.substr(slash + 1)));
             }
         }
         if (!locked) owner_.clear();
@@ -194,13 +209,19 @@ const Step a_leads{"kv lock=A A=primary B=replica C=replica", "led A: confirmed"
 // ---- who holds the lock
 
 TEST_CASE("before the first read nothing is known", "[leader]") {
-    play({{"nodes A=ok", "loading: not read yet"}, {"contact lost 5", "loading: not read yet"}, {"contact back", "loading: not read yet"}, a_leads});
+    play({{"nodes A=ok", "loading: not read yet"},
+          {"contact lost 5", "loading: not read yet"},
+          {"contact back", "loading: not read yet"},
+          a_leads});
 }
 
 TEST_CASE("the holder of the lock leads if it says primary and running", "[leader]") {
     play({{"nodes A=ok B=ok", "loading: not read yet"}, a_leads});
     // The lock beats the catalog: a holder that is not registered, or whose own check fails, leads all the same.
-    play({{"nodes B=ok", "loading: not read yet"}, a_leads, {"nodes A=silent B=ok", "led A: confirmed"}, {"nodes B=ok", "led A: confirmed"}});
+    play({{"nodes B=ok", "loading: not read yet"},
+          a_leads,
+          {"nodes A=silent B=ok", "led A: confirmed"},
+          {"nodes B=ok", "led A: confirmed"}});
 }
 
 TEST_CASE("a holder that is not primary yet is waited for", "[leader]") {
@@ -208,7 +229,9 @@ TEST_CASE("a holder that is not primary yet is waited for", "[leader]") {
                                    "replica/starting", "replica/creating replica", "garbage"}) {
         INFO(role);
         if (role.find(' ') != std::string::npos) continue;
-        play({{"kv lock=A A=" + role + " B=replica", "vacant: holder is not primary yet"}, {"kv lock=A B=replica", "vacant: holder is not primary yet"}, a_leads});
+        play({{"kv lock=A A=" + role + " B=replica", "vacant: holder is not primary yet"},
+              {"kv lock=A B=replica", "vacant: holder is not primary yet"},
+              a_leads});
     }
     play({{"kv lock=A A=demoted/stopped", "vacant: demoted"}, {"kv lock=A A=primary/stopping", "vacant: stopping"}, a_leads});
 }
@@ -218,12 +241,17 @@ TEST_CASE("a holder from before Patroni wrote roles leads by its lock alone", "[
 }
 
 TEST_CASE("any other owner of the lock wins at once", "[leader]") {
-    play({a_leads, {"kv lock=B A=primary B=replica", "vacant: lock moved"}, {"kv lock=B A=primary B=promoted", "vacant: lock moved"},
+    play({a_leads,
+          {"kv lock=B A=primary B=replica", "vacant: lock moved"},
+          {"kv lock=B A=primary B=promoted", "vacant: lock moved"},
           {"kv lock=B A=replica/starting B=primary", "led B: confirmed"}});
     // Blocking queries coalesce: the free lock may never be seen.
     play({a_leads, {"kv lock=B A=demoted/stopped B=primary", "led B: confirmed"}});
     // A gap of any kind, too.
-    play({a_leads, {"kv B=replica", "led A: kept for a grace"}, {"kv lock=B B=replica", "vacant: lock moved"}, {"kv lock=B A=primary B=replica", "vacant: lock moved"}});
+    play({a_leads,
+          {"kv B=replica", "led A: kept for a grace"},
+          {"kv lock=B B=replica", "vacant: lock moved"},
+          {"kv lock=B A=primary B=replica", "vacant: lock moved"}});
     // Also while Consul's contact is lost and comes back, and from pause.
     play({a_leads, {"contact lost", "led A: kept without contact"}, {"kv lock=B A=primary B=replica", "vacant: lock moved"}});
     play({a_leads, {"kv B=replica pause", "led A: kept in pause"}, {"kv lock=B B=replica pause", "vacant: lock moved"}});
@@ -243,7 +271,7 @@ TEST_CASE("a lock held with an empty value deposes all the same", "[leader]") {
 TEST_CASE("a switchover, as its keys appear", "[leader]") {
     play({{"nodes A=ok B=ok C=ok", "loading: not read yet"},
           a_leads,
-          {"kv B=replica C=replica A=primary", "led A: kept for a grace"},          // the key goes first
+          {"kv B=replica C=replica A=primary", "led A: kept for a grace"},  // the key goes first
           {"kv B=replica C=replica A=demoted/stopped", "vacant: demoted"},
           {"nodes B=ok C=ok", "vacant: demoted"},
           {"kv lock=B B=replica C=replica A=demoted/stopped", "vacant: holder is not primary yet"},
@@ -271,19 +299,31 @@ TEST_CASE("a holder that says demoted or stop… is withdrawn at once", "[leader
 }
 
 TEST_CASE("what was withdrawn must be confirmed anew", "[leader]") {
-    play({a_leads, {"kv lock=A A=primary/stopping", "vacant: stopping"}, {"kv lock=A A=primary/starting", "vacant: holder is not primary yet"},
-          {"kv lock=A", "vacant: holder is not primary yet"}, a_leads});
-    play({a_leads, {"kv lock=A A=replica", "vacant: holder is not primary yet"}, {"kv lock=A A=replica/starting", "vacant: holder is not primary yet"}});
+    play({a_leads,
+          {"kv lock=A A=primary/stopping", "vacant: stopping"},
+          {"kv lock=A A=primary/starting", "vacant: holder is not primary yet"},
+          {"kv lock=A", "vacant: holder is not primary yet"},
+          a_leads});
+    play({a_leads,
+          {"kv lock=A A=replica", "vacant: holder is not primary yet"},
+          {"kv lock=A A=replica/starting", "vacant: holder is not primary yet"}});
     play({a_leads, {"kv A=demoted/stopped", "vacant: demoted"}, {"kv A=primary", "vacant: demoted"}, {"kv B=replica", "vacant: demoted"}});
 }
 
 TEST_CASE("a node that failed is withdrawn whatever its keys say", "[leader]") {
-    play({{"nodes A=ok B=ok", "loading: not read yet"}, a_leads, {"nodes A=critical B=ok", "vacant: node failed"},
-          {"kv B=replica", "vacant: node failed"}, {"nodes B=ok", "vacant: node failed"},
-          {"kv lock=B B=replica", "vacant: holder is not primary yet"}, {"kv lock=B B=primary", "led B: confirmed"}});
+    play({{"nodes A=ok B=ok", "loading: not read yet"},
+          a_leads,
+          {"nodes A=critical B=ok", "vacant: node failed"},
+          {"kv B=replica", "vacant: node failed"},
+          {"nodes B=ok", "vacant: node failed"},
+          {"kv lock=B B=replica", "vacant: holder is not primary yet"},
+          {"kv lock=B B=primary", "led B: confirmed"}});
     // Gossip was wrong, the lock never moved.
     play({a_leads, {"nodes A=critical", "vacant: node failed"}, {"nodes A=ok", "led A: confirmed"}});
-    play({a_leads, {"nodes A=critical", "vacant: node failed"}, {"kv lock=A A=primary/starting", "vacant: node failed"}, {"nodes A=ok", "led A: kept while restarting"}});
+    play({a_leads,
+          {"nodes A=critical", "vacant: node failed"},
+          {"kv lock=A A=primary/starting", "vacant: node failed"},
+          {"nodes A=ok", "led A: kept while restarting"}});
     // Somebody else's node is nobody's business.
     play({a_leads, {"nodes A=ok B=critical", "led A: confirmed"}});
 }
@@ -292,8 +332,11 @@ TEST_CASE("a node that failed is withdrawn whatever its keys say", "[leader]") {
 
 TEST_CASE("a confirmed holder is kept while Patroni brings it back", "[leader]") {
     for (const std::string state : {"starting", "restarting", "crashed"})
-        play({a_leads, {"kv lock=A A=primary/" + state + " B=replica", "led A: kept while restarting"}, {"after 250s", "led A: kept while restarting"},
-              {"kv lock=A A=replica/starting B=replica", "led A: kept while restarting"}, a_leads});
+        play({a_leads,
+              {"kv lock=A A=primary/" + state + " B=replica", "led A: kept while restarting"},
+              {"after 250s", "led A: kept while restarting"},
+              {"kv lock=A A=replica/starting B=replica", "led A: kept while restarting"},
+              a_leads});
     // Not under a new lock, though, and not once the lock is gone.
     play({a_leads, {"kv lock=A! A=primary/starting", "vacant: holder is not primary yet"}});
     play({a_leads, {"kv lock=A A=primary/crashed", "led A: kept while restarting"}, {"kv A=primary/crashed", "vacant: lock is free"}});
@@ -301,93 +344,193 @@ TEST_CASE("a confirmed holder is kept while Patroni brings it back", "[leader]")
 }
 
 TEST_CASE("a gap of the member's key says nothing while the lock is held", "[leader]") {
-    play({a_leads, {"kv lock=A B=replica", "led A: confirmed"}, {"kv lock=A A=garbage B=replica", "led A: confirmed"}, {"after 100s", "led A: confirmed"}, a_leads});
+    play({a_leads,
+          {"kv lock=A B=replica", "led A: confirmed"},
+          {"kv lock=A A=garbage B=replica", "led A: confirmed"},
+          {"after 100s", "led A: confirmed"},
+          a_leads});
 }
 
 TEST_CASE("lock and key gone together: kept for loop_wait and two seconds while the node lives or left", "[leader]") {
     const Step gone{"kv B=replica C=replica", "led A: kept for a grace"};
-    play({{"nodes A=ok B=ok", "loading: not read yet"}, a_leads, gone, {"after 11s", "led A: kept for a grace"}, {"after 1s", "vacant: grace is over"},
+    play({{"nodes A=ok B=ok", "loading: not read yet"},
+          a_leads,
+          gone,
+          {"after 11s", "led A: kept for a grace"},
+          {"after 1s", "vacant: grace is over"},
           {"kv A=primary B=replica", "vacant: grace is over"}});
-    play({{"nodes A=ok B=ok", "loading: not read yet"}, a_leads, {"nodes B=ok", "led A: confirmed"}, gone, {"after 12s", "vacant: grace is over"}});
+    play({{"nodes A=ok B=ok", "loading: not read yet"},
+          a_leads,
+          {"nodes B=ok", "led A: confirmed"},
+          gone,
+          {"after 12s", "vacant: grace is over"}});
     play({a_leads, gone, {"after 12s", "vacant: grace is over"}});  // nothing is registered at all
     // The agent's restart, well ended: its checks begin as critical, Patroni takes the lock again, its key comes last.
-    play({{"nodes A=ok B=ok", "loading: not read yet"}, a_leads, gone, {"nodes B=ok", "led A: kept for a grace"},
-          {"nodes A=silent B=ok", "led A: kept for a grace"}, {"after 5s", "led A: kept for a grace"},
-          {"kv lock=A B=replica", "led A: kept for a grace"}, {"kv lock=A A=primary B=replica", "led A: confirmed"},
+    play({{"nodes A=ok B=ok", "loading: not read yet"},
+          a_leads,
+          gone,
+          {"nodes B=ok", "led A: kept for a grace"},
+          {"nodes A=silent B=ok", "led A: kept for a grace"},
+          {"after 5s", "led A: kept for a grace"},
+          {"kv lock=A B=replica", "led A: kept for a grace"},
+          {"kv lock=A A=primary B=replica", "led A: confirmed"},
           {"after 60s", "led A: confirmed"}});
     // The same, seen as one change.
     play({a_leads, {"kv lock=A! B=replica", "led A: kept for a grace"}, {"after 12s", "vacant: grace is over"}, a_leads});
     // The node fails during the grace.
-    play({{"nodes A=ok B=ok", "loading: not read yet"}, a_leads, gone, {"nodes A=critical", "vacant: node failed"}, {"nodes A=ok", "vacant: node failed"}});
+    play({{"nodes A=ok B=ok", "loading: not read yet"},
+          a_leads,
+          gone,
+          {"nodes A=critical", "vacant: node failed"},
+          {"nodes A=ok", "vacant: node failed"}});
     // Patroni had been silent before its session ended: it died.
     play({{"nodes A=silent B=ok", "loading: not read yet"}, a_leads, {"kv B=replica", "vacant: lock is free"}});
     // Another loop_wait; and one that is no reason to trust a free lock for an hour.
-    play({{"kv lock=A A=primary loop_wait=20", "led A: confirmed"}, {"kv loop_wait=20", "led A: kept for a grace"}, {"after 21s", "led A: kept for a grace"}, {"after 1s", "vacant: grace is over"}});
-    play({{"kv lock=A A=primary loop_wait=3600", "led A: confirmed"}, {"kv loop_wait=3600", "led A: kept for a grace"}, {"after 300s", "vacant: grace is over"}});
+    play({{"kv lock=A A=primary loop_wait=20", "led A: confirmed"},
+          {"kv loop_wait=20", "led A: kept for a grace"},
+          {"after 21s", "led A: kept for a grace"},
+          {"after 1s", "vacant: grace is over"}});
+    play({{"kv lock=A A=primary loop_wait=3600", "led A: confirmed"},
+          {"kv loop_wait=3600", "led A: kept for a grace"},
+          {"after 300s", "vacant: grace is over"}});
+    // The next gap has a grace of its own.
+    play({a_leads,
+          gone,
+          {"after 11s", "led A: kept for a grace"},
+          a_leads,
+          {"after 60s", "led A: confirmed"},
+          gone,
+          {"after 11s", "led A: kept for a grace"},
+          {"after 1s", "vacant: grace is over"}});
     // A grace is one grace, however often the same is told.
-    play({a_leads, gone, {"after 6s", "led A: kept for a grace"}, gone, {"kv-again B=replica", "led A: kept for a grace"}, {"after 6s", "vacant: grace is over"}});
+    play({a_leads,
+          gone,
+          {"after 6s", "led A: kept for a grace"},
+          gone,
+          {"kv-again B=replica", "led A: kept for a grace"},
+          {"after 6s", "vacant: grace is over"}});
 }
 
 TEST_CASE("the lock alone gone: kept for the grace while the member says primary and running", "[leader]") {
-    play({a_leads, {"kv A=primary B=replica", "led A: kept for a grace"}, {"after 11s", "led A: kept for a grace"}, {"after 1s", "vacant: grace is over"}});
+    play({a_leads,
+          {"kv A=primary B=replica", "led A: kept for a grace"},
+          {"after 11s", "led A: kept for a grace"},
+          {"after 1s", "vacant: grace is over"}});
     play({a_leads, {"kv A=primary released=A", "led A: kept for a grace"}, {"after 12s", "vacant: grace is over"}});
     play({a_leads, {"kv A=primary B=replica", "led A: kept for a grace"}, {"kv A=primary/starting B=replica", "vacant: lock is free"}});
     play({a_leads, {"kv A=primary B=replica", "led A: kept for a grace"}, {"kv A=replica B=replica", "vacant: lock is free"}});
-    play({a_leads, {"kv A=primary B=replica", "led A: kept for a grace"}, {"kv lock=A! A=primary B=replica", "led A: confirmed"}, {"after 60s", "led A: confirmed"}});
+    play({a_leads,
+          {"kv A=primary B=replica", "led A: kept for a grace"},
+          {"kv lock=A! A=primary B=replica", "led A: confirmed"},
+          {"after 60s", "led A: confirmed"}});
 }
 
 TEST_CASE("in pause the last leader is kept while it lives", "[leader]") {
-    play({{"nodes A=ok", "loading: not read yet"}, {"kv lock=A A=primary pause", "led A: confirmed"}, {"nodes A=silent", "led A: confirmed"},
-          {"kv pause", "led A: kept in pause"}, {"after 5000s", "led A: kept in pause"}, {"nodes", "led A: kept in pause"},
+    play({{"nodes A=ok", "loading: not read yet"},
+          {"kv lock=A A=primary pause", "led A: confirmed"},
+          {"nodes A=silent", "led A: confirmed"},
+          {"kv pause", "led A: kept in pause"},
+          {"after 5000s", "led A: kept in pause"},
+          {"nodes", "led A: kept in pause"},
           {"nodes A=critical", "vacant: node failed"}});
     play({{"kv lock=A A=primary pause", "led A: confirmed"}, {"kv A=primary/stopped pause", "vacant: stopping"}});
-    play({{"kv lock=A A=primary pause", "led A: confirmed"}, {"kv pause", "led A: kept in pause"}, {"kv B=replica", "led A: kept for a grace"}, {"after 12s", "vacant: grace is over"}});
+    play({{"kv lock=A A=primary pause", "led A: confirmed"},
+          {"kv pause", "led A: kept in pause"},
+          {"kv B=replica", "led A: kept for a grace"},
+          {"after 12s", "vacant: grace is over"}});
     play({{"kv pause B=replica", "vacant: lock is free"}});
 }
 
 // ---- standby, denied, gone, away
 
 TEST_CASE("a standby cluster has no primary", "[leader]") {
-    play({{"kv lock=A A=standby_leader B=replica standby", "standby: standby cluster"}, {"kv lock=A A=standby_leader/starting standby", "standby: standby cluster"},
-          {"kv B=replica standby", "standby: standby cluster"}, {"kv lock=B B=replica standby", "standby: standby cluster"},
+    play({{"kv lock=A A=standby_leader B=replica standby", "standby: standby cluster"},
+          {"kv lock=A A=standby_leader/starting standby", "standby: standby cluster"},
+          {"kv B=replica standby", "standby: standby cluster"},
+          {"kv lock=B B=replica standby", "standby: standby cluster"},
           // It is promoted: the lock stays, configuration and role change.
-          {"kv lock=B B=standby_leader", "standby: standby cluster"}, {"kv lock=B B=promoted", "vacant: holder is not primary yet"},
+          {"kv lock=B B=standby_leader", "standby: standby cluster"},
+          {"kv lock=B B=promoted", "vacant: holder is not primary yet"},
           {"kv lock=B B=primary", "led B: confirmed"}});
     play({{"kv lock=A A=standby_leader", "standby: standby cluster"}});
     // A cluster that is told to become one is still writable until its leader says otherwise.
-    play({a_leads, {"kv lock=A A=primary standby", "led A: confirmed"}, {"kv lock=A A=standby_leader standby", "standby: standby cluster"},
-          {"kv lock=A A=standby_leader/starting standby", "standby: standby cluster"}, {"kv lock=A standby", "standby: standby cluster"}});
+    play({a_leads,
+          {"kv lock=A A=primary standby", "led A: confirmed"},
+          {"kv lock=A A=standby_leader standby", "standby: standby cluster"},
+          {"kv lock=A A=standby_leader/starting standby", "standby: standby cluster"},
+          {"kv lock=A standby", "standby: standby cluster"}});
 }
 
 TEST_CASE("keys that are denied are said to be unreadable", "[leader]") {
-    play({{"denied", "unreadable: access denied"}, a_leads, {"denied", "unreadable: access denied"}, {"nodes A=ok", "unreadable: access denied"},
+    play({{"denied", "unreadable: access denied"},
+          a_leads,
+          {"denied", "unreadable: access denied"},
+          {"nodes A=ok", "unreadable: access denied"},
           {"kv-again lock=A A=primary", "led A: confirmed"}});
-    play({a_leads, {"denied", "unreadable: access denied"}, {"kv-old lock=A A=primary", "unreadable: access denied"}, {"kv B=replica", "vacant: lock is free"}});
+    play({a_leads,
+          {"denied", "unreadable: access denied"},
+          {"kv-old lock=A A=primary", "unreadable: access denied"},
+          {"kv B=replica", "vacant: lock is free"}});
 }
 
 TEST_CASE("a scope that is gone and has no instances is forgotten after minutes", "[leader]") {
-    play({{"gone", "vacant: lock is free"}, {"after 299s", "vacant: lock is free"}, {"after 1s", "gone: scope is gone"}, {"nodes A=ok", "vacant: lock is free"},
-          {"nodes", "gone: scope is gone"}, a_leads});
-    play({{"nodes A=silent", "loading: not read yet"}, {"gone", "vacant: lock is free"}, {"after 3000s", "vacant: lock is free"}, {"nodes", "gone: scope is gone"}});
+    play({{"gone", "vacant: lock is free"},
+          {"after 299s", "vacant: lock is free"},
+          {"after 1s", "gone: scope is gone"},
+          {"nodes A=ok", "vacant: lock is free"},
+          {"nodes", "gone: scope is gone"},
+          a_leads});
+    play({{"nodes A=silent", "loading: not read yet"},
+          {"gone", "vacant: lock is free"},
+          {"after 3000s", "vacant: lock is free"},
+          {"nodes", "gone: scope is gone"}});
     play({a_leads, {"gone", "led A: kept for a grace"}, {"after 12s", "vacant: grace is over"}, {"after 288s", "gone: scope is gone"}});
-    play({{"gone", "vacant: lock is free"}, {"contact lost", "vacant: lock is free"}, {"after 3000s", "vacant: lock is free"}, {"contact back", "gone: scope is gone"}});
-    play({{"gone", "vacant: lock is free"}, {"after 200s", "vacant: lock is free"}, {"kv B=replica", "vacant: lock is free"}, {"gone", "vacant: lock is free"},
-          {"after 200s", "vacant: lock is free"}, {"after 100s", "gone: scope is gone"}});
+    play({{"gone", "vacant: lock is free"},
+          {"contact lost", "vacant: lock is free"},
+          {"after 3000s", "vacant: lock is free"},
+          {"contact back", "gone: scope is gone"}});
+    play({{"gone", "vacant: lock is free"},
+          {"after 200s", "vacant: lock is free"},
+          {"kv B=replica", "vacant: lock is free"},
+          {"gone", "vacant: lock is free"},
+          {"after 200s", "vacant: lock is free"},
+          {"after 100s", "gone: scope is gone"}});
 }
 
 TEST_CASE("while Consul is away the last leader is kept", "[leader]") {
-    play({a_leads, {"contact lost", "led A: kept without contact"}, {"after 100000s", "led A: kept without contact"}, {"contact back", "led A: confirmed"}});
-    play({a_leads, {"contact lost 60", "led A: kept without contact"}, {"after 59s", "led A: kept without contact"}, {"after 1s", "vacant: stale for too long"},
-          {"contact lost 60", "vacant: stale for too long"}, {"kv-old lock=A A=primary", "vacant: stale for too long"}, {"contact back", "led A: confirmed"}});
+    play({a_leads,
+          {"contact lost", "led A: kept without contact"},
+          {"after 100000s", "led A: kept without contact"},
+          {"contact back", "led A: confirmed"}});
+    play({a_leads,
+          {"contact lost 60", "led A: kept without contact"},
+          {"after 59s", "led A: kept without contact"},
+          {"after 1s", "vacant: stale for too long"},
+          {"contact lost 60", "vacant: stale for too long"},
+          {"kv-old lock=A A=primary", "vacant: stale for too long"},
+          {"contact back", "led A: confirmed"}});
     // Facts are contact, in whichever order both are told.
-    play({a_leads, {"contact lost 60", "led A: kept without contact"}, {"after 60s", "vacant: stale for too long"}, {"kv lock=A A=primary", "led A: kept without contact"},
-          {"contact back", "led A: confirmed"}, {"after 100s", "led A: confirmed"}});
-    play({a_leads, {"contact lost 60", "led A: kept without contact"}, {"after 60s", "vacant: stale for too long"}, {"kv lock=B A=primary B=replica", "vacant: holder is not primary yet"},
+    play({a_leads,
+          {"contact lost 60", "led A: kept without contact"},
+          {"after 60s", "vacant: stale for too long"},
+          {"kv lock=A A=primary", "led A: kept without contact"},
+          {"contact back", "led A: confirmed"},
+          {"after 100s", "led A: confirmed"}});
+    play({a_leads,
+          {"contact lost 60", "led A: kept without contact"},
+          {"after 60s", "vacant: stale for too long"},
+          {"kv lock=B A=primary B=replica", "vacant: holder is not primary yet"},
           {"contact back", "vacant: holder is not primary yet"}});
-    play({a_leads, {"contact lost 60", "led A: kept without contact"}, {"contact back", "led A: confirmed"}, {"after 61s", "led A: confirmed"}});
+    play({a_leads,
+          {"contact lost 60", "led A: kept without contact"},
+          {"contact back", "led A: confirmed"},
+          {"after 61s", "led A: confirmed"}});
     // Nobody is made a leader by an outage, and a grace ends in one.
     play({{"kv B=replica", "vacant: lock is free"}, {"contact lost", "vacant: lock is free"}});
-    play({a_leads, {"kv B=replica", "led A: kept for a grace"}, {"contact lost", "led A: kept for a grace"}, {"after 12s", "vacant: grace is over"}});
+    play({a_leads,
+          {"kv B=replica", "led A: kept for a grace"},
+          {"contact lost", "led A: kept for a grace"},
+          {"after 12s", "vacant: grace is over"}});
     // What the catalog still says counts.
     play({a_leads, {"contact lost", "led A: kept without contact"}, {"nodes A=critical", "vacant: node failed"}});
 }
@@ -507,6 +650,16 @@ TEST_CASE("a leader that moves house is a change, its timeline is none", "[leade
     CHECK(fusion.verdict().host.text == "h2");
 }
 
+TEST_CASE("another leader at the same address is a change", "[leader]") {
+    LeaderFusion fusion(Stage::scope_rule());
+    const char* same = R"({"conn_url":"postgres://pool:5432/","role":"primary","state":"running"})";
+    fusion.on_scope(Kv().leader("A", "s-a", 1).member("A", same).member("B", same).facts(1), {seconds{1}, 1});
+    fusion.on_scope(Kv().leader("B", "s-b", 2).member("A", same).member("B", same).facts(2), {seconds{2}, 2});
+    CHECK(told(fusion.verdict()) == "led B: confirmed");
+    CHECK(fusion.verdict().version == 2);
+    CHECK(fusion.verdict().since_unix == 2);
+}
+
 TEST_CASE("a plain lock is nobody's yet", "[leader]") {
     LeaderRule rule;
     rule.scope = "Jobs";
@@ -523,10 +676,17 @@ TEST_CASE("a plain lock is nobody's yet", "[leader]") {
 }
 
 TEST_CASE("Patroni's name for the service of a scope", "[leader]") {
-    const std::vector<std::pair<std::string, std::string>> rows{
-        {"pglab", "pglab"}, {"cluster_1", "cluster-1"}, {"My.Big Cluster", "my-big-cluster"}, {"a-b", "a-b"}, {"a/b", "au0047b"},
-        {"a:b", "au0058b"}, {"\xc3\xa9t\xc3\xa9", "u0233tu0233"}, {"\xe2\x82\xac", "u8364"}, {"\xf0\x9f\x90\x98", "u128024"}, {"", ""},
-        {std::string(300, 'x'), std::string(230, 'x')}};
+    const std::vector<std::pair<std::string, std::string>> rows{{"pglab", "pglab"},
+                                                                {"cluster_1", "cluster-1"},
+                                                                {"My.Big Cluster", "my-big-cluster"},
+                                                                {"a-b", "a-b"},
+                                                                {"a/b", "au0047b"},
+                                                                {"a:b", "au0058b"},
+                                                                {"\xc3\xa9t\xc3\xa9", "u0233tu0233"},
+                                                                {"\xe2\x82\xac", "u8364"},
+                                                                {"\xf0\x9f\x90\x98", "u128024"},
+                                                                {"", ""},
+                                                                {std::string(300, 'x'), std::string(230, 'x')}};
     for (const auto& [scope, want] : rows) {
         INFO(scope);
         CHECK(patroni_service_name(scope) == want);
@@ -670,8 +830,10 @@ private:
                 break;
             case 5:  // the key deleted by hand
                 release(false);
-                if (chance(50)) acquire(leader);
-                else elect(other(leader));
+                if (chance(50))
+                    acquire(leader);
+                else
+                    elect(other(leader));
                 set(leader, truth_.facts.leader == leader ? "primary" : "replica", "running");
                 break;
             case 6:  // restarted in place
@@ -710,7 +872,8 @@ public:
             free_since.reset();
             last_owner = facts.leader;
             const auto row = facts.members.find(facts.leader);
-            if (row != facts.members.end() && (row->second.role == "primary" || row->second.role == "master") && row->second.state == "running")
+            if (row != facts.members.end() && (row->second.role == "primary" || row->second.role == "master") &&
+                row->second.state == "running")
                 confirmed_lock = facts.leader_modify_index;
         }
     }
@@ -727,7 +890,7 @@ public:
         if (entry.state != LeaderState::led) return;
         const std::string& named = entry.member;
         REQUIRE(entry.host.text == address_of(named));
-        REQUIRE(named == last_owner);                       // nobody deposed, not even through a late reply
+        REQUIRE(named == last_owner);  // nobody deposed, not even through a late reply
         REQUIRE(confirmed_lock != 0);
         REQUIRE_FALSE(critical(named));
         if (const auto said = newest->members.find(named); said != newest->members.end()) {

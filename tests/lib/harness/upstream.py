@@ -281,6 +281,9 @@ class Scripted:
         except Exception:
             os.write(self._out, f"{time.monotonic()} {transport} ? ? {peer[1]} 0 0\n".encode())
             return None
+        if (name, kind) == (".", "NS"):      # lictor asks whether anybody is there; the behaviours are about names
+            send(dns.message.make_response(message).to_wire())
+            return None
         key = (name.lower(), kind)
         self._seen[key] = self._seen.get(key, 0) + 1
         os.write(self._out, f"{time.monotonic()} {transport} {name} {kind} {peer[1]} {message.id} {int(message.flags)}\n".encode())

@@ -1,0 +1,245 @@
+// Options and files → rules: upstreams, routes, local data, what is said about them.
+#include <catch2/catch.hpp>
+
+#include <algorithm>
+
+#include "resolver/core/hosts_file.hpp"
+#include "resolver/core/resolv_conf.hpp"
+#include "resolver/core/rules.hpp"
+
+using namespace lictor;
+
+namespace {
+
+Name name_of(std::string_view text) { return *Name::parse(text); }
+
+struct Made {
+    Options options;
+    FollowedFiles files;
+    std::vector<Endpoint> own;
+    std::vector<std::string> notes;
+
+    Made() {
+        options.no_resolv = true;
+        options.consul_http_addr = {{"http://127.0.0.1:8500", {}}};
+        options.consul_dns = Endpoint{Address::v4(127, 0, 0, 1), 8600};
+    }
+    ServerRule& server(std::vector<std::string> domains, std::string_view endpoint) {
+        ServerRule rule;
+        rule.domains = std::move(domains);
+        if (!endpoint.empty()) rule.upstream = Endpoint::parse(endpoint, 53);
+        options.server.push_back(rule);
+        return options.server.back();
+    }
+    std::shared_ptr<const Rules> make() {
+        notes.clear();
+        return make_rules(options, files, own, notes);
+    }
+    bool said(std::string_view text) const { return std::find(notes.begin(), notes.end(), text) != notes.end(); }
+};
+
+/// Endpoints of the route for a name, as text.
+std::string route(const Rules& rules, std::string_view name) {
+    const UpstreamGroup* group = find_route(rules, name_of(name));
+    if (!group) return "nobody";
+    if (group->local_only) return "local";
+    std::string out;
+    for (const auto index : group->members) out += (out.empty() ? "" : " ") + rules.upstreams[index].endpoint.text();
+    return out;
+}
+
+}  // namespace
+
+TEST_CASE("rules: server lines and resolv.conf make the default group") {
+    Made made;
+    made.options.no_resolv = false;
+    made.files.resolv = {{"/etc/resolv.conf", "# comment\nsearch corp\nnameserver 10.0.0.2\n nameserver\t10.0.0.3 # x\nserver fe80::1%eth0\r\noptions ndots:1\n"}};
+    made.server({}, "10.0.0.1#5353");
+    made.server({}, "10.0.0.2");
+    const auto rules = made.make();
+    CHECK(route(*rules, "a.example") == "10.0.0.1#5353 10.0.0.2#53 10.0.0.3#53 fe80::1#53");
+    CHECK(rules->upstreams.back().interface == "eth0");
+    CHECK(made.said("using nameserver 10.0.0.1#5353"));
+    CHECK(made.said("using nameserver 10.0.0.3#53"));
+    CHECK(made.said("using nameserver fe80::1#53 (via eth0)"));
+    made.options.no_resolv = true;
+    CHECK(route(*made.make(), "a.example") == "10.0.0.1#5353 10.0.0.2#53");
+}
+
+TEST_CASE("rules: the longest domain wins, whatever the order") {
+    Made made;
+    made.server({"db.corp", "lab"}, "10.0.0.3");
+    made.server({"corp"}, "10.0.0.2");
+    made.server({"corp"}, "10.0.0.4");
+    made.server({}, "10.0.0.1");
+    made.server({"secret.corp"}, "");
+    made.server({"open.secret.corp"}, "").standard = true;
+    const auto rules = made.make();
+    CHECK(route(*rules, "x.example") == "10.0.0.1#53");
+    CHECK(route(*rules, "corp") == "10.0.0.2#53 10.0.0.4#53");
+    CHECK(route(*rules, "a.b.corp") == "10.0.0.2#53 10.0.0.4#53");
+    CHECK(route(*rules, "x.db.corp") == "10.0.0.3#53");
+    CHECK(route(*rules, "xdb.corp") == "10.0.0.2#53 10.0.0.4#53");
+    CHECK(route(*rules, "lab") == "10.0.0.3#53");
+    CHECK(route(*rules, "x.secret.corp") == "local");
+    CHECK(route(*rules, "x.open.secret.corp") == "10.0.0.1#53");
+    CHECK(made.said("using nameserver 10.0.0.3#53 for domain db.corp"));
+    CHECK(made.said("using only locally-known addresses for secret.corp"));
+    CHECK(made.said("using standard nameservers for open.secret.corp"));
+}
+
+TEST_CASE("rules: one domain with an upstream and with none goes to the upstream") {
+    Made made;
+    made.server({"corp"}, "");
+    made.server({"corp"}, "10.0.0.2");
+    CHECK(route(*made.make(), "x.corp") == "10.0.0.2#53");
+}
+
+TEST_CASE("rules: names without dots have a route of their own, below a domain of that name") {
+    Made made;
+    made.server({""}, "10.0.0.7");
+    made.server({"lan"}, "10.0.0.8");
+    made.server({}, "10.0.0.1");
+    const auto rules = made.make();
+    CHECK(route(*rules, "printer") == "10.0.0.7#53");
+    CHECK(route(*rules, "lan") == "10.0.0.8#53");
+    CHECK(route(*rules, "printer.example") == "10.0.0.1#53");
+    CHECK(route(*rules, ".") == "10.0.0.1#53");
+    made.options.server.clear();
+    made.server({}, "10.0.0.1");
+    made.server({""}, "");
+    CHECK(route(*made.make(), "printer") == "local");
+}
+
+TEST_CASE("rules: the same upstream is known once, another interface or source makes another") {
+    Made made;
+    made.server({}, "10.0.0.1");
+    made.server({"corp"}, "10.0.0.1");
+    made.server({"lab"}, "10.0.0.1").interface = "eth1";
+    made.server({"net"}, "10.0.0.1").source = Endpoint{Address::v4(10, 9, 9, 9), 0};
+    const auto rules = made.make();
+    CHECK(rules->upstreams.size() == 1 + 3);  // with the agent's DNS
+}
+
+TEST_CASE("rules: lictor never asks itself") {
+    Made made;
+    made.options.no_resolv = false;
+    made.files.resolv = {{"/etc/resolv.conf", "nameserver 127.0.0.1\nnameserver 127.0.0.11\n"}};
+    made.own = {{Address::v4(127, 0, 0, 1), 53}};
+    CHECK(route(*made.make(), "a.example") == "127.0.0.11#53");
+    CHECK(made.said("ignoring nameserver 127.0.0.1#53 - local interface"));
+    made.own = {{Address::v4(127, 0, 0, 1), 5300}};
+    CHECK(route(*made.make(), "a.example") == "127.0.0.1#53 127.0.0.11#53");
+    made.own = {{Address{}, 53}};  // all addresses: every loopback address is ours
+    CHECK(route(*made.make(), "a.example").empty());
+    CHECK(made.said("warning: no upstream servers configured"));
+}
+
+TEST_CASE("rules: a resolv.conf without servers is said") {
+    Made made;
+    made.options.no_resolv = false;
+    made.files.resolv = {{"/x/resolv.conf", "search corp\nnameserver nonsense\n"}};
+    made.make();
+    CHECK(made.said("/x/resolv.conf:2: nameserver without an address; skipped"));
+    CHECK(made.said("no servers found in /x/resolv.conf, will retry"));
+}
+
+TEST_CASE("rules: the agent's DNS is an upstream of its own, and takes no names unless told") {
+    Made made;
+    made.server({}, "10.0.0.1");
+    auto rules = made.make();
+    REQUIRE(rules->agent_dns);
+    CHECK(rules->upstreams[*rules->agent_dns].agent_dns);
+    CHECK(rules->upstreams[*rules->agent_dns].endpoint.text() == "127.0.0.1#8600");
+    CHECK(route(*rules, "x.service.consul") == "10.0.0.1#53");
+    made.options.consul_http_addr.clear();
+    CHECK_FALSE(made.make()->agent_dns);
+}
+
+TEST_CASE("rules: reverse domains that lead to the agent go to Consul") {
+    Made made;
+    made.server({}, "10.0.0.1");
+    made.server({"10.in-addr.arpa"}, "127.0.0.1#8600");
+    made.server({"168.192.in-addr.arpa"}, "10.0.0.2");
+    made.server({"em"}, "127.0.0.1#8600");
+    const auto rules = made.make();
+    CHECK(rules->consul_reverse.size() == 1);
+    CHECK(rules->consul_reverse.contains(name_of("10.in-addr.arpa")));
+    CHECK(route(*rules, "1.0.0.10.in-addr.arpa") == "10.0.0.1#53");
+    CHECK(route(*rules, "1.1.168.192.in-addr.arpa") == "10.0.0.2#53");
+    CHECK(rules->upstreams[find_route(*rules, name_of("x.em"))->members[0]].agent_dns);
+    made.options.consul_http_addr.clear();
+    CHECK(route(*made.make(), "1.0.0.10.in-addr.arpa") == "127.0.0.1#8600");
+}
+
+TEST_CASE("rules: settings are taken over, zero switches TTL bounds off") {
+    Made made;
+    made.options.cache_size = 1000;
+    made.options.dns_forward_max = 7;
+    made.options.edns_packet_max = 4096;
+    made.options.strict_order = made.options.bogus_priv = made.options.log_queries = true;
+    made.options.max_ttl = 0;
+    made.options.neg_ttl = 5;
+    made.options.min_cache_ttl = 7200;
+    made.options.leader_flush = {"App.Example", "bad..name"};
+    const auto rules = made.make();
+    CHECK(rules->cache_entries == 1000);
+    CHECK(rules->cache_bytes == 512'000);
+    CHECK(rules->forward_max == 7);
+    CHECK(rules->edns_packet_max == 4096);
+    CHECK(rules->strict_order);
+    CHECK(rules->bogus_priv);
+    CHECK_FALSE(rules->all_servers);
+    CHECK_FALSE(rules->domain_needed);
+    CHECK(rules->log_queries);
+    CHECK_FALSE(rules->max_ttl);
+    CHECK(rules->neg_ttl == 5u);
+    CHECK(rules->min_cache_ttl == 3600u);
+    REQUIRE(rules->flush_on_leader_change.size() == 1);
+    CHECK(rules->flush_on_leader_change[0] == name_of("app.example"));
+    CHECK(made.said("leader-flush: 'bad..name' is not a domain name; skipped"));
+    made.options.cache_size = 0;
+    CHECK(made.make()->cache_entries == 0);
+}
+
+TEST_CASE("rules: a hosts file, with its mistakes named by file and line") {
+    std::vector<std::string> notes;
+    const auto lines = parse_hosts("127.0.0.1\tlocalhost\n\n# all comment\n10.0.0.5 DB.corp db # the database\r\n::1 ip6-localhost\nfe80::1%lo0 localhost\n"
+                                   "1.2.3 x\n10.0.0.6\n10.0.0.7 ok bad..name\n",
+                                   "/etc/hosts", notes);
+    REQUIRE(lines.size() == 4);
+    CHECK(lines[1].address.text() == "10.0.0.5");
+    CHECK(lines[1].names == std::vector<Name>{name_of("db.corp"), name_of("db")});
+    CHECK(lines[2].address.v6);
+    CHECK(lines[3].names.size() == 1);
+    CHECK(notes == std::vector<std::string>{
+                       "/etc/hosts:6: 'fe80::1%lo0' is not an address; line skipped",
+                       "/etc/hosts:7: '1.2.3' is not an address; line skipped",
+                       "/etc/hosts:8: no name for 10.0.0.6",
+                       "/etc/hosts:9: 'bad..name' is not a host name; skipped",
+                   });
+}
+
+TEST_CASE("rules: a hosts file of nonsense does not fill the log") {
+    std::vector<std::string> notes;
+    std::string text;
+    for (int i = 0; i < 1000; ++i) text += "\x1b[2J\n";
+    CHECK(parse_hosts(text, "/h", notes).empty());
+    CHECK(notes.size() == 11);
+    CHECK(notes[0].find('\x1b') == std::string::npos);
+    CHECK(notes.back() == "/h: 990 more lines or names skipped");
+}
+
+TEST_CASE("rules: local names come from host-record and hosts files, the first name of an address is its pointer") {
+    Made made;
+    made.options.local_ttl = 9;
+    made.options.host_record.push_back({{"db.corp", "db"}, {Address::v4(10, 0, 0, 5)}, 60});
+    made.files.hosts = {{"/etc/hosts", "10.0.0.5 other.corp\n10.0.0.6 web.corp\n10.0.0.7 web.corp\n0.0.0.0 ads.example\n"}};
+    const auto local = made.make()->local;
+    CHECK(local->names.at(name_of("db")).ttl == 60);
+    CHECK(local->names.at(name_of("web.corp")).addresses.size() == 2);
+    CHECK(local->names.at(name_of("web.corp")).ttl == 9);
+    CHECK(local->names.at(name_of("web.corp")).from_hosts);
+    CHECK(local->pointers.at(reverse_name(Address::v4(10, 0, 0, 5))) == std::vector<Name>{name_of("db.corp")});
+    CHECK_FALSE(local->pointers.contains(reverse_name(Address{})));
+}
