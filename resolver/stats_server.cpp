@@ -272,8 +272,10 @@ void StatsServer::State::on_connection(void* self, MHD_Connection* connection, v
     auto& state = *static_cast<State*>(self);
     if (code == MHD_CONNECTION_NOTIFY_STARTED) {
         const auto* info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
-        state.clients.push_back({.fd = info ? info->connect_fd : -1, .deadline = Loop::now() + request_time_max});
-        *context = &state.clients.back();
+        auto& client = state.clients.emplace_back();
+        client.fd = info ? info->connect_fd : -1;
+        client.deadline = Loop::now() + request_time_max;
+        *context = &client;
         return;
     }
     auto* client = static_cast<Connection*>(*context);

@@ -67,7 +67,7 @@ bool LeaderFusion::is_older(const ScopeFacts& facts) const {
 
 void LeaderFusion::on_scope(const ScopeFacts& facts, Moment at) {
     if (facts.denied) {
-        read_ = denied_ = true;
+        denied_ = true;
         return decide(at);
     }
     if (is_older(facts)) return;
@@ -83,6 +83,12 @@ void LeaderFusion::on_scope(const ScopeFacts& facts, Moment at) {
         absent_since_.reset();
     else if (!absent_since_)
         absent_since_ = at.now;
+    decide(at);
+}
+
+void LeaderFusion::on_same(Moment at) {
+    denied_ = false;
+    lost_at_ = at.now;
     decide(at);
 }
 
@@ -119,8 +125,8 @@ void LeaderFusion::decide(Moment at) {
 
 LeaderFusion::Decision LeaderFusion::judge(Moment at) {
     if (!rule_.key.empty()) return {LeaderState::vacant, read_ ? LeaderReason::lock_free : LeaderReason::not_read_yet};
-    if (!read_) return {LeaderState::loading, LeaderReason::not_read_yet};
     if (denied_) return {LeaderState::unreadable, LeaderReason::access_denied};
+    if (!read_) return {LeaderState::loading, LeaderReason::not_read_yet};
     const Decision decision = is_held(facts_) ? judge_held(at) : judge_free(at);
     if (decision.state == LeaderState::led) return without_contact(decision, at);
     return decision.state == LeaderState::vacant && !facts_.exists ? forget(decision, at) : decision;

@@ -47,6 +47,8 @@ public:
     /// New facts from KV. Facts older than those held (by `index`, or at an equal or unknown index by the lock's ModifyIndex) are
     /// ignored: a late reply never brings a deposed leader back.
     void on_scope(const ScopeFacts& facts, Moment at);
+    /// The keys were read again and are as last told: a denial is over.
+    void on_same(Moment at);
     /// The next facts are authority whatever their index: Consul's index went backwards and this is the reply of the second, default read.
     void on_index_reset();
     /// New facts from the catalog: members of the scope by member name (from Service.ID `<scope>/<member>`).

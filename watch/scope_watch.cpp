@@ -91,6 +91,7 @@ void ScopeWatch::on_absent(const HttpReply&) {
 
 void ScopeWatch::on_same() {
     with_contact();
+    if (!absent_) fusion_.on_same(Loop::moment());  // an absent prefix may still be a denied one
     put();
 }
 

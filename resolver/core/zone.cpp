@@ -15,13 +15,17 @@ Outcome answer_name(ZoneReply& reply, const ZoneName& name) {
         case ZoneKind::service:
             if (const LeaderEntry* leader = find_leader(name, reply.catalog)) return answer_leader(reply, *leader);
             return answer_service(reply, name);
-        case ZoneKind::node: return answer_node(reply, name);
-        case ZoneKind::address: return answer_hex_address(reply, name);
-        case ZoneKind::elsewhere: return Outcome::delegate;
+        case ZoneKind::node:
+            return answer_node(reply, name);
+        case ZoneKind::address:
+            return answer_hex_address(reply, name);
+        case ZoneKind::elsewhere:
+            return Outcome::delegate;
         case ZoneKind::inner:
             if (reply.strict) return Outcome::no_name;
             return name.datacenter.empty() || is_known_datacenter(reply.catalog, name.datacenter) ? Outcome::no_data : Outcome::no_name;
-        case ZoneKind::nothing: break;
+        case ZoneKind::nothing:
+            break;
     }
     return Outcome::no_name;
 }
@@ -33,9 +37,12 @@ ZoneVerdict answer_zone(const Question& question, const Name& domain, const Zone
     if (!question.lower.is_below_or_equal(domain)) return reply.finish(answer_reverse(reply));
     switch (question.type) {
         case rrtype::soa:
-        case rrtype::ns: return reply.finish(answer_apex(reply));
-        case rrtype::axfr: return reply.finish_error(rcode::notimp);
-        default: break;
+        case rrtype::ns:
+            return reply.finish(answer_apex(reply));
+        case rrtype::axfr:
+            return reply.finish_error(rcode::notimp);
+        default:
+            break;
     }
     ZoneName name;
     name.parse(question.lower, domain, question.type == rrtype::srv, reply.settings);

@@ -14,7 +14,7 @@ struct AgentLimits {
     std::size_t margin = 0;       ///< and so much below it the reply has to be
     std::size_t answers_max = 0;  ///< more are cut before sizes are looked at
     bool tcp = false;
-    bool cuts_opt = false;        ///< OPT counts as an additional record, and is lost with them
+    bool cuts_opt = false;  ///< OPT counts as an additional record, and is lost with them
 
     static AgentLimits of(const ZoneReply& reply);
 };

@@ -9,12 +9,18 @@ namespace {
 
 using Section = ZoneReply::Section;
 
-bool is_leader_tag(std::string_view tag) { return tag == "master" || tag == "primary"; }
+bool is_leader_tag(std::string_view tag) {
+    return tag == "master" || tag == "primary";
+}
 
 /// Types for which a leader has something: they are held in a gap, the others are answered "no" at once.
-bool is_for_leader(std::uint16_t type) { return serves(type, Address{}) || serves(type, Address{{}, true}); }
+bool is_for_leader(std::uint16_t type) {
+    return serves(type, Address{}) || serves(type, Address{{}, true});
+}
 
-Outcome gap(ZoneReply& reply, const LeaderEntry& leader) { return reply.wait_for(Need::Kind::leader, leader.service, {}, true); }
+Outcome gap(ZoneReply& reply, const LeaderEntry& leader) {
+    return reply.wait_for(Need::Kind::leader, leader.service, {}, true);
+}
 
 /// Where the leader is, for one answer.
 struct Seat {
@@ -44,12 +50,18 @@ Outcome seat_by_tags(ZoneReply& reply, const LeaderEntry& leader, std::uint16_t 
 
 Outcome find_seat(ZoneReply& reply, const LeaderEntry& leader, std::uint16_t type, Seat& seat) {
     switch (leader.state) {
-        case LeaderState::led: seat = {&leader.host, &leader.node_address, leader.port, 1}; return Outcome::answered;
+        case LeaderState::led:
+            seat = {&leader.host, &leader.node_address, leader.port, 1};
+            return Outcome::answered;
         case LeaderState::loading:
-        case LeaderState::vacant: return gap(reply, leader);
-        case LeaderState::standby: return Outcome::no_data;
-        case LeaderState::unreadable: return seat_by_tags(reply, leader, type, seat);
-        case LeaderState::gone: break;
+        case LeaderState::vacant:
+            return gap(reply, leader);
+        case LeaderState::standby:
+            return Outcome::no_data;
+        case LeaderState::unreadable:
+            return seat_by_tags(reply, leader, type, seat);
+        case LeaderState::gone:
+            break;
     }
     return Outcome::no_name;
 }

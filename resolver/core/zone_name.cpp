@@ -19,12 +19,15 @@ enum class Keyword : std::uint8_t { none, service, node, addr, elsewhere };
 
 Keyword keyword_of(std::string_view label) {
     switch (label.size()) {
-        case 4: return label == "node" ? Keyword::node : label == "addr" ? Keyword::addr : Keyword::none;
-        case 5: return label == "query" ? Keyword::elsewhere : Keyword::none;
+        case 4:
+            return label == "node" ? Keyword::node : label == "addr" ? Keyword::addr : Keyword::none;
+        case 5:
+            return label == "query" ? Keyword::elsewhere : Keyword::none;
         case 7:
             if (label == "service") return Keyword::service;
             return label == "connect" || label == "ingress" || label == "virtual" ? Keyword::elsewhere : Keyword::none;
-        default: return Keyword::none;
+        default:
+            return Keyword::none;
     }
 }
 
@@ -79,7 +82,8 @@ void ZoneName::parse(const Name& lower, const Name& domain, bool srv, const Cons
         return;
     }
     if (!plain) return;
-    if (keyword == Keyword::none || parts == 0) return parse_inner(keyword != Keyword::none, keyword == Keyword::none ? 0 : suffix, settings);
+    if (keyword == Keyword::none || parts == 0)
+        return parse_inner(keyword != Keyword::none, keyword == Keyword::none ? 0 : suffix, settings);
     if (keyword == Keyword::addr || !parse_locality(suffix, settings)) return;
     if (kind == ZoneKind::elsewhere) return;
     if (keyword == Keyword::service) return parse_service(parts);

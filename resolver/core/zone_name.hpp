@@ -13,9 +13,9 @@
 namespace lictor {
 
 enum class ZoneKind : std::uint8_t {
-    nothing,    ///< no form of Consul's: NXDOMAIN
-    inner,      ///< names exist below it, but it is none itself (RFC 8020): the domain, a bare keyword, a datacenter
-    service,    ///< `[tag.]service.service`, `_service._tag[.service]`
+    nothing,  ///< no form of Consul's: NXDOMAIN
+    inner,    ///< names exist below it, but it is none itself (RFC 8020): the domain, a bare keyword, a datacenter
+    service,  ///< `[tag.]service.service`, `_service._tag[.service]`
     node,
     address,    ///< `<hex>.addr`
     elsewhere,  ///< a form that only the agent can answer
@@ -43,8 +43,8 @@ private:
     bool parse_locality(std::size_t first, const ConsulSettings& settings);
     void parse_inner(bool keyword, std::size_t first, const ConsulSettings& settings);
 
-    std::array<char, 256> text_;             // labels with a dot in front of each
-    std::array<std::uint8_t, 128> starts_;   // offset of each label's dot, and of the end
+    std::array<char, 256> text_;            // labels with a dot in front of each
+    std::array<std::uint8_t, 128> starts_;  // offset of each label's dot, and of the end
     std::size_t count_ = 0;
 };
 

@@ -19,16 +19,22 @@ Outcome find_nodes(ZoneReply& reply, std::string_view datacenter, const NodeTabl
     table = found->second.get();
     table->usage->touch(reply.second());
     switch (table->state) {
-        case FactState::known: break;
-        case FactState::loading: return reply.wait_for(Need::Kind::nodes, {}, datacenter);
-        case FactState::failed: return table->no_datacenter ? Outcome::no_name : Outcome::delegate;
-        case FactState::delegated: return Outcome::delegate;
+        case FactState::known:
+            break;
+        case FactState::loading:
+            return reply.wait_for(Need::Kind::nodes, {}, datacenter);
+        case FactState::failed:
+            return table->no_datacenter ? Outcome::no_name : Outcome::delegate;
+        case FactState::delegated:
+            return Outcome::delegate;
     }
     reply.note_stale(table->stale);
     return Outcome::answered;
 }
 
-bool is_hex(char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); }
+bool is_hex(char c) {
+    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f');
+}
 
 std::string without_dashes(std::string_view text) {
     std::string plain;
@@ -67,7 +73,9 @@ bool has_names_below(const NodeTable& table, std::string_view name) {
     });
 }
 
-bool is_for_node(std::uint16_t type) { return type == rrtype::a || type == rrtype::aaaa || type == rrtype::txt || type == rrtype::any; }
+bool is_for_node(std::uint16_t type) {
+    return type == rrtype::a || type == rrtype::aaaa || type == rrtype::txt || type == rrtype::any;
+}
 
 using Text = NearList<char, 1536>;  // Consul allows 128 bytes for a key and 512 for a value
 
@@ -216,7 +224,8 @@ Outcome answer_hex_address(ZoneReply& reply, const ZoneName& name) {
 
 Outcome answer_reverse(ZoneReply& reply) {
     const NodeTable* table = nullptr;
-    if (const Outcome found = find_nodes(reply, {}, table); found != Outcome::answered) return found == Outcome::no_name ? Outcome::delegate : found;
+    if (const Outcome found = find_nodes(reply, {}, table); found != Outcome::answered)
+        return found == Outcome::no_name ? Outcome::delegate : found;
     const auto address = address_of_reverse(reply.question.lower);
     if (!address) return Outcome::delegate;
     std::optional<Name> target;

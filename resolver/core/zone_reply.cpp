@@ -16,8 +16,14 @@ Name root_domain(const ConsulSettings& settings) {
 }  // namespace
 
 ZoneReply::ZoneReply(const Question& asked, const Name& asked_domain, const ZoneContext& asked_context, std::span<std::uint8_t> buffer)
-    : question(asked), domain(asked_domain), context(asked_context), catalog(asked_context.catalog), settings(*asked_context.catalog.settings),
-      strict(settings.strict), writer_(buffer), buffer_size_(buffer.size()) {
+    : question(asked),
+      domain(asked_domain),
+      context(asked_context),
+      catalog(asked_context.catalog),
+      settings(*asked_context.catalog.settings),
+      strict(settings.strict),
+      writer_(buffer),
+      buffer_size_(buffer.size()) {
     stale_ = catalog.contact_lost;
     begin();
     limit();
@@ -59,9 +65,12 @@ void ZoneReply::rewind(const Mark& mark) {
 
 const Name& ZoneReply::answer_domain() {
     if (!answer_domain_) {
-        if (!strict || !question.lower.is_below_or_equal(domain)) answer_domain_ = domain;  // below arpa: the primary one is given
-        else if (!agent().at_least(11)) answer_domain_ = root_domain(settings);
-        else answer_domain_ = question.name.parent(question.name.label_count() - domain.label_count());  // letter case as asked
+        if (!strict || !question.lower.is_below_or_equal(domain))
+            answer_domain_ = domain;  // below arpa: the primary one is given
+        else if (!agent().at_least(11))
+            answer_domain_ = root_domain(settings);
+        else
+            answer_domain_ = question.name.parent(question.name.label_count() - domain.label_count());  // letter case as asked
     }
     return *answer_domain_;
 }
@@ -109,7 +118,8 @@ bool ZoneReply::done(Section section, bool written) {
 }
 
 bool ZoneReply::put_address(Section section, const Name& owner, std::uint32_t ttl, const Address& address) {
-    return admit(section, owner.size() + address.raw().size()) && done(section, writer_.address_record(section, owner, ttl_of(ttl), address));
+    return admit(section, owner.size() + address.raw().size()) &&
+           done(section, writer_.address_record(section, owner, ttl_of(ttl), address));
 }
 
 bool ZoneReply::put_name(Section section, const Name& owner, std::uint16_t type, std::uint32_t ttl, const Name& target) {
@@ -166,13 +176,18 @@ bool ZoneReply::put_soa(Section section) {
 
 ZoneVerdict ZoneReply::finish(Outcome outcome) {
     switch (outcome) {
-        case Outcome::wait: return std::move(*wait_);
-        case Outcome::delegate: return ZoneDelegate{};
-        case Outcome::expired: return finish_error(rcode::servfail, ede::no_reachable_authority);
-        case Outcome::unencodable: return finish_error(rcode::servfail, ede::other);
+        case Outcome::wait:
+            return std::move(*wait_);
+        case Outcome::delegate:
+            return ZoneDelegate{};
+        case Outcome::expired:
+            return finish_error(rcode::servfail, ede::no_reachable_authority);
+        case Outcome::unencodable:
+            return finish_error(rcode::servfail, ede::other);
         case Outcome::answered:
         case Outcome::no_data:
-        case Outcome::no_name: break;
+        case Outcome::no_name:
+            break;
     }
     const bool no_name = outcome == Outcome::no_name;
     if (outcome != Outcome::answered && !soa_) put_soa(Section::authority);

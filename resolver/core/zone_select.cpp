@@ -54,19 +54,27 @@ std::uint32_t service_ttl(const ConsulSettings& settings, std::string_view servi
 
 bool serves(std::uint16_t type, const Address& address) {
     switch (type) {
-        case rrtype::a: return !address.v6;
-        case rrtype::aaaa: return address.v6;
+        case rrtype::a:
+            return !address.v6;
+        case rrtype::aaaa:
+            return address.v6;
         case rrtype::srv:
         case rrtype::any:
         case rrtype::ns:
-        case rrtype::txt: return true;
-        default: return false;
+        case rrtype::txt:
+            return true;
+        default:
+            return false;
     }
 }
 
-const HostText& node_address(const NodeRecord& node, std::uint16_t type, bool wan) { return choose(node.address, node.tagged, type, wan); }
+const HostText& node_address(const NodeRecord& node, std::uint16_t type, bool wan) {
+    return choose(node.address, node.tagged, type, wan);
+}
 
-const HostText& srv_address(const Instance& instance, bool wan) { return choose(instance.address, instance.tagged, rrtype::any, wan); }
+const HostText& srv_address(const Instance& instance, bool wan) {
+    return choose(instance.address, instance.tagged, rrtype::any, wan);
+}
 
 std::uint16_t srv_port(const Instance& instance, bool wan) {
     return static_cast<std::uint16_t>(wan && instance.tagged.wan_port ? instance.tagged.wan_port : instance.port);

@@ -13,8 +13,8 @@ namespace {
 
 using Section = ZoneReply::Section;
 
-constexpr std::size_t ns_max = 3;                 // the agent gives no more name servers
-constexpr std::size_t chain_max_without_edns = 5; // nor more records behind an alias
+constexpr std::size_t ns_max = 3;                  // the agent gives no more name servers
+constexpr std::size_t chain_max_without_edns = 5;  // nor more records behind an alias
 
 /// What the answers for one service share.
 struct Lookup {
@@ -61,10 +61,14 @@ Outcome add_addresses(ZoneReply& reply, const Picks& picks, const Lookup& lookup
 /// The SRV target of an instance; nothing if it fits no DNS name.
 std::optional<Name> srv_target(ZoneReply& reply, const Instance& instance, const Target& target, std::string_view datacenter) {
     switch (target.kind) {
-        case Target::Kind::node: return reply.node_name(instance.node->name, datacenter);
-        case Target::Kind::address: return hex_name(reply, *target.host->ip, datacenter);
-        case Target::Kind::name: return name_of(*target.host);
-        case Target::Kind::none: break;
+        case Target::Kind::node:
+            return reply.node_name(instance.node->name, datacenter);
+        case Target::Kind::address:
+            return hex_name(reply, *target.host->ip, datacenter);
+        case Target::Kind::name:
+            return name_of(*target.host);
+        case Target::Kind::none:
+            break;
     }
     return std::nullopt;
 }
@@ -74,7 +78,8 @@ bool is_repeated(const Picks& picks, const Instance* const* at, bool wan) {
     const Instance& instance = **at;
     const HostText& address = srv_address(instance, wan);
     return std::any_of(picks.begin(), at, [&](const Instance* other) {
-        return srv_port(*other, wan) == srv_port(instance, wan) && other->node->name == instance.node->name && srv_address(*other, wan) == address;
+        return srv_port(*other, wan) == srv_port(instance, wan) && other->node->name == instance.node->name &&
+               srv_address(*other, wan) == address;
     });
 }
 
@@ -152,7 +157,9 @@ bool has_names_below(const ZoneReply& reply, const ZoneName& name, const Service
 
 }  // namespace
 
-bool is_translated(const ZoneReply& reply, std::string_view datacenter) { return !datacenter.empty() && reply.settings.translate_wan; }
+bool is_translated(const ZoneReply& reply, std::string_view datacenter) {
+    return !datacenter.empty() && reply.settings.translate_wan;
+}
 
 Outcome find_service(ZoneReply& reply, std::string_view service, std::string_view datacenter, const ServiceEntry*& entry) {
     if (reply.catalog.expired) return Outcome::expired;
@@ -170,10 +177,14 @@ Outcome find_service(ZoneReply& reply, std::string_view service, std::string_vie
     entry = found->second.get();
     entry->usage->touch(reply.second());
     switch (entry->state) {
-        case FactState::known: break;
-        case FactState::loading: return reply.wait_for(Need::Kind::service, service, datacenter);
-        case FactState::failed: return entry->no_datacenter ? Outcome::no_name : Outcome::delegate;
-        case FactState::delegated: return Outcome::delegate;
+        case FactState::known:
+            break;
+        case FactState::loading:
+            return reply.wait_for(Need::Kind::service, service, datacenter);
+        case FactState::failed:
+            return entry->no_datacenter ? Outcome::no_name : Outcome::delegate;
+        case FactState::delegated:
+            return Outcome::delegate;
     }
     reply.note_stale(entry->stale);
     return Outcome::answered;
@@ -207,7 +218,8 @@ Outcome answer_apex(ZoneReply& reply) {
     const bool soa = reply.question.type == rrtype::soa;
     const ServiceEntry* entry = nullptr;
     const Outcome found = find_service(reply, "consul", {}, entry);
-    if (found == Outcome::wait || found == Outcome::expired || (found == Outcome::delegate && entry->state == FactState::delegated)) return found;
+    if (found == Outcome::wait || found == Outcome::expired || (found == Outcome::delegate && entry->state == FactState::delegated))
+        return found;
     if (soa) reply.put_soa(Section::answer);
     if (found != Outcome::answered) return Outcome::answered;  // the servers cannot be listed: the agent gives the SOA, or nothing
     Picks picks;
@@ -219,7 +231,8 @@ Outcome answer_apex(ZoneReply& reply) {
     std::vector<Server> servers;
     for (const Instance* instance : picks) {
         const NodeRecord& node = *instance->node;
-        const bool plain = std::ranges::all_of(node.name_lower, [](char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-'; });
+        const bool plain =
+            std::ranges::all_of(node.name_lower, [](char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-'; });
         if (!plain) continue;  // no host name (RFC 952)
         if (const auto name = reply.node_name(node.name_lower, {})) servers.push_back({reply.strict ? name->lower() : *name, &node});
         if (servers.size() == ns_max) break;

@@ -74,7 +74,9 @@ Outcome add_host(ZoneReply& reply, const Name& target, const Name& lower, const 
 
 }  // namespace
 
-std::optional<Name> name_of(const HostText& host) { return Name::parse(host.text); }
+std::optional<Name> name_of(const HostText& host) {
+    return Name::parse(host.text);
+}
 
 bool is_dead_end(ZoneReply& reply, const HostText& host) {
     const auto name = name_of(host);
@@ -100,11 +102,15 @@ Outcome add_target(ZoneReply& reply, const Name& target, const Into& into) {
         case ZoneKind::service:
             if (const LeaderEntry* leader = find_leader(name, reply.catalog)) return add_leader(reply, *leader, target, inner);
             return add_service(reply, name, target, inner);
-        case ZoneKind::node: return add_node(reply, name, target, inner);
-        case ZoneKind::address: return add_hex_address(reply, name, target, inner);
-        case ZoneKind::elsewhere: return Outcome::delegate;
+        case ZoneKind::node:
+            return add_node(reply, name, target, inner);
+        case ZoneKind::address:
+            return add_hex_address(reply, name, target, inner);
+        case ZoneKind::elsewhere:
+            return Outcome::delegate;
         case ZoneKind::nothing:
-        case ZoneKind::inner: break;
+        case ZoneKind::inner:
+            break;
     }
     return Outcome::no_name;
 }

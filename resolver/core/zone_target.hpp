@@ -16,13 +16,13 @@ constexpr unsigned nesting_max = 3;
 /// Where records of a target go, and which are wanted.
 struct Into {
     ZoneReply::Section section = ZoneReply::Section::answer;
-    std::uint16_t type = 0;               ///< A, AAAA, or another type, for which addresses of both families are given
+    std::uint16_t type = 0;                 ///< A, AAAA, or another type, for which addresses of both families are given
     std::optional<std::uint32_t> ttl = {};  ///< overrides the TTLs of what is behind the name
-    std::uint32_t host_ttl = 0;           ///< for names outside Consul, unless overridden
+    std::uint32_t host_ttl = 0;             ///< for names outside Consul, unless overridden
     unsigned nesting = nesting_max;
-    bool one = false;                     ///< one address, not all of them
-    bool leader = false;                  ///< an alias without an address behind it is no answer; strict changes nothing
-    std::size_t* room = nullptr;          ///< how many records may still be added
+    bool one = false;             ///< one address, not all of them
+    bool leader = false;          ///< an alias without an address behind it is no answer; strict changes nothing
+    std::size_t* room = nullptr;  ///< how many records may still be added
 
     bool take() const { return !room || (*room > 0 && (*room)--); }
 };

@@ -130,6 +130,14 @@ def compare(ctx, agent, lictor, domains, names, types, explanations):
                     if not lines:
                         continue
                     why = next((e.__name__ for e in explanations if e(asked, theirs, mine)), None)
+                    if not why and explanations is IMPROVEMENTS and domain != domains[0]:
+                        # Answers stay in the domain that was asked, as with agents since 1.11; this one gives its primary one.
+                        asked = Asked(label, kind, transport, whole.moved(domains[0], domain))
+                        theirs = theirs.moved(domains[0], domain)
+                        if not theirs.difference(mine):
+                            why = "domain_of_the_question"
+                        else:
+                            why = next((f"domain_of_the_question and {e.__name__}" for e in explanations if e(asked, theirs, mine)), None)
                     if why:
                         explained[why] += 1
                     else:

@@ -19,13 +19,13 @@ class MessageText {
 public:
     explicit MessageText(std::span<const std::uint8_t> message) : message_(message) { read(); }
 
-    std::string rcode, flags;                     ///< `NOERROR`, `aa ra`
-    std::string question;                         ///< `web.service.consul A`
+    std::string rcode, flags;  ///< `NOERROR`, `aa ra`
+    std::string question;      ///< `web.service.consul A`
     std::vector<std::string> answer, authority, additional;
     bool edns = false, dnssec_ok = false;
     unsigned udp_size = 0;
     int extended_error = -1;
-    bool broken = false;                          ///< the message ends early or has bytes behind its end
+    bool broken = false;  ///< the message ends early or has bytes behind its end
 
     /// Everything as one text; OPT as `opt SIZE [do] [ede=N]`.
     std::string text() const {
@@ -76,9 +76,12 @@ private:
             for (unsigned i = 0; i < length; ++i) {
                 const unsigned byte = u8();
                 char escaped[5];
-                if (byte <= ' ' || byte >= 0x7f) std::snprintf(escaped, sizeof escaped, "\\%03u", byte);
-                else if (byte == '.' || byte == '\\') std::snprintf(escaped, sizeof escaped, "\\%c", static_cast<char>(byte));
-                else std::snprintf(escaped, sizeof escaped, "%c", static_cast<char>(byte));
+                if (byte <= ' ' || byte >= 0x7f)
+                    std::snprintf(escaped, sizeof escaped, "\\%03u", byte);
+                else if (byte == '.' || byte == '\\')
+                    std::snprintf(escaped, sizeof escaped, "\\%c", static_cast<char>(byte));
+                else
+                    std::snprintf(escaped, sizeof escaped, "%c", static_cast<char>(byte));
                 out += escaped;
             }
         }
@@ -88,20 +91,34 @@ private:
 
     static std::string type_text(unsigned type) {
         switch (type) {
-            case 1: return "A";
-            case 2: return "NS";
-            case 5: return "CNAME";
-            case 6: return "SOA";
-            case 12: return "PTR";
-            case 15: return "MX";
-            case 16: return "TXT";
-            case 28: return "AAAA";
-            case 33: return "SRV";
-            case 43: return "DS";
-            case 65: return "HTTPS";
-            case 252: return "AXFR";
-            case 255: return "ANY";
-            default: return "TYPE" + std::to_string(type);
+            case 1:
+                return "A";
+            case 2:
+                return "NS";
+            case 5:
+                return "CNAME";
+            case 6:
+                return "SOA";
+            case 12:
+                return "PTR";
+            case 15:
+                return "MX";
+            case 16:
+                return "TXT";
+            case 28:
+                return "AAAA";
+            case 33:
+                return "SRV";
+            case 43:
+                return "DS";
+            case 65:
+                return "HTTPS";
+            case 252:
+                return "AXFR";
+            case 255:
+                return "ANY";
+            default:
+                return "TYPE" + std::to_string(type);
         }
     }
 
@@ -117,13 +134,16 @@ private:
             }
             case 2:
             case 5:
-            case 12: return name();
+            case 12:
+                return name();
             case 6:
                 out = name();
                 out += " " + name();
                 for (int i = 0; i < 5; ++i) out += " " + std::to_string(u32());
                 return out;
-            case 15: out = std::to_string(u16()); return out + " " + name();
+            case 15:
+                out = std::to_string(u16());
+                return out + " " + name();
             case 16:
                 while (at_ < end && !broken) {
                     out += out.empty() ? "\"" : " \"";
@@ -201,6 +221,8 @@ private:
     std::size_t at_ = 0;
 };
 
-inline std::string render_message(std::span<const std::uint8_t> message) { return MessageText(message).text(); }
+inline std::string render_message(std::span<const std::uint8_t> message) {
+    return MessageText(message).text();
+}
 
 }  // namespace lictor::test

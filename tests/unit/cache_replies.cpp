@@ -283,6 +283,20 @@ TEST_CASE("cache: what does not fit the client's size is cut at a record, with T
     CHECK(w.counters.answers_truncated.get() == 5);
 }
 
+TEST_CASE("cache: additional records are left out without TC") {
+    World w;
+    w.ask("db.service.consul", rrtype::a, {.way = Wish::Way::agent});
+    Said said(w.last());
+    said.a("db.service.consul", 60, "10.0.0.1");
+    for (int i = 0; i < 60; ++i) said.record(2, "db.service.consul", rrtype::txt, 60, {3, 'a', 'b', static_cast<std::uint8_t>(i)});
+    w.says(said, w.last());
+    CHECK(w.reply().whole);
+    CHECK(w.reply().size <= 512);
+    CHECK(w.reply().additional.size() > 20);
+    CHECK(w.reply().additional.size() < 60);
+    CHECK_FALSE(w.reply().header.tc());
+}
+
 TEST_CASE("cache: a cut answer takes turns too") {
     World w;
     w.ask("a.example", rrtype::a, {.connection = 1});

@@ -195,6 +195,29 @@ TEST_CASE("forward: no (id, port) pair stays open for longer than 800 ms unless 
     CHECK_FALSE(w.open.contains(w.asked[0].attempt));
 }
 
+TEST_CASE("forward: the last try is waited for to the end") {
+    World w;
+    w.ask("slow.example");
+    w.wait(milliseconds(2900));
+    REQUIRE(w.asked.size() == 3);
+    CHECK(w.open.size() == 1);
+    w.says(Said(w.last()).a("slow.example", 60, "192.0.2.1"), w.last());
+    REQUIRE(w.replied.size() == 1);
+    CHECK(w.reply().values() == "192.0.2.1");
+}
+
+TEST_CASE("forward: who is merely slower than another is not blamed, who is silent is") {
+    World w({"10.0.0.1", "10.0.0.2"});
+    w.options.all_servers = true;
+    w.adopt();
+    const auto silent = GENERATE(false, true);
+    w.ask("a.example");
+    w.wait(silent ? milliseconds(500) : milliseconds(50));
+    w.says(Said(w.asked[1]).a("a.example", 60, "192.0.2.2"), w.asked[1]);
+    CHECK(w.forward.upstream_reports()[1].timeouts == (silent ? 1 : 0));
+    CHECK(w.forward.upstream_reports()[2].timeouts == 0);
+}
+
 TEST_CASE("forward: an unreachable upstream is passed at once") {
     World w({"10.0.0.1", "10.0.0.2"});
     w.ask("a.example");

@@ -5,7 +5,7 @@
 //   kv lock=A A=primary B=replica pause standby          led A: confirmed
 //   kv-again …   the same index; kv-old … an older one   vacant: demoted
 //   nodes A=ok B=critical C=silent                       (the words of leader.cpp)
-//   after 12s · gone · denied · contact lost [60] · contact back · reset
+//   after 12s · gone · denied · contact lost [60] · contact back · reset · same
 // `lock=A` keeps the lock of the step before if A had it, `lock=A!` is a new lock of A. A member is `role[/state]`, `nodes` names those
 // in the catalog (`silent`: Patroni's own check is critical).
 #include <algorithm>
@@ -75,6 +75,8 @@ public:
             pass(words);
         else if (verb == "gone")
             fusion.on_scope(absent(), at);
+        else if (verb == "same")
+            fusion.on_same(at);
         else if (verb == "denied")
             fusion.on_scope(denied(), at);
         else if (verb == "reset")
@@ -462,6 +464,7 @@ TEST_CASE("a standby cluster has no primary", "[leader]") {
 }
 
 TEST_CASE("keys that are denied are said to be unreadable", "[leader]") {
+    play({{"denied", "unreadable: access denied"}, {"same", "loading: not read yet"}});
     play({{"denied", "unreadable: access denied"},
           a_leads,
           {"denied", "unreadable: access denied"},
@@ -471,6 +474,11 @@ TEST_CASE("keys that are denied are said to be unreadable", "[leader]") {
           {"denied", "unreadable: access denied"},
           {"kv-old lock=A A=primary", "unreadable: access denied"},
           {"kv B=replica", "vacant: lock is free"}});
+    play({{"same", "loading: not read yet"},
+          a_leads,
+          {"same", "led A: confirmed"},
+          {"denied", "unreadable: access denied"},
+          {"same", "led A: confirmed"}});
 }
 
 TEST_CASE("a scope that is gone and has no instances is forgotten after minutes", "[leader]") {

@@ -48,7 +48,8 @@ TEST_CASE("zone: a host name is waited for, then followed with the asked type") 
     CHECK(host.usage->asked == 77);
     CHECK(world.ask("byname.service.consul SRV") ==
           "NOERROR aa ra\nanswer byname.service.consul 30 SRV 1 1 40 DB.example.test\n"
-          "additional DB.example.test 30 A 192.0.2.1\nadditional DB.example.test 30 A 192.0.2.2\nadditional DB.example.test 30 AAAA 2001:db8::1\n");
+          "additional DB.example.test 30 A 192.0.2.1\nadditional DB.example.test 30 A 192.0.2.2\nadditional DB.example.test 30 AAAA "
+          "2001:db8::1\n");
     world.host("db.example.test", FactState::failed);
     CHECK(world.ask("byname.service.consul A") == alias);
 }
@@ -62,7 +63,8 @@ TEST_CASE("zone: addresses go before names, and only one name is given") {
     world.host("one.test", FactState::failed);
     world.host("two.test", FactState::known, {"192.0.2.9"});
     for (int i = 0; i < 20; ++i)  // the name that leads somewhere
-        CHECK(world.ask("names.service.consul A") == "NOERROR aa ra\nanswer names.service.consul 30 CNAME two.test\nanswer two.test 30 A 192.0.2.9\n");
+        CHECK(world.ask("names.service.consul A") ==
+              "NOERROR aa ra\nanswer names.service.consul 30 CNAME two.test\nanswer two.test 30 A 192.0.2.9\n");
 }
 
 TEST_CASE("zone: a node's host name") {
@@ -80,16 +82,22 @@ TEST_CASE("zone: a node's host name") {
 
 TEST_CASE("zone: names in Consul's own domains are followed inside") {
     World world = sample();
-    const auto alias = [](const std::string& from, const std::string& to) { return "answer " + from + ".service.consul 30 CNAME " + to + "\n"; };
-    CHECK(world.ask("alias.service.consul A") == "NOERROR aa ra\n" + alias("alias", "web.service.consul") + "answer web.service.consul 30 A 10.1.0.1\n");
+    const auto alias = [](const std::string& from, const std::string& to) {
+        return "answer " + from + ".service.consul 30 CNAME " + to + "\n";
+    };
+    CHECK(world.ask("alias.service.consul A") ==
+          "NOERROR aa ra\n" + alias("alias", "web.service.consul") + "answer web.service.consul 30 A 10.1.0.1\n");
     CHECK(world.ask("alias.service.consul AAAA") == "NOERROR aa ra\n" + alias("alias", "web.service.consul"));
     CHECK(world.ask("alias.service.consul SRV") ==
           "NOERROR aa ra\nanswer alias.service.consul 30 SRV 1 1 43 web.service.consul\nadditional web.service.consul 30 A 10.1.0.1\n");
-    CHECK(world.ask("tonode.service.consul A") == "NOERROR aa ra\nanswer alpha.node.consul 30 A 10.1.0.1\n" + alias("tonode", "alpha.node.consul"));
-    CHECK(world.ask("toaddr.service.consul A") == "NOERROR aa ra\nanswer 0a010001.addr.consul 30 A 10.1.0.1\n" + alias("toaddr", "0a010001.addr.consul"));
+    CHECK(world.ask("tonode.service.consul A") ==
+          "NOERROR aa ra\nanswer alpha.node.consul 30 A 10.1.0.1\n" + alias("tonode", "alpha.node.consul"));
+    CHECK(world.ask("toaddr.service.consul A") ==
+          "NOERROR aa ra\nanswer 0a010001.addr.consul 30 A 10.1.0.1\n" + alias("toaddr", "0a010001.addr.consul"));
     CHECK(world.ask("tonothing.service.consul A") == "NOERROR aa ra\n" + alias("tonothing", "nothing.consul"));
     CHECK(world.ask("toquery.service.consul A") == "DELEGATE\n");
-    world.instance("tonew", std::const_pointer_cast<NodeRecord>(world.node_table().in_order.front()), 1, {.address = "new.service.dc2.consul"});
+    world.instance("tonew", std::const_pointer_cast<NodeRecord>(world.node_table().in_order.front()), 1,
+                   {.address = "new.service.dc2.consul"});
     CHECK(world.ask("tonew.service.consul A") == "WAIT service new @dc2\n");
 }
 
@@ -97,6 +105,7 @@ TEST_CASE("zone: a service that points at itself has its node's address, and cir
     World world = sample();
     CHECK(world.ask("toself.service.consul A") == "NOERROR aa ra\nanswer toself.service.consul 30 A 10.1.0.1\n");
     CHECK(world.ask("toself.service.consul SRV") ==
-          "NOERROR aa ra\nanswer toself.service.consul 30 SRV 1 1 44 alpha.node.dc1.consul\nadditional alpha.node.dc1.consul 30 A 10.1.0.1\n");
+          "NOERROR aa ra\nanswer toself.service.consul 30 SRV 1 1 44 alpha.node.dc1.consul\nadditional alpha.node.dc1.consul 30 A "
+          "10.1.0.1\n");
     CHECK(world.message("loop1.service.consul A").answer.size() == 4);
 }

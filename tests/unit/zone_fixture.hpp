@@ -109,8 +109,8 @@ public:
 
     static std::uint16_t type_of(const std::string& text) {
         static const std::vector<std::pair<std::string, std::uint16_t>> types = {
-            {"A", 1}, {"NS", 2}, {"CNAME", 5}, {"SOA", 6}, {"PTR", 12}, {"MX", 15}, {"TXT", 16}, {"AAAA", 28}, {"SRV", 33},
-            {"DS", 43}, {"HTTPS", 65}, {"IXFR", 251}, {"AXFR", 252}, {"ANY", 255}};
+            {"A", 1},     {"NS", 2},   {"CNAME", 5}, {"SOA", 6},    {"PTR", 12},   {"MX", 15},    {"TXT", 16},
+            {"AAAA", 28}, {"SRV", 33}, {"DS", 43},   {"HTTPS", 65}, {"IXFR", 251}, {"AXFR", 252}, {"ANY", 255}};
         for (const auto& [name, type] : types)
             if (name == text) return type;
         throw std::runtime_error("unknown type " + text);
@@ -129,10 +129,14 @@ public:
         question.header.id = 4711;
         question.end = header_size + question.name.size() + 4;
         while (words >> word) {
-            if (word == "tcp") question.over_tcp = true;
-            else if (word == "do") question.edns.dnssec_ok = true;
-            else if (word == "rd") question.header.bits |= 0x0100;
-            else if (word == "cd") question.header.bits |= 0x0010;
+            if (word == "tcp")
+                question.over_tcp = true;
+            else if (word == "do")
+                question.edns.dnssec_ok = true;
+            else if (word == "rd")
+                question.header.bits |= 0x0100;
+            else if (word == "cd")
+                question.header.bits |= 0x0010;
             else if (word.starts_with("edns=")) {
                 question.edns.present = true;
                 question.edns.udp_size = static_cast<std::uint16_t>(std::stoul(word.substr(5)));

@@ -24,8 +24,8 @@ const std::string gap = "WAIT leader pg gap\n";
 TEST_CASE("zone: the leader's name has the leader's address, whatever the tags say") {
     World world = sample();
     world.leader("pg", LeaderState::led, "10.0.0.1", 6432);
-    for (const char* name : {"master.pg.service.consul", "PRIMARY.pg.service.consul", "master.pg.service.dc1.consul", "_pg._master.service.consul",
-                             "primary.pg.service.dc1.dc.consul"}) {
+    for (const char* name : {"master.pg.service.consul", "PRIMARY.pg.service.consul", "master.pg.service.dc1.consul",
+                             "_pg._master.service.consul", "primary.pg.service.dc1.dc.consul"}) {
         for (const char* type : {"A", "ANY", "TXT"}) {
             CHECK(world.ask(std::string(name) + " " + type) == std::string("NOERROR aa ra\nanswer ") + name + " 0 A 10.0.0.1\n");
             CHECK(std::get<ZoneAnswer>(world.last).leader);
@@ -49,8 +49,10 @@ TEST_CASE("zone: while nobody leads, questions that a leader could answer wait")
     World world = sample();
     for (const auto state : {LeaderState::loading, LeaderState::vacant}) {
         world.leader("pg", state, "10.0.0.1");
-        for (const char* type : {"A", "AAAA", "SRV", "TXT", "ANY"}) CHECK(world.ask(std::string("master.pg.service.consul ") + type) == gap);
-        for (const char* type : {"MX", "CNAME", "HTTPS", "DS"}) CHECK(world.ask(std::string("master.pg.service.consul ") + type) == no_data);
+        for (const char* type : {"A", "AAAA", "SRV", "TXT", "ANY"})
+            CHECK(world.ask(std::string("master.pg.service.consul ") + type) == gap);
+        for (const char* type : {"MX", "CNAME", "HTTPS", "DS"})
+            CHECK(world.ask(std::string("master.pg.service.consul ") + type) == no_data);
     }
     world.leader("pg", LeaderState::standby);
     for (const char* type : {"A", "SRV"}) CHECK(world.ask(std::string("master.pg.service.consul ") + type) == no_data);
@@ -63,9 +65,11 @@ TEST_CASE("zone: where keys cannot be read the tags name one leader, always the 
     world.leader("pg", LeaderState::unreadable);
     CHECK(world.ask("master.pg.service.consul A") == "NOERROR aa ra\nanswer master.pg.service.consul 0 A 10.0.0.2\n");
     CHECK(world.ask("primary.pg.service.consul SRV") ==
-          "NOERROR aa ra\nanswer primary.pg.service.consul 0 SRV 1 1 5432 0a000002.addr.dc1.consul\nadditional 0a000002.addr.dc1.consul 0 A 10.0.0.2\n");
+          "NOERROR aa ra\nanswer primary.pg.service.consul 0 SRV 1 1 5432 0a000002.addr.dc1.consul\nadditional 0a000002.addr.dc1.consul 0 "
+          "A 10.0.0.2\n");
     world.instance("pg", world.node("pg0", "10.0.0.9"), 5432, {.id = "pg/pg0", .tags = {"master"}});
-    for (int i = 0; i < 20; ++i) CHECK(world.ask("primary.pg.service.consul A") == "NOERROR aa ra\nanswer primary.pg.service.consul 0 A 10.0.0.9\n");
+    for (int i = 0; i < 20; ++i)
+        CHECK(world.ask("primary.pg.service.consul A") == "NOERROR aa ra\nanswer primary.pg.service.consul 0 A 10.0.0.9\n");
     for (auto& instance : world.service("pg").instances) instance.health = Health::critical;
     CHECK(world.ask("master.pg.service.consul A") == gap);
     world.services->clear();
@@ -92,7 +96,8 @@ TEST_CASE("zone: a leader on a host name is an alias with its address, or the no
     world.host("db1.example.test", FactState::failed);
     CHECK(world.ask("master.pg.service.consul A") == "NOERROR aa ra\nanswer master.pg.service.consul 0 A 10.0.0.7\n");
     CHECK(world.ask("master.pg.service.consul SRV") ==
-          "NOERROR aa ra\nanswer master.pg.service.consul 0 SRV 1 1 5432 0a000007.addr.dc1.consul\nadditional 0a000007.addr.dc1.consul 0 A 10.0.0.7\n");
+          "NOERROR aa ra\nanswer master.pg.service.consul 0 SRV 1 1 5432 0a000007.addr.dc1.consul\nadditional 0a000007.addr.dc1.consul 0 A "
+          "10.0.0.7\n");
     world.leader("pg", LeaderState::led, "db1.example.test");
     CHECK(world.ask("master.pg.service.consul A") == gap);
     CHECK(world.ask("master.pg.service.consul SRV") == gap);
@@ -135,7 +140,8 @@ TEST_CASE("zone: a leader outlives facts that are too old") {
     world.leader("pg", LeaderState::led, "10.0.0.1");
     world.settle();
     world.catalog.contact_lost = world.catalog.expired = true;
-    CHECK(world.ask("master.pg.service.consul A edns=1232") == "NOERROR aa ra\nanswer master.pg.service.consul 0 A 10.0.0.1\nopt 1232 ede=3\n");
+    CHECK(world.ask("master.pg.service.consul A edns=1232") ==
+          "NOERROR aa ra\nanswer master.pg.service.consul 0 A 10.0.0.1\nopt 1232 ede=3\n");
 }
 
 TEST_CASE("zone: leader names are recognised") {

@@ -1,7 +1,6 @@
 // Random questions from the zone's own words: every verdict is an answer that reads whole and keeps its size, a wait or a delegation.
-#include <catch2/catch.hpp>
-
 #include <array>
+#include <catch2/catch.hpp>
 
 #include "tests/unit/zone_fixture.hpp"
 
@@ -38,15 +37,23 @@ World sample() {
     return world;
 }
 
-constexpr std::array words = {"web", "pg", "mixed", "alias", "loop", "toleader", "onhost", "odd", "badname", "consul", "far", "many", "alpha", "foo",
-                              "Bar", "hostnode", "under_score", "v1", "2", "master", "primary", "replica", "x", "_web", "_pg", "_tcp", "_master",
-                              "service", "node", "addr", "query", "virtual", "dc1", "DC2", "dc9", "dc", "peer", "ns", "0a010001",
-                              "20010db8000000000000000000000077", "0a01", "\\.", "\\000", "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"};
+constexpr std::array words = {"web",         "pg",       "mixed",    "alias",
+                              "loop",        "toleader", "onhost",   "odd",
+                              "badname",     "consul",   "far",      "many",
+                              "alpha",       "foo",      "Bar",      "hostnode",
+                              "under_score", "v1",       "2",        "master",
+                              "primary",     "replica",  "x",        "_web",
+                              "_pg",         "_tcp",     "_master",  "service",
+                              "node",        "addr",     "query",    "virtual",
+                              "dc1",         "DC2",      "dc9",      "dc",
+                              "peer",        "ns",       "0a010001", "20010db8000000000000000000000077",
+                              "0a01",        "\\.",      "\\000",    "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"};
 constexpr std::array types = {"A", "AAAA", "SRV", "TXT", "ANY", "CNAME", "MX", "SOA", "NS", "PTR", "DS", "AXFR", "IXFR", "HTTPS"};
-constexpr std::array tails = {"service.consul", "service.dc2.consul", "node.consul", "consul", "service.other.corp", "addr.consul", "in-addr.arpa"};
+constexpr std::array tails = {"service.consul",     "service.dc2.consul", "node.consul", "consul",
+                              "service.other.corp", "addr.consul",        "in-addr.arpa"};
 constexpr std::array versions = {"", "1.8.7", "1.10.3", "1.14.2", "1.22.0", "1.18.0+ent", "rubbish"};
-constexpr std::array states = {LeaderState::loading, LeaderState::led, LeaderState::vacant, LeaderState::standby, LeaderState::unreadable,
-                               LeaderState::gone};
+constexpr std::array states = {LeaderState::loading, LeaderState::led,        LeaderState::vacant,
+                               LeaderState::standby, LeaderState::unreadable, LeaderState::gone};
 
 }  // namespace
 

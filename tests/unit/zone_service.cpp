@@ -1,6 +1,5 @@
 // Services in the Consul zone: forms of names, record types, health, tags, addresses, SRV, sizes (default mode).
 #include <catch2/catch.hpp>
-
 #include <map>
 #include <set>
 
@@ -54,14 +53,16 @@ World sample() {
     return world;
 }
 
-const std::string web_all = "NOERROR aa ra\n"
-                            "answer web.service.consul 0 A 10.1.0.1\n"
-                            "answer web.service.consul 0 A 10.1.0.2\n"
-                            "answer web.service.consul 0 A 10.1.0.3\n";
+const std::string web_all =
+    "NOERROR aa ra\n"
+    "answer web.service.consul 0 A 10.1.0.1\n"
+    "answer web.service.consul 0 A 10.1.0.2\n"
+    "answer web.service.consul 0 A 10.1.0.3\n";
 
 std::string named(std::string text, const std::string& owner) {
     const std::string from = "web.service.consul 0";
-    for (auto at = text.find(from); at != std::string::npos; at = text.find(from, at + owner.size() + 2)) text.replace(at, from.size(), owner + " 0");
+    for (auto at = text.find(from); at != std::string::npos; at = text.find(from, at + owner.size() + 2))
+        text.replace(at, from.size(), owner + " 0");
     return text;
 }
 
@@ -87,7 +88,8 @@ TEST_CASE("zone: flags are copied as the agent copies them") {
 
 TEST_CASE("zone: a type that a service does not have is NODATA with the SOA") {
     World world = sample();
-    for (const char* type : {"AAAA", "MX", "CNAME", "DS", "IXFR", "HTTPS"}) CHECK(world.ask(std::string("web.service.consul ") + type) == no_data);
+    for (const char* type : {"AAAA", "MX", "CNAME", "DS", "IXFR", "HTTPS"})
+        CHECK(world.ask(std::string("web.service.consul ") + type) == no_data);
     CHECK(world.ask("six.service.consul A") == no_data);
     CHECK(world.ask("six.service.consul AAAA") == "NOERROR aa ra\nanswer six.service.consul 0 AAAA 2001:db8::77\n");
     CHECK(world.ask("web.service.consul AXFR") == "NOTIMP aa ra\n");
@@ -95,7 +97,9 @@ TEST_CASE("zone: a type that a service does not have is NODATA with the SOA") {
 
 TEST_CASE("zone: tags and RFC 2782 names filter") {
     World world = sample();
-    const auto one = [](const std::string& owner, const std::string& address) { return "NOERROR aa ra\nanswer " + owner + " 0 A " + address + "\n"; };
+    const auto one = [](const std::string& owner, const std::string& address) {
+        return "NOERROR aa ra\nanswer " + owner + " 0 A " + address + "\n";
+    };
     CHECK(world.ask("Prod.web.service.consul A") == one("Prod.web.service.consul", "10.1.0.1"));
     CHECK(world.ask("v1.2.web.service.consul A") == one("v1.2.web.service.consul", "10.1.0.2"));
     CHECK(world.ask("_web._prod.service.consul A") == one("_web._prod.service.consul", "10.1.0.1"));
@@ -120,22 +124,24 @@ TEST_CASE("zone: health filters") {
     CHECK(world.ask("broken.partly.service.consul A") == no_name);
     CHECK(world.ask("empty.service.consul A") == no_name);
     world.settings->only_passing = true;
-    CHECK(world.ask("web.service.consul A") == "NOERROR aa ra\nanswer web.service.consul 0 A 10.1.0.1\nanswer web.service.consul 0 A 10.1.0.3\n");
+    CHECK(world.ask("web.service.consul A") ==
+          "NOERROR aa ra\nanswer web.service.consul 0 A 10.1.0.1\nanswer web.service.consul 0 A 10.1.0.3\n");
     CHECK(world.ask("v1.2.web.service.consul A") == no_name);
 }
 
 TEST_CASE("zone: names that are no form of Consul's do not exist") {
     World world = sample();
-    for (const char* name : {"foo.consul", "foo.bar.consul", "web.consul", "hostmaster.consul", "web.service.dc1.dc1.consul", "web.service.a.b.consul",
-                             "web.service.dc1.xx.consul", "web\\.v1.service.consul", "we\\032b.service.consul", "service.dc7.consul"})
+    for (const char* name :
+         {"foo.consul", "foo.bar.consul", "web.consul", "hostmaster.consul", "web.service.dc1.dc1.consul", "web.service.a.b.consul",
+          "web.service.dc1.xx.consul", "web\\.v1.service.consul", "we\\032b.service.consul", "service.dc7.consul"})
         CHECK(world.ask(std::string(name) + " A") == no_name);
 }
 
 TEST_CASE("zone: what only the agent can tell is asked from it") {
     World world = sample();
     for (const char* name : {"web.connect.consul", "web.ingress.consul", "q.query.consul", "_q._tcp.query.dc1.consul", "web.virtual.consul",
-                             "web.service.other.peer.consul", "web.service.x.ns.consul", "web.service.x.ap.dc1.dc.consul", "web.service.http.port.consul",
-                             "alpha.node.x.sg.consul", "odd.service.consul", "broken.service.consul"})
+                             "web.service.other.peer.consul", "web.service.x.ns.consul", "web.service.x.ap.dc1.dc.consul",
+                             "web.service.http.port.consul", "alpha.node.x.sg.consul", "odd.service.consul", "broken.service.consul"})
         CHECK(world.ask(std::string(name) + " A") == "DELEGATE\n");
     world.settings->version = "1.18.0+ent";
     CHECK(world.ask("web.service.a.b.consul A") == "DELEGATE\n");
@@ -178,7 +184,8 @@ TEST_CASE("zone: SRV names the node, or the address where the service has its ow
           "NOERROR aa ra\nanswer six.service.consul 0 SRV 1 1 6 20010db8000000000000000000000077.addr.dc1.consul\n"
           "additional 20010db8000000000000000000000077.addr.dc1.consul 0 AAAA 2001:db8::77\n");
     CHECK(world.ask("far.service.dc2.consul SRV") ==
-          "NOERROR aa ra\nanswer far.service.dc2.consul 0 SRV 1 1 5 remote.node.dc2.consul\nadditional remote.node.dc2.consul 0 A 10.9.0.1\n");
+          "NOERROR aa ra\nanswer far.service.dc2.consul 0 SRV 1 1 5 remote.node.dc2.consul\nadditional remote.node.dc2.consul 0 A "
+          "10.9.0.1\n");
 }
 
 TEST_CASE("zone: the same answer is given once") {
@@ -219,7 +226,12 @@ TEST_CASE("zone: addresses of another datacenter are translated if the agent doe
     world.settings->translate_wan = true;
     CHECK(world.ask("wide.service.dc2.consul A") == "NOERROR aa ra\nanswer wide.service.dc2.consul 0 A 192.0.2.2\n");
     CHECK(world.ask("wide.service.dc2.consul SRV") ==
-          "NOERROR aa ra\nanswer wide.service.dc2.consul 0 SRV 1 1 50 c0000202.addr.dc2.consul\nadditional c0000202.addr.dc2.consul 0 A 192.0.2.2\n");
+          "NOERROR aa ra\nanswer wide.service.dc2.consul 0 SRV 1 1 50 c0000202.addr.dc2.consul\nadditional c0000202.addr.dc2.consul 0 A "
+          "192.0.2.2\n");
+    // Over HTTP the node's address comes translated already; the node's name would lead to it only from inside.
+    world.instance("near", world.node("near", "192.0.2.3", {}, wan("192.0.2.3"), "dc2"), 5, {}, "dc2");
+    CHECK(world.message("near.service.dc2.consul SRV").answer ==
+          std::vector<std::string>{"near.service.dc2.consul 0 SRV 1 1 5 c0000203.addr.dc2.consul"});
     CHECK(world.ask("wide.node.dc2.consul A") == "NOERROR aa ra\nanswer wide.node.dc2.consul 0 A 192.0.2.2\n");
 }
 
@@ -234,7 +246,8 @@ TEST_CASE("zone: TTLs follow the agent's settings") {
     CHECK(ttl("six.service.consul AAAA") == "six.service.consul 1 AAAA 2001:db8::77");
     CHECK(ttl("alpha.node.consul A") == "alpha.node.consul 7 A 10.1.0.1");
     CHECK(ttl("0a010001.addr.consul A") == "0a010001.addr.consul 7 A 10.1.0.1");
-    CHECK(world.ask("empty.service.consul A") == "NXDOMAIN aa ra\nauthority consul 9 SOA ns.consul hostmaster.consul 1700000000 3600 600 86400 9\n");
+    CHECK(world.ask("empty.service.consul A") ==
+          "NXDOMAIN aa ra\nauthority consul 9 SOA ns.consul hostmaster.consul 1700000000 3600 600 86400 9\n");
     for (const auto& line : world.message("v1.2.web.service.consul SRV").additional) CHECK(line == "beta.node.dc1.consul 10 A 10.1.0.2");
 }
 
@@ -270,8 +283,8 @@ TEST_CASE("zone: all records that fit are sent, and TC says that some did not") 
         std::size_t answers;
     };
     // 512: header 12, question 25, then 16 for each A record.
-    for (const Row& row : {Row{"many.service.consul A", 29}, Row{"many.service.consul A edns=400", 28}, Row{"many.service.consul A edns=1232", 73},
-                           Row{"many.service.consul A edns=4096", 73}}) {
+    for (const Row& row : {Row{"many.service.consul A", 29}, Row{"many.service.consul A edns=400", 28},
+                           Row{"many.service.consul A edns=1232", 73}, Row{"many.service.consul A edns=4096", 73}}) {
         const auto reply = world.message(row.question);
         INFO(row.question);
         CHECK(reply.answer.size() == row.answers);
@@ -301,7 +314,8 @@ TEST_CASE("zone: additional records that find no room truncate nothing") {
 TEST_CASE("zone: a service with thousands of instances is answered over TCP") {
     World world;
     for (int i = 0; i < 3000; ++i)
-        world.instance("huge", world.node("n" + std::to_string(i), "10." + std::to_string(3 + i / 250) + ".0." + std::to_string(i % 250 + 1)), 80);
+        world.instance("huge",
+                       world.node("n" + std::to_string(i), "10." + std::to_string(3 + i / 250) + ".0." + std::to_string(i % 250 + 1)), 80);
     const auto reply = world.message("huge.service.consul A tcp");
     CHECK(reply.answer.size() == 3000);
     CHECK(std::set<std::string>(reply.answer.begin(), reply.answer.end()).size() == 3000);
@@ -315,7 +329,8 @@ TEST_CASE("zone: a name that no message can hold is SERVFAIL") {
     CHECK(world.ask("long.service.consul SRV edns=1232") == "SERVFAIL aa ra\nopt 1232 ede=0\n");
     CHECK(world.ask("long.service.consul A") == "NOERROR aa ra\nanswer long.service.consul 0 A 10.1.9.9\n");
     world.instance("long", world.node("short", "10.1.9.8"), 5);
-    CHECK(world.message("long.service.consul SRV").answer == std::vector<std::string>{"long.service.consul 0 SRV 1 1 5 short.node.dc1.consul"});
+    CHECK(world.message("long.service.consul SRV").answer ==
+          std::vector<std::string>{"long.service.consul 0 SRV 1 1 5 short.node.dc1.consul"});
     world.instance("badname", world.node("short2", "10.1.9.7"), 5, {.address = std::string(64, 'x') + ".example"});
     CHECK(world.ask("badname.service.consul A") == "SERVFAIL aa ra\n");
 }
@@ -326,14 +341,16 @@ TEST_CASE("zone: without contact to Consul answers go on with TTL 0 and say so")
     world.settings->soa_min_ttl = 30;
     world.settle();
     world.catalog.contact_lost = true;
-    CHECK(world.ask("v1.2.web.service.consul A edns=1232") == "NOERROR aa ra\nanswer v1.2.web.service.consul 0 A 10.1.0.2\nopt 1232 ede=3\n");
+    CHECK(world.ask("v1.2.web.service.consul A edns=1232") ==
+          "NOERROR aa ra\nanswer v1.2.web.service.consul 0 A 10.1.0.2\nopt 1232 ede=3\n");
     CHECK(std::get<ZoneAnswer>(world.last).stale);
     CHECK(world.ask("empty.service.consul A edns=1232") ==
           "NXDOMAIN aa ra\nauthority consul 0 SOA ns.consul hostmaster.consul 1700000000 3600 600 86400 30\nopt 1232 ede=19\n");
     CHECK(world.ask("v1.2.web.service.consul A") == "NOERROR aa ra\nanswer v1.2.web.service.consul 0 A 10.1.0.2\n");
     world.catalog.contact_lost = false;
     world.service("web").stale = true;
-    CHECK(world.ask("v1.2.web.service.consul A edns=512") == "NOERROR aa ra\nanswer v1.2.web.service.consul 0 A 10.1.0.2\nopt 1232 ede=3\n");
+    CHECK(world.ask("v1.2.web.service.consul A edns=512") ==
+          "NOERROR aa ra\nanswer v1.2.web.service.consul 0 A 10.1.0.2\nopt 1232 ede=3\n");
     CHECK(world.message("svcaddr.service.consul A edns=512").extended_error == -1);
     world.catalog.expired = true;
     CHECK(world.ask("web.service.consul A edns=1232") == "SERVFAIL aa ra\nopt 1232 ede=22\n");
@@ -343,9 +360,9 @@ TEST_CASE("zone: without contact to Consul answers go on with TTL 0 and say so")
 
 TEST_CASE("zone: names below which names exist are NODATA, not NXDOMAIN") {
     World world = sample();
-    for (const char* name : {"consul", "service.consul", "node.consul", "addr.consul", "query.consul", "connect.consul", "ns.consul", "dc1.consul",
-                             "dc.consul", "dc1.dc.consul", "service.dc1.consul", "node.dc1.consul", "dc2.consul", "service.dc2.consul",
-                             "2.web.service.consul"})
+    for (const char* name : {"consul", "service.consul", "node.consul", "addr.consul", "query.consul", "connect.consul", "ns.consul",
+                             "dc1.consul", "dc.consul", "dc1.dc.consul", "service.dc1.consul", "node.dc1.consul", "dc2.consul",
+                             "service.dc2.consul", "2.web.service.consul"})
         CHECK(world.ask(std::string(name) + " A") == no_data);
     CHECK(world.ask("consul DS") == no_data);
     CHECK(world.ask("ob.web.service.consul A") == no_name);
@@ -361,8 +378,10 @@ TEST_CASE("zone: SOA and NS name the agent's servers") {
     world.instance("consul", world.node("down", "10.0.0.4"), 8300, {.health = Health::critical});
     const std::string answer = "answer" + soa.substr(9);
     CHECK(world.ask("any.thing.consul SOA") ==
-          "NOERROR aa ra\n" + answer + "authority consul 7 NS server-1.node.dc1.consul\nadditional server-1.node.dc1.consul 7 A 10.0.0.1\n");
-    CHECK(world.ask("consul NS") == "NOERROR aa ra\nanswer consul 7 NS server-1.node.dc1.consul\nadditional server-1.node.dc1.consul 7 A 10.0.0.1\n");
+          "NOERROR aa ra\n" + answer +
+              "authority consul 7 NS server-1.node.dc1.consul\nadditional server-1.node.dc1.consul 7 A 10.0.0.1\n");
+    CHECK(world.ask("consul NS") ==
+          "NOERROR aa ra\nanswer consul 7 NS server-1.node.dc1.consul\nadditional server-1.node.dc1.consul 7 A 10.0.0.1\n");
     for (int i = 2; i < 7; ++i) world.instance("consul", world.node("server-" + std::to_string(i), "10.0.1." + std::to_string(i)), 8300);
     CHECK(world.message("consul NS").answer.size() == 3);
     CHECK(world.message("consul SOA").authority.size() == 3);

@@ -20,7 +20,8 @@ World sample(const std::string& version = "1.8.7") {
 
 World with_many(int count, const std::string& version = "1.8.7") {
     World world = sample(version);
-    for (int i = 0; i < count; ++i) world.instance("many", world.node("many" + std::to_string(10 + i), "10.2.0." + std::to_string(i + 1)), 4000);
+    for (int i = 0; i < count; ++i)
+        world.instance("many", world.node("many" + std::to_string(10 + i), "10.2.0." + std::to_string(i + 1)), 4000);
     return world;
 }
 
@@ -54,8 +55,9 @@ TEST_CASE("zone strict: a node is found by the beginning of its UUID") {
     world.node("delta", "10.1.0.4")->id = "12cd0000-0000-0000-0000-000000000001";
     const auto answer = [](const std::string& name) { return "NOERROR aa\nanswer " + name + ".node.consul 0 A 10.1.0.3\n"; };
     for (const char* name : {"12ab", "12ab0", "12ab0000-1", "12ab0000-1000-0000-0000-000000000001"})
-        CHECK(world.ask(std::string(name) + ".node.consul A") == (std::string(name) == "12ab0000-1" ? "NXDOMAIN aa\n" + strict_soa : answer(name)));
-    CHECK(world.ask("12.node.consul A") == "NXDOMAIN aa\n" + strict_soa);   // two begin so
+        CHECK(world.ask(std::string(name) + ".node.consul A") ==
+              (std::string(name) == "12ab0000-1" ? "NXDOMAIN aa\n" + strict_soa : answer(name)));
+    CHECK(world.ask("12.node.consul A") == "NXDOMAIN aa\n" + strict_soa);  // two begin so
     CHECK(world.ask("1.node.consul A") == "NXDOMAIN aa\n" + strict_soa);
     CHECK(world.ask("12zz.node.consul A") == "NXDOMAIN aa\n" + strict_soa);
 }
@@ -115,7 +117,7 @@ TEST_CASE("zone strict: a circle of names ends where the agent's ends") {
     const auto node = world.node("n", "10.1.0.9");
     world.instance("loop1", node, 1, {.address = "loop2.service.consul"});
     world.instance("loop2", node, 1, {.address = "loop1.service.consul"});
-    CHECK(world.message("loop1.service.consul A").answer.size() == 3);       // udp_answer_limit
+    CHECK(world.message("loop1.service.consul A").answer.size() == 3);  // udp_answer_limit
     CHECK(world.message("loop1.service.consul A edns=1232").answer.size() == 4);
 }
 
@@ -151,6 +153,18 @@ TEST_CASE("zone strict: with EDNS sizes alone decide") {
     CHECK(later.message("many.service.consul A edns=1232").edns);
 }
 
+TEST_CASE("zone strict: far above the limit it may be enough to leave metadata out") {
+    World world = sample();
+    world.settings->node_meta_txt = true;
+    for (int i = 0; i < 2; ++i)
+        world.instance(
+            "wordy", world.node("wordy" + std::to_string(i), "10.2.0." + std::to_string(i + 1), {{"words", std::string(300, 'w')}}), 4000);
+    const auto reply = world.message("wordy.service.consul SRV edns=600");
+    CHECK(reply.answer.size() == 2);
+    CHECK(reply.additional.size() == 2);
+    CHECK(world.message("wordy.service.consul SRV edns=1232").additional.size() == 4);
+}
+
 TEST_CASE("zone strict: one answer is always sent") {
     World world = with_many(2);
     world.settings->udp_answer_limit = 1;
@@ -161,7 +175,9 @@ TEST_CASE("zone strict: one answer is always sent") {
 TEST_CASE("zone strict: over TCP a thousand SRV records at most, and 64 KiB") {
     World world = sample();
     for (int i = 0; i < 1500; ++i)
-        world.instance("huge", world.node("huge" + std::to_string(1000 + i), "10." + std::to_string(3 + i / 250) + ".0." + std::to_string(i % 250 + 1)), 80);
+        world.instance(
+            "huge",
+            world.node("huge" + std::to_string(1000 + i), "10." + std::to_string(3 + i / 250) + ".0." + std::to_string(i % 250 + 1)), 80);
     const auto reply = world.message("huge.service.consul SRV tcp");
     CHECK(reply.answer.size() > 500);
     CHECK(reply.answer.size() <= 1024);

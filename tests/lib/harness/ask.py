@@ -5,6 +5,7 @@ the order of records, message ids, SOA serials and compression are the server's 
 """
 
 import collections
+import copy
 import socket
 import struct
 
@@ -102,6 +103,16 @@ class Form:
         self.edns = reply.edns >= 0
         self.question = tuple((q.name.to_text(), q.rdtype, q.rdclass) for q in reply.question)
         self.records = records(reply)
+
+    def moved(self, domain, to):
+        """The same with every name below `domain` put below `to`."""
+        form = copy.copy(self)
+        form.records = collections.Counter()
+        for record, count in self.records.items():
+            rdata = " ".join(word[:-len(domain) - 1] + to + "." if word.endswith(domain + ".") else word for word in record.rdata.split(" "))
+            owner = record.owner[:-len(domain) - 1] + to + "." if record.owner.endswith(domain + ".") else record.owner
+            form.records[record._replace(owner=owner, rdata=rdata)] += count
+        return form
 
     def section(self, name):
         return collections.Counter({r: n for r, n in self.records.items() if r.section == name})
