@@ -15,10 +15,6 @@
 #include <fstream>
 #include <mutex>
 
-#ifdef LICTOR_SYSTEMD
-#include <systemd/sd-daemon.h>
-#endif
-
 #include "conf/log.hpp"
 #include "conf/option_rows.hpp"
 #include "resolver/disk.hpp"
@@ -26,6 +22,7 @@
 #include "resolver/listener.hpp"
 #include "resolver/privileges.hpp"
 #include "resolver/publisher.hpp"
+#include "resolver/readiness.hpp"
 #include "resolver/stats_json.hpp"
 #include "resolver/stats_server.hpp"
 #include "resolver/worker.hpp"
@@ -284,9 +281,7 @@ int App::run() {
     probe_ = std::make_unique<Timer>(loop_, [this] { probe_upstreams(); });
     probe_->start(microseconds(0));
     malloc_trim(0);
-#ifdef LICTOR_SYSTEMD
-    sd_notify(0, "READY=1");
-#endif
+    tell_systemd("READY=1");
     loop_.run();
 
     watcher_->stop();
@@ -414,9 +409,7 @@ void App::reload() {
 
 void App::stop() {
     if (std::exchange(stopping_, true)) return;
-#ifdef LICTOR_SYSTEMD
-    sd_notify(0, "STOPPING=1");
-#endif
+    tell_systemd("STOPPING=1");
     for (const auto& worker : workers_) worker->stop();
     stop_timer_ = std::make_unique<Timer>(loop_, [this] { loop_.stop(); });
     stop_timer_->start(stop_patience);

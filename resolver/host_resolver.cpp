@@ -31,7 +31,7 @@ std::vector<Address> addresses_in(Bytes reply, std::uint16_t type) {
 }  // namespace
 
 HostResolver::HostResolver(Loop& loop, Random& random)
-    : random_(random), buffer_(message_max), forward_(own_, random_), tick_(loop, [this] {
+    : random_(random), forward_(own_, random_), tick_(loop, [this] {
           forward_.on_tick(Loop::moment(), actions_);
           perform();
       }) {

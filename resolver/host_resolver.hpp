@@ -52,7 +52,7 @@ private:
     std::map<std::uint64_t, std::function<void(bool)>> probes_;
     std::uint64_t next_ticket_ = 1;
     Actions actions_;
-    std::vector<std::uint8_t> buffer_;
+    MessageBuffer buffer_;
     Forward forward_;
     Timer tick_;
     std::unique_ptr<Links> links_;

@@ -29,7 +29,7 @@ std::string why_of(const HttpReply& reply) {
 }  // namespace
 
 BlockingWatch::BlockingWatch(WatchContext& context, Poll::Kind kind)
-    : context_(context), poll_(kind), leader_keys_(kind.leader_keys), key_value_(kind.key_value), timer_(context.loop, [this] { attempt(); }) {}
+    : context_(context), poll_(kind), leader_keys_(kind.leader_keys), timer_(context.loop, [this] { attempt(); }) {}
 
 BlockingWatch::~BlockingWatch() {
     *alive_ = false;
@@ -56,6 +56,12 @@ void BlockingWatch::restart() {
     halt();
     halted_ = parked_ = false;
     poll_.reset();
+    attempt();
+}
+
+void BlockingWatch::retry_now() {
+    if (halted_ || !failing() || ticket_ || parsing_) return;
+    timer_.stop();
     attempt();
 }
 

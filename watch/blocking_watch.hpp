@@ -50,6 +50,8 @@ public:
     void gate_shut(const std::string& why);
     /// Other addresses or consistency: whatever is in flight is dropped and everything read again.
     void restart();
+    /// A watch that pauses after a failure tries again now.
+    void retry_now();
     /// Sends nothing any more.
     void halt();
 
@@ -102,7 +104,7 @@ private:
     std::string request_path(const PollRequest& request) const;
 
     Poll poll_;
-    const bool leader_keys_, key_value_;
+    const bool leader_keys_;
     Timer timer_;
     Http::Ticket ticket_ = 0;
     Background::Ticket parsing_ = 0;

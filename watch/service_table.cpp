@@ -213,16 +213,9 @@ void ServiceTable::tick(Now now) {
     context_.counters.consul_watches.set(watches_.size());
 }
 
-void ServiceTable::gate_opened() {
-    for (const auto& [key, watch] : watches_) watch->gate_opened();
-    start_queued();
-}
-
-void ServiceTable::gate_shut(const std::string& why) {
-    // Those that were to come next wait at the gate like all others.
+void ServiceTable::park_queued() {
     for (const auto& key : std::exchange(queue_, {}))
         if (const auto found = watches_.find(key); found != watches_.end()) found->second->start();
-    for (const auto& [key, watch] : watches_) watch->gate_shut(why);
 }
 
 void ServiceTable::restart() {

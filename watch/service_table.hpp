@@ -25,8 +25,10 @@ public:
     /// The services of the agent's own datacenter that are watched whether somebody asks or not, beyond the bound.
     void pin(const std::set<std::string>& names);
     void tick(Now now);
-    void gate_opened();
-    void gate_shut(const std::string& why);
+    /// The gate of Contact opened: first reads that were queued begin.
+    void start_queued();
+    /// The gate shut: those that were queued wait at it like all others.
+    void park_queued();
     void restart();
 
     /// Adds those of the agent's own datacenter.
@@ -36,8 +38,12 @@ public:
     std::size_t size() const { return watches_.size(); }
     std::shared_ptr<const ServiceEntry> find(const std::string& key) const;
     template <class Visit>
-    void each(Visit visit) const {
+    void each(Visit visit) {
         for (const auto& [key, watch] : watches_) visit(*watch);
+    }
+    template <class Visit>
+    void each(Visit visit) const {
+        for (const auto& [key, watch] : watches_) visit(static_cast<const ServiceWatch&>(*watch));
     }
     /// Entries without a watch: delegated, or just found to be nothing.
     std::size_t brief() const { return brief_.size(); }
@@ -45,7 +51,6 @@ public:
 private:
     using Watches = std::unordered_map<std::string, std::unique_ptr<ServiceWatch>>;
     ServiceWatch& add(const std::string& name, const std::string& datacenter, bool pinned, Now now);
-    void start_queued();
     void on_replied(ServiceWatch& watch);
     void judge_hollow(ServiceWatch& watch, Now now);
     bool make_room(Now now);

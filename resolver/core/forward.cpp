@@ -110,7 +110,7 @@ void Forward::State::answer_all(InFlight& entry, const StoredReply& reply, Count
         const Handed handed = hand_out(reply, asker, {0, rules->max_ttl, rules->edns_packet_max, 0}, scratch);
         if (handed.truncated) counters.answers_truncated.add();
         counter.add();
-        actions.emplace_back(Reply{waiter.client, {scratch.begin(), scratch.begin() + static_cast<std::ptrdiff_t>(handed.size)}});
+        actions.emplace_back(Reply{waiter.client, {scratch.begin(), scratch.begin() + handed.size}});
     }
 }
 

@@ -27,7 +27,7 @@ struct Forward::State {
     AttemptId next_attempt = 1;
     Now latest{};                            ///< the last moment told
     Now next_overload_notice{}, next_refused_notice{};
-    std::vector<std::uint8_t> scratch = std::vector<std::uint8_t>(message_max);
+    MessageBuffer scratch;
     std::vector<std::uint8_t> kept;          ///< a reply on its way into the cache
 
     // ---- forward.cpp: questions in, replies out

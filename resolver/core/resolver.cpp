@@ -54,7 +54,7 @@ struct Resolver::State {
     std::unordered_map<std::string, std::uint64_t> spent_gaps;  ///< leader's service → entry version whose gap saw a full hold
     std::unordered_map<std::uint64_t, PendingAlias> aliases;
     std::uint64_t next_alias = 1;
-    std::vector<std::uint8_t> scratch = std::vector<std::uint8_t>(message_max);
+    MessageBuffer scratch;
 
     // ---- facts
     std::uint64_t stamp(const Need& need) const;
@@ -182,7 +182,7 @@ Decided Resolver::State::decide_alias(const Question& question, const LocalAlias
     Client inner;
     inner.door = alias_door;
     inner.connection = ticket;
-    std::vector<std::uint8_t> part(message_max);
+    MessageBuffer part;
     const Decided decided = decide(target, inner, at, part, actions, depth + 1);
     if (decided.kind == Decided::Kind::wait) return decided;
     if (decided.kind == Decided::Kind::later) {
@@ -298,13 +298,12 @@ void Resolver::State::finish_aliases(Actions& actions, std::size_t from) {
             const PendingAlias alias = std::move(found->second);
             aliases.erase(found);
             const bool inner = alias.client.door == alias_door;
-            std::vector<std::uint8_t> whole(message_max);
+            MessageBuffer whole;
             const std::size_t size = write_alias_reply(alias.question, alias.target, alias.ttl, reply->bytes, whole,
                                                        inner ? message_max : udp_limit(alias.question),
                                                        static_cast<std::uint16_t>(view->rules->edns_packet_max));
-            whole.resize(size);
             reply->client = alias.client;
-            reply->bytes = std::move(whole);
+            reply->bytes.assign(whole.begin(), whole.begin() + size);
         }
         count(reply->bytes);
     }

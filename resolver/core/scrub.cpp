@@ -32,7 +32,7 @@ std::optional<std::uint16_t> extended_error_of(Bytes options) {
 
 }  // namespace
 
-Scrubber::Scrubber() : buffer_(message_max) {}
+Scrubber::Scrubber() = default;
 
 Judgement Scrubber::read(Bytes message, const Asked& asked, bool with_edns) {
     using Kind = Judgement::Kind;

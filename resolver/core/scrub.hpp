@@ -78,7 +78,7 @@ private:
     NameHash hash_;
     std::vector<Found> found_;
     std::vector<Name> chain_;            ///< the question's name and what its CNAMEs lead to
-    std::vector<std::uint8_t> buffer_;
+    MessageBuffer buffer_;
     CleanReply reply_;
     Name last_;                          ///< the end of the chain
     bool has_data_ = false;              ///< a record of the asked type stands there

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <span>
 
@@ -30,6 +31,19 @@ inline constexpr std::uint16_t stale_answer = 3, not_ready = 14, stale_nxdomain 
 
 inline constexpr std::size_t header_size = 12;
 inline constexpr std::size_t message_max = 65535;
+
+/// Room for the longest message, on the heap and not touched before it is used.
+class MessageBuffer {
+public:
+    MessageBuffer() : bytes_(std::make_unique_for_overwrite<std::uint8_t[]>(message_max)) {}
+    std::uint8_t* data() const { return bytes_.get(); }
+    std::size_t size() const { return message_max; }
+    std::uint8_t* begin() const { return bytes_.get(); }
+    std::uint8_t* end() const { return bytes_.get() + message_max; }
+
+private:
+    std::unique_ptr<std::uint8_t[]> bytes_;
+};
 
 struct Header {
     std::uint16_t id = 0;

@@ -255,6 +255,30 @@ TEST_CASE("a connection to a wildcard socket knows the address it came to") {
     CHECK(server.clients[0].connection != 0);
 }
 
+TEST_CASE("accepted connections are watched by the kernel and do not wait for full packets") {
+    EchoServer server;
+    TcpClient client(server.at);
+    REQUIRE(server.until([&] { return server.counters.tcp_open.get() == 1; }));
+    const auto ours = bound_to(client.socket.fd());
+    int found = -1;
+    for (int fd = 0; fd < 1024; ++fd) {
+        SocketAddress peer;
+        if (::getpeername(fd, &peer.any, &peer.length) == 0 && peer.endpoint() == ours) found = fd;
+    }
+    REQUIRE(found >= 0);
+    const auto option = [found](int level, int name) {
+        int value = 0;
+        socklen_t size = sizeof value;
+        REQUIRE(::getsockopt(found, level, name, &value, &size) == 0);
+        return value;
+    };
+    CHECK(option(SOL_SOCKET, SO_KEEPALIVE) == 1);
+    CHECK(option(IPPROTO_TCP, TCP_NODELAY) != 0);
+    CHECK(option(IPPROTO_TCP, TCP_KEEPIDLE) == 30);
+    CHECK(option(IPPROTO_TCP, TCP_USER_TIMEOUT) == 20'000);
+    CHECK((::fcntl(found, F_GETFD) & FD_CLOEXEC) != 0);
+}
+
 TEST_CASE("after stop_reading nobody is accepted, nothing is read and replies still leave") {
     EchoServer server;
     TcpClient client(server.at);

@@ -8,6 +8,7 @@ using namespace std::chrono_literals;
 
 TEST_CASE("watcher: nothing is connected before the first need", "[watcher]") {
     Scene scene;
+    scene.options.consul_http_addr.front().assumed = true;
     scene.start();
     scene.pass(100ms);
     CHECK(scene.consul.connections() == 0);
@@ -15,6 +16,15 @@ TEST_CASE("watcher: nothing is connected before the first need", "[watcher]") {
     CHECK(scene.now().consul_on);
     CHECK(scene.now().reachable);
     CHECK(scene.watcher->first_sync_done());
+    scene.want("web");
+    CHECK(scene.until([&] { return scene.consul.count("/v1/agent/self") == 1; }));
+}
+
+TEST_CASE("watcher: an address that somebody named is asked for its settings at once", "[watcher]") {
+    Scene scene;
+    scene.start();
+    CHECK(scene.until([&] { return scene.now().settings->node_name == "me"; }));
+    CHECK(scene.consul.count() == 1);
 }
 
 TEST_CASE("watcher: without an address Consul is off", "[watcher]") {
@@ -195,6 +205,30 @@ TEST_CASE("watcher: errors of the agent keep what is known, and are not asked ab
     scene.consul.handle("/v1/health/service/web", nullptr);
     CHECK(scene.known("web", 1, 6s));
     CHECK_FALSE(scene.service("web")->stale);
+}
+
+TEST_CASE("watcher: an agent that found its servers again after a while is followed within a second", "[watcher]") {
+    Scene scene;
+    for (const char* name : {"web", "db"}) scene.register_service(name, 10, 1);
+    scene.start();
+    for (const char* name : {"web", "db"}) scene.want(name);
+    for (const char* name : {"web", "db"}) REQUIRE(scene.known(name, 1));
+    const auto error = fake::bytes_of({.status = 500, .index = 1, .body = "No known Consul servers"});
+    const auto self = fake::bytes_of({.body = fake::agent_self});
+    scene.consul.handle_all([&](const fake::Request& request, const fake::Consul::Line& line) {
+        line.send(request.path == "/v1/agent/self" ? self : error);
+    });
+    for (const char* name : {"web", "db"}) scene.register_service(name, 11, 1);  // wakes the waiting ones
+    scene.pass(7s);
+    CHECK(scene.now().contact_lost);
+    const auto asked = scene.consul.count();
+    CHECK(asked < 50);
+    for (const char* name : {"web", "db"}) scene.register_service(name, 12, 2);
+    scene.consul.handle_all(nullptr);
+    const auto back = Loop::now();
+    for (const char* name : {"web", "db"}) REQUIRE(scene.known(name, 2));
+    CHECK(Loop::now() - back < 1s);
+    CHECK(scene.until([&] { return !scene.now().contact_lost; }));
 }
 
 TEST_CASE("watcher: an unknown datacenter is told from a failure", "[watcher]") {
@@ -401,6 +435,7 @@ TEST_CASE("watcher: the agent's settings count, and options over them", "[watche
 
 TEST_CASE("watcher: host names are resolved, kept fresh while asked for, and forgotten", "[watcher]") {
     Scene scene;
+    scene.options.consul_http_addr.front().assumed = true;
     scene.start();
     const Need need{Need::Kind::host, "db.example", ""};
     scene.watcher->want(need);

@@ -566,6 +566,16 @@ TEST_CASE("forward: a TCP client that has gone gets nothing, the others do") {
     }
 }
 
+TEST_CASE("forward: clients that have gone leave their places to others") {
+    World w;
+    w.options.dns_forward_max = 10;
+    w.adopt();
+    for (std::uint64_t connection = 1; connection <= 5000; ++connection) {
+        REQUIRE_FALSE(w.ask("a.example", rrtype::a, {.connection = connection}));
+        w.forward.forget(connection);
+    }
+}
+
 TEST_CASE("forward: at the end everybody is answered") {
     World w;
     w.ask("a.example");

@@ -1,0 +1,98 @@
+// The inside of the Watcher: its parts, how they tell one another, and when a Catalog is handed out. For watcher*.cpp alone.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "watch/agent_watch.hpp"
+#include "watch/background.hpp"
+#include "watch/blocking_watch.hpp"
+#include "watch/host_table.hpp"
+#include "watch/nodes_watch.hpp"
+#include "watch/scope_watch.hpp"
+#include "watch/service_table.hpp"
+#include "watch/watcher.hpp"
+
+namespace lictor {
+
+struct Watcher::State {
+    /// All that talks to Consul. The members are gone in the opposite order: watches before what they use.
+    struct Running {
+        Http http;
+        Background background;
+        Contact contact;
+        WatchContext context;
+        AgentWatch agent;
+        ServiceTable services;
+        std::map<std::string, std::unique_ptr<NodesWatch>> nodes;
+        std::vector<std::unique_ptr<ScopeWatch>> scopes;
+
+        explicit Running(State& state)
+            : http(state.loop, state.options, state.counters, state.hooks.resolve_consul), background(state.loop),
+              context{state.loop, state.counters, state.random, http, background, contact, state.builder, state.options,
+                      [&state](ContactOutcome outcome) { state.exchanged(outcome); }, [&state] { state.settle(); }},
+              agent(context, [&state] { state.agent_first_done(); }),
+              services(context, [&state](const ServiceEntry& entry) { state.service_changed(entry); }) {}
+    };
+
+    Loop& loop;
+    Options options;
+    ControlCounters& counters;
+    Random& random;
+    Hooks hooks;
+    CatalogBuilder builder;
+    HostTable hosts;
+    std::unique_ptr<Running> running;
+    Timer tick, publish_later;
+    bool started = false, stopped = false;
+    Now published_at{}, retry_one_at{};
+    std::int64_t last_contact = 0;
+    std::uint64_t hosts_refused = 0;
+
+    State(Loop& on, const Options& given, ControlCounters& counts, Random& bits, Hooks told)
+        : loop(on), options(given), counters(counts), random(bits), hooks(std::move(told)), hosts(builder),
+          tick(on, [this] { on_tick(); }), publish_later(on, [this] { publish(); }) {}
+
+    bool on() const { return !options.consul_http_addr.empty() && !stopped; }
+    void tick_on();
+
+    // ---- life
+    Running& run();
+    void configure();
+    void end_running();
+
+    // ---- what watches tell
+    void exchanged(ContactOutcome outcome);
+    void agent_first_done();
+    /// Leaders first: theirs is the news that somebody waits for.
+    void open_gate();
+    void service_changed(const ServiceEntry& entry);
+    /// All blocking queries, leaders' first.
+    template <class Visit>
+    void each_watch(Visit visit) {
+        for (const auto& scope : running->scopes) visit(static_cast<BlockingWatch&>(*scope));
+        running->services.each([&visit](ServiceWatch& watch) { visit(static_cast<BlockingWatch&>(watch)); });
+        for (const auto& [name, nodes] : running->nodes) visit(static_cast<BlockingWatch&>(*nodes));
+    }
+    void retry_one();
+
+    // ---- what is handed out
+    void judge_contact(Now now);
+    void require_hosts();
+    void resolve_due(Now now);
+    void settle();
+    void publish();
+
+    // ---- time
+    void on_tick();
+    void look_at_nodes(Now now);
+
+    // ---- needs
+    void want_nodes(const std::string& datacenter, Now now);
+};
+
+}  // namespace lictor
