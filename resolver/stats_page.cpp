@@ -49,7 +49,7 @@ tr:last-child td { border-bottom: 0; }
 .n { text-align: right; }
 dl { display: grid; grid-template-columns: max-content 1fr; gap: .15rem .9rem; margin: 0; font-size: .92rem; }
 dt { color: var(--soft); } dd { margin: 0; overflow-wrap: anywhere; }
-svg { display: block; width: 100%; height: 3.6rem; margin-top: .4rem; }
+svg { display: block; width: 100%; height: 8.5rem; margin-top: .6rem; }
 polyline { fill: none; stroke: var(--mark); stroke-width: 1.5; vector-effect: non-scaling-stroke; }
 polygon { fill: var(--mark-soft); stroke: none; }
 progress { width: 100%; height: .5rem; accent-color: var(--mark); }

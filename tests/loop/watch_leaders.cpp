@@ -168,7 +168,11 @@ TEST_CASE("leader: a prefix that vanishes is read twice and asked about before i
     REQUIRE(scene.becomes(LeaderState::unreadable));
     const auto requests = scene.consul.requests(prefix);
     CHECK(requests[2].index() == 0);
-    for (const auto& catalog : scene.published) CHECK(catalog->leaders->at("pg")->state != LeaderState::vacant);
+    for (const auto& catalog : scene.published) {
+        const auto& entry = *catalog->leaders->at("pg");
+        CHECK(entry.state != LeaderState::vacant);
+        CHECK(entry.reason != LeaderReason::kept_grace);  // nothing was concluded from the absence alone
+    }
 }
 
 TEST_CASE("leader: while Consul has none itself, its followers are asked once between", "[leader]") {

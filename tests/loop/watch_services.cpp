@@ -161,6 +161,7 @@ TEST_CASE("watcher: while the agent is away last known answers stay, and its ret
     Scene scene;
     scene.register_service("web", 10, 2);
     scene.options.consul_max_stale = seconds(2);
+    scene.options.consul_watch_idle = seconds(1);  // which does not count while contact is lost
     scene.start();
     scene.want("web");
     scene.want("web2");  // never registered here
@@ -173,6 +174,8 @@ TEST_CASE("watcher: while the agent is away last known answers stay, and its ret
     REQUIRE(scene.until([&] { return scene.service("web")->stale; }));
     CHECK_FALSE(scene.now().expired);
     REQUIRE(scene.until([&] { return scene.now().expired; }));
+    scene.pass(500ms);
+    REQUIRE(scene.service("web"));
     const auto before = scene.consul.connections();
     scene.register_service("web", 20, 3);
     scene.consul.start_again();
@@ -298,6 +301,25 @@ TEST_CASE("watcher: a flood of names that are not there uses few connections and
     CHECK(scene.published.size() <= 600);
     scene.pass(6s);
     CHECK(scene.now().services->size() <= 17);
+}
+
+TEST_CASE("watcher: watches are broken off only as often as the agent's connections allow", "[watcher]") {
+    Scene scene;
+    scene.consul.handle_all([&](const fake::Request& request, const fake::Consul::Line& line) {
+        if (request.path == "/v1/agent/self") line.send(fake::bytes_of({.body = fake::agent_self}));
+        else if (request.index() == 0) line.send(fake::bytes_of({.index = 5, .body = "[]"}));
+        else
+            while (!line.gone() && !scene.consul.stopping()) std::this_thread::sleep_for(10ms);
+    });
+    scene.start();
+    for (int i = 0; i < 450; ++i) {
+        scene.want("no-" + std::to_string(i));
+        scene.pass(10ms);
+    }
+    std::size_t waits = 0;
+    for (const auto& request : scene.consul.requests()) waits += request.index() != 0;
+    CHECK(waits > 64);            // half of the bound may be for names that are not there
+    CHECK(waits <= 64 + 32 + 4);
 }
 
 TEST_CASE("watcher: odd names are quoted or refused", "[watcher]") {
