@@ -44,6 +44,7 @@ struct Running {
         while (!done()) {
             if (Loop::now() > end) return false;
             uv_run(loop.raw(), UV_RUN_ONCE);
+            ++turns;
         }
         return true;
     }
@@ -54,6 +55,7 @@ struct Running {
 
     Loop loop;
     Timer tick;
+    std::uint64_t turns = 0;
 };
 
 /// A socket that is closed at the end of its test.

@@ -151,20 +151,28 @@ TEST_CASE("replies wait while the kernel has no room, and keep their order") {
     EchoServer server;
     UdpClient client;
     const FaultScope scope;
-    bool room = false;
-    std::uint16_t taken = 0;
-    send_fault.error_of = [&](const mmsghdr& header) { return room || id_of(header) < 20 ? 0 : EAGAIN; };
-    for (std::uint16_t i = 0; i < 100; ++i) REQUIRE(client.send(server.at, question(i)));
-    REQUIRE(server.until([&] { return server.sizes.size() == 100; }));
-    CHECK(server.listener->busy());
-    room = true;
-    CHECK(server.until([&] {
+    std::uint16_t room_below = 20, taken = 0;
+    send_fault.error_of = [&](const mmsghdr& header) { return id_of(header) < room_below ? 0 : EAGAIN; };
+    const auto take = [&] {
         while (const auto reply = client.receive()) {
             CHECK(test::id_of(*reply) == taken);
+            CHECK(reply->size() == 12u + taken % 7);
             ++taken;
         }
-        return taken == 100;
-    }));
+        return taken;
+    };
+    const auto ask = [&](std::uint16_t from, std::uint16_t to) {
+        for (auto i = from; i < to; ++i) REQUIRE(client.send(server.at, question(i, std::string(i % 7, 'x'))));
+        REQUIRE(server.until([&] { return server.sizes.size() == to; }));
+    };
+    ask(0, 100);
+    CHECK(server.listener->busy());
+    CHECK(server.until([&] { return take() == 20; }));
+    room_below = 90;
+    CHECK(server.until([&] { return take() == 90; }));
+    ask(100, 150);  // the part already sent makes room for these
+    room_below = 1000;
+    CHECK(server.until([&] { return take() == 150; }));
     CHECK_FALSE(server.listener->busy());
     CHECK(server.counters.send_failed.get() == 0);
 }
@@ -208,10 +216,21 @@ TEST_CASE("after stop_reading no question is read and replies still leave") {
     REQUIRE(server.until([&] { return server.later.size() == 1; }));
     server.listener->stop_reading();
     REQUIRE(client.send(server.at, question(2)));
+    const auto turns = server.turns;
     server.for_a(milliseconds(30));
+    CHECK(server.turns - turns < 100);  // what is not read must not keep the loop awake
     CHECK(server.sizes.size() == 1);
     server.listener->send(server.later[0].first, question(1));
     CHECK(server.until([&] { return client.receive().has_value(); }));
+}
+
+TEST_CASE("stop_reading from inside a batch ends with that batch") {
+    EchoServer server;
+    UdpClient client;
+    server.on_question = [&](Bytes, const Client&) { server.listener->stop_reading(); };
+    for (std::uint16_t i = 0; i < 200; ++i) REQUIRE(client.send(server.at, question(i)));
+    server.for_a(milliseconds(20));
+    CHECK(server.sizes.size() == 64);
 }
 
 TEST_CASE("adopt keeps what stays, closes what goes and opens what is new") {

@@ -8,8 +8,8 @@ using namespace lictor::test;
 
 namespace {
 
-World sample() {
-    World world;
+ZoneWorld sample() {
+    ZoneWorld world;
     const auto alpha = world.node("alpha", "10.1.0.1");
     world.instance("byname", alpha, 40, {.address = "DB.example.test."});
     world.instance("mixed", alpha, 41, {.id = "m1", .address = "db.example.test"});
@@ -31,7 +31,7 @@ World sample() {
 }  // namespace
 
 TEST_CASE("zone: a host name is waited for, then followed with the asked type") {
-    World world = sample();
+    ZoneWorld world = sample();
     CHECK(world.ask("byname.service.consul A") == "WAIT host db.example.test\n");
     CHECK(world.ask("byname.service.consul SRV") == "WAIT host db.example.test\n");
     world.host("db.example.test", FactState::loading);
@@ -55,7 +55,7 @@ TEST_CASE("zone: a host name is waited for, then followed with the asked type") 
 }
 
 TEST_CASE("zone: addresses go before names, and only one name is given") {
-    World world = sample();
+    ZoneWorld world = sample();
     for (int i = 0; i < 20; ++i) CHECK(world.ask("mixed.service.consul A") == "NOERROR aa ra\nanswer mixed.service.consul 30 A 10.1.0.2\n");
     const auto alpha = world.node("gamma", "10.1.0.3");
     world.instance("names", alpha, 1, {.id = "1", .address = "one.test"});
@@ -68,7 +68,7 @@ TEST_CASE("zone: addresses go before names, and only one name is given") {
 }
 
 TEST_CASE("zone: a node's host name") {
-    World world = sample();
+    ZoneWorld world = sample();
     world.settings->node_ttl = 7;
     CHECK(world.ask("onhost.service.consul A") == "WAIT host host.example.test\n");
     CHECK(world.ask("hostnode.node.consul A") == "WAIT host host.example.test\n");
@@ -81,7 +81,7 @@ TEST_CASE("zone: a node's host name") {
 }
 
 TEST_CASE("zone: names in Consul's own domains are followed inside") {
-    World world = sample();
+    ZoneWorld world = sample();
     const auto alias = [](const std::string& from, const std::string& to) {
         return "answer " + from + ".service.consul 30 CNAME " + to + "\n";
     };
@@ -102,7 +102,7 @@ TEST_CASE("zone: names in Consul's own domains are followed inside") {
 }
 
 TEST_CASE("zone: a service that points at itself has its node's address, and circles end") {
-    World world = sample();
+    ZoneWorld world = sample();
     CHECK(world.ask("toself.service.consul A") == "NOERROR aa ra\nanswer toself.service.consul 30 A 10.1.0.1\n");
     CHECK(world.ask("toself.service.consul SRV") ==
           "NOERROR aa ra\nanswer toself.service.consul 30 SRV 1 1 44 alpha.node.dc1.consul\nadditional alpha.node.dc1.consul 30 A "

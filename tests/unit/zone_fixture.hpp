@@ -22,7 +22,7 @@ struct InstanceMore {
     TaggedAddresses tagged = {};
 };
 
-class World {
+class ZoneWorld {
 public:
     std::shared_ptr<ConsulSettings> settings = std::make_shared<ConsulSettings>();
     std::shared_ptr<TableOf<ServiceEntry>> services = std::make_shared<TableOf<ServiceEntry>>();

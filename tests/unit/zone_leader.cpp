@@ -8,8 +8,8 @@ using namespace lictor::test;
 
 namespace {
 
-World sample() {
-    World world;
+ZoneWorld sample() {
+    ZoneWorld world;
     const auto a = world.node("pg1", "10.0.0.1"), b = world.node("pg2", "10.0.0.2");
     world.instance("pg", b, 5432, {.id = "pg/pg2", .address = "10.0.0.2", .tags = {"primary", "master"}});
     world.instance("pg", a, 5433, {.id = "pg/pg1", .address = "10.0.0.1", .tags = {"replica"}});
@@ -22,7 +22,7 @@ const std::string gap = "WAIT leader pg gap\n";
 }  // namespace
 
 TEST_CASE("zone: the leader's name has the leader's address, whatever the tags say") {
-    World world = sample();
+    ZoneWorld world = sample();
     world.leader("pg", LeaderState::led, "10.0.0.1", 6432);
     for (const char* name : {"master.pg.service.consul", "PRIMARY.pg.service.consul", "master.pg.service.dc1.consul",
                              "_pg._master.service.consul", "primary.pg.service.dc1.dc.consul"}) {
@@ -46,7 +46,7 @@ TEST_CASE("zone: the leader's name has the leader's address, whatever the tags s
 }
 
 TEST_CASE("zone: while nobody leads, questions that a leader could answer wait") {
-    World world = sample();
+    ZoneWorld world = sample();
     for (const auto state : {LeaderState::loading, LeaderState::vacant}) {
         world.leader("pg", state, "10.0.0.1");
         for (const char* type : {"A", "AAAA", "SRV", "TXT", "ANY"})
@@ -61,7 +61,7 @@ TEST_CASE("zone: while nobody leads, questions that a leader could answer wait")
 }
 
 TEST_CASE("zone: where keys cannot be read the tags name one leader, always the same") {
-    World world = sample();
+    ZoneWorld world = sample();
     world.leader("pg", LeaderState::unreadable);
     CHECK(world.ask("master.pg.service.consul A") == "NOERROR aa ra\nanswer master.pg.service.consul 0 A 10.0.0.2\n");
     CHECK(world.ask("primary.pg.service.consul SRV") ==
@@ -79,7 +79,7 @@ TEST_CASE("zone: where keys cannot be read the tags name one leader, always the 
 }
 
 TEST_CASE("zone: a leader on a host name is an alias with its address, or the node's address") {
-    World world = sample();
+    ZoneWorld world = sample();
     world.leader("pg", LeaderState::led, "db1.example.test", 5432, "10.0.0.7");
     CHECK(world.ask("master.pg.service.consul A") == "WAIT host db1.example.test\n");
     world.host("db1.example.test", FactState::known, {"192.0.2.1", "192.0.2.2"});
@@ -104,7 +104,7 @@ TEST_CASE("zone: a leader on a host name is an alias with its address, or the no
 }
 
 TEST_CASE("zone: a leader on a name of Consul's own") {
-    World world = sample();
+    ZoneWorld world = sample();
     world.leader("pg", LeaderState::led, "pg1.node.consul", 5432, "10.0.0.7");
     CHECK(world.ask("master.pg.service.consul A") ==
           "NOERROR aa ra\nanswer master.pg.service.consul 0 CNAME pg1.node.consul\nanswer pg1.node.consul 0 A 10.0.0.1\n");
@@ -116,7 +116,7 @@ TEST_CASE("zone: a leader on a name of Consul's own") {
 }
 
 TEST_CASE("zone: a known cluster's names are never NXDOMAIN") {
-    World world = sample();
+    ZoneWorld world = sample();
     world.leader("pg", LeaderState::vacant);
     world.service("pg").instances.clear();
     CHECK(world.ask("pg.service.consul A") == no_data);
@@ -125,7 +125,7 @@ TEST_CASE("zone: a known cluster's names are never NXDOMAIN") {
 }
 
 TEST_CASE("zone: an alias to a leader follows the leader's rules") {
-    World world = sample();
+    ZoneWorld world = sample();
     world.instance("app", world.node("n", "10.0.0.5"), 1, {.address = "master.pg.service.consul"});
     world.leader("pg", LeaderState::vacant);
     CHECK(world.ask("app.service.consul A") == gap);
@@ -136,7 +136,7 @@ TEST_CASE("zone: an alias to a leader follows the leader's rules") {
 }
 
 TEST_CASE("zone: a leader outlives facts that are too old") {
-    World world = sample();
+    ZoneWorld world = sample();
     world.leader("pg", LeaderState::led, "10.0.0.1");
     world.settle();
     world.catalog.contact_lost = world.catalog.expired = true;
@@ -145,13 +145,13 @@ TEST_CASE("zone: a leader outlives facts that are too old") {
 }
 
 TEST_CASE("zone: leader names are recognised") {
-    World world = sample();
+    ZoneWorld world = sample();
     world.leader("pg", LeaderState::vacant);
     world.settle();
     const Name domain = *Name::parse("consul");
     const auto leader_of = [&](const char* question) {
         std::string service;
-        return is_leader_name(World::question(question), domain, world.catalog, &service) ? service : "-";
+        return is_leader_name(ZoneWorld::question(question), domain, world.catalog, &service) ? service : "-";
     };
     CHECK(leader_of("master.pg.service.consul A") == "pg");
     CHECK(leader_of("_PG._primary.consul SRV") == "pg");

@@ -8,8 +8,8 @@ using namespace lictor::test;
 
 namespace {
 
-World sample() {
-    World world;
+ZoneWorld sample() {
+    ZoneWorld world;
     world.node("alpha", "10.1.0.1", {{"rack", "r1"}, {"rfc1035-note", "plain = `text`"}, {"a=b", "c`d"}, {" edge ", "x"}});
     world.node("Foo.Bar", "10.1.0.4");
     world.node("six", "2001:db8::6");
@@ -19,7 +19,7 @@ World sample() {
 }  // namespace
 
 TEST_CASE("zone: a node's address is answered, its metadata beside it") {
-    World world = sample();
+    ZoneWorld world = sample();
     CHECK(world.ask("ALPHA.node.consul A") ==
           "NOERROR aa ra\nanswer ALPHA.node.consul 0 A 10.1.0.1\n"
           "additional ALPHA.node.consul 0 TXT \"` edge` =x\"\nadditional ALPHA.node.consul 0 TXT \"a`=b=c``d\"\n"
@@ -34,7 +34,7 @@ TEST_CASE("zone: a node's address is answered, its metadata beside it") {
 }
 
 TEST_CASE("zone: NODATA of a node carries the SOA") {
-    World world = sample();
+    ZoneWorld world = sample();
     CHECK(world.ask("six.node.consul A") == no_data);
     CHECK(world.ask("six.node.consul TXT") == no_data);
     CHECK(world.ask("six.node.consul MX") == no_data);
@@ -48,25 +48,25 @@ TEST_CASE("zone: NODATA of a node carries the SOA") {
 }
 
 TEST_CASE("zone: nodes that are not known are waited for") {
-    World world = sample();
+    ZoneWorld world = sample();
     CHECK(world.ask("alpha.node.dc2.consul A") == "WAIT nodes @dc2\n");
     world.node_table("dc2").state = FactState::failed;
     CHECK(world.ask("alpha.node.dc2.consul A") == "DELEGATE\n");
     world.node_table("dc2").no_datacenter = true;
     CHECK(world.ask("alpha.node.dc2.consul A") == no_name);
-    World empty;
+    ZoneWorld empty;
     CHECK(empty.ask("alpha.node.consul A") == "WAIT nodes\n");
     CHECK(empty.ask("1.0.1.10.in-addr.arpa PTR") == "WAIT nodes\n");
 }
 
 TEST_CASE("zone: a UUID's beginning is no node name") {
-    World world = sample();
+    ZoneWorld world = sample();
     world.node("gamma", "10.1.0.3")->id = "12ab0000-0000-0000-0000-000000000001";
     CHECK(world.ask("12ab.node.consul A") == no_name);
 }
 
 TEST_CASE("zone: .addr names are arithmetic") {
-    World world;
+    ZoneWorld world;
     world.settings->node_ttl = 3;
     CHECK(world.ask("0A010203.addr.dc1.Consul A") == "NOERROR aa ra\nanswer 0a010203.addr.dc1.consul 3 A 10.1.2.3\n");
     CHECK(world.ask("0a010203.addr.what.ever.consul ANY") == "NOERROR aa ra\nanswer 0a010203.addr.what.ever.consul 3 A 10.1.2.3\n");
@@ -79,14 +79,14 @@ TEST_CASE("zone: .addr names are arithmetic") {
 }
 
 TEST_CASE("zone: an empty answer for a wrong number of digits, as agents before 1.18 give it") {
-    World world;
+    ZoneWorld world;
     world.settings->version = "1.8.7";
     CHECK(world.ask("0a0102.addr.consul A") == "NOERROR aa ra\n");
     CHECK(world.ask("0a0102030.addr.consul A") == no_name);
 }
 
 TEST_CASE("zone: an address has the name of its node, else of a service") {
-    World world = sample();
+    ZoneWorld world = sample();
     const auto alpha = world.node_table().in_order.front();
     const auto node = std::const_pointer_cast<NodeRecord>(alpha);
     world.instance("Web", node, 80, {.id = "b", .address = "10.5.0.5"});

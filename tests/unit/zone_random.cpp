@@ -9,8 +9,8 @@ using namespace lictor::test;
 
 namespace {
 
-World sample() {
-    World world;
+ZoneWorld sample() {
+    ZoneWorld world;
     const auto alpha = world.node("alpha", "10.1.0.1", {{"rack", std::string(400, 'r')}, {"a=b", "c`d"}});
     const auto beta = world.node("Foo.Bar", "10.1.0.2");
     const auto host = world.node("hostnode", "db.test");
@@ -58,7 +58,7 @@ constexpr std::array states = {LeaderState::loading, LeaderState::led,        Le
 }  // namespace
 
 TEST_CASE("zone: random questions get whole messages that keep their size") {
-    World world = sample();
+    ZoneWorld world = sample();
     world.settings->domains = {"consul", "other.corp"};
     Random random{Random::Seed{7, 7, 7, 7}};
     const auto pick = [&](const auto& from) { return from[random.below(static_cast<std::uint32_t>(from.size()))]; };

@@ -25,8 +25,8 @@ TaggedAddresses wan(const char* address, std::uint32_t port = 0) {
 }
 
 /// Three instances of `web`, and services of many kinds.
-World sample() {
-    World world;
+ZoneWorld sample() {
+    ZoneWorld world;
     const auto alpha = world.node("alpha", "10.1.0.1", {{"rack", "r1"}});
     const auto beta = world.node("beta", "10.1.0.2");
     const auto gamma = world.node("Foo.Bar", "10.1.0.3");
@@ -69,7 +69,7 @@ std::string named(std::string text, const std::string& owner) {
 }  // namespace
 
 TEST_CASE("zone: a service's addresses are answered") {
-    World world = sample();
+    ZoneWorld world = sample();
     CHECK(world.ask("web.service.consul A") == web_all);
     CHECK(world.ask("web.service.consul ANY") == web_all);
     CHECK(world.ask("web.service.consul TXT") == web_all);  // the agent's habit
@@ -80,14 +80,14 @@ TEST_CASE("zone: a service's addresses are answered") {
 }
 
 TEST_CASE("zone: flags are copied as the agent copies them") {
-    World world = sample();
+    ZoneWorld world = sample();
     CHECK(world.ask("v1.2.web.service.consul A rd") == "NOERROR aa rd ra\nanswer v1.2.web.service.consul 0 A 10.1.0.2\n");
     CHECK(world.ask("v1.2.web.service.consul A rd cd") == "NOERROR aa rd ra cd\nanswer v1.2.web.service.consul 0 A 10.1.0.2\n");
     CHECK(world.ask("v1.2.web.service.consul A edns=4096 do") == "NOERROR aa ra\nanswer v1.2.web.service.consul 0 A 10.1.0.2\nopt 1232\n");
 }
 
 TEST_CASE("zone: a type that a service does not have is NODATA with the SOA") {
-    World world = sample();
+    ZoneWorld world = sample();
     for (const char* type : {"AAAA", "MX", "CNAME", "DS", "IXFR", "HTTPS"})
         CHECK(world.ask(std::string("web.service.consul ") + type) == no_data);
     CHECK(world.ask("six.service.consul A") == no_data);
@@ -96,7 +96,7 @@ TEST_CASE("zone: a type that a service does not have is NODATA with the SOA") {
 }
 
 TEST_CASE("zone: tags and RFC 2782 names filter") {
-    World world = sample();
+    ZoneWorld world = sample();
     const auto one = [](const std::string& owner, const std::string& address) {
         return "NOERROR aa ra\nanswer " + owner + " 0 A " + address + "\n";
     };
@@ -118,7 +118,7 @@ TEST_CASE("zone: tags and RFC 2782 names filter") {
 }
 
 TEST_CASE("zone: health filters") {
-    World world = sample();
+    ZoneWorld world = sample();
     CHECK(world.ask("sick.service.consul A") == no_name);
     CHECK(world.ask("partly.service.consul A") == "NOERROR aa ra\nanswer partly.service.consul 0 A 10.1.0.2\n");
     CHECK(world.ask("broken.partly.service.consul A") == no_name);
@@ -130,7 +130,7 @@ TEST_CASE("zone: health filters") {
 }
 
 TEST_CASE("zone: names that are no form of Consul's do not exist") {
-    World world = sample();
+    ZoneWorld world = sample();
     for (const char* name :
          {"foo.consul", "foo.bar.consul", "web.consul", "hostmaster.consul", "web.service.dc1.dc1.consul", "web.service.a.b.consul",
           "web.service.dc1.xx.consul", "web\\.v1.service.consul", "we\\032b.service.consul", "service.dc7.consul"})
@@ -138,7 +138,7 @@ TEST_CASE("zone: names that are no form of Consul's do not exist") {
 }
 
 TEST_CASE("zone: what only the agent can tell is asked from it") {
-    World world = sample();
+    ZoneWorld world = sample();
     for (const char* name : {"web.connect.consul", "web.ingress.consul", "q.query.consul", "_q._tcp.query.dc1.consul", "web.virtual.consul",
                              "web.service.other.peer.consul", "web.service.x.ns.consul", "web.service.x.ap.dc1.dc.consul",
                              "web.service.http.port.consul", "alpha.node.x.sg.consul", "odd.service.consul", "broken.service.consul"})
@@ -148,7 +148,7 @@ TEST_CASE("zone: what only the agent can tell is asked from it") {
 }
 
 TEST_CASE("zone: a service that is not known is waited for") {
-    World world = sample();
+    ZoneWorld world = sample();
     CHECK(world.ask("new.service.consul A") == "WAIT service new\n");
     CHECK(world.ask("x.New.service.DC2.consul AAAA") == "WAIT service new @dc2\n");
     CHECK(world.ask("coming.service.consul SRV") == "WAIT service coming\n");
@@ -157,7 +157,7 @@ TEST_CASE("zone: a service that is not known is waited for") {
 }
 
 TEST_CASE("zone: who asks for a service keeps it watched") {
-    World world = sample();
+    ZoneWorld world = sample();
     world.ask("web.service.consul A");
     CHECK(world.service("web").usage->asked == 77);
     world.ask("coming.service.consul A");
@@ -166,7 +166,7 @@ TEST_CASE("zone: who asks for a service keeps it watched") {
 }
 
 TEST_CASE("zone: SRV names the node, or the address where the service has its own") {
-    World world = sample();
+    ZoneWorld world = sample();
     CHECK(world.ask("web.service.consul SRV") ==
           "NOERROR aa ra\n"
           "answer web.service.consul 0 SRV 1 1 80 Foo.Bar.node.dc1.consul\n"
@@ -189,7 +189,7 @@ TEST_CASE("zone: SRV names the node, or the address where the service has its ow
 }
 
 TEST_CASE("zone: the same answer is given once") {
-    World world = sample();
+    ZoneWorld world = sample();
     CHECK(world.ask("twoports.service.consul A") == "NOERROR aa ra\nanswer twoports.service.consul 0 A 10.1.0.1\n");
     world.settings->node_meta_txt = false;
     CHECK(world.ask("twoports.service.consul SRV") ==
@@ -205,7 +205,7 @@ TEST_CASE("zone: the same answer is given once") {
 }
 
 TEST_CASE("zone: of a dual-stack instance each type sees its address, ANY and SRV the IPv6 one") {
-    World world = sample();
+    ZoneWorld world = sample();
     CHECK(world.ask("dual.service.consul A") == "NOERROR aa ra\nanswer dual.service.consul 0 A 10.5.0.10\n");
     CHECK(world.ask("dual.service.consul AAAA") == "NOERROR aa ra\nanswer dual.service.consul 0 AAAA 2001:db8::99\n");
     CHECK(world.ask("dual.service.consul ANY") == "NOERROR aa ra\nanswer dual.service.consul 0 AAAA 2001:db8::99\n");
@@ -219,7 +219,7 @@ TEST_CASE("zone: of a dual-stack instance each type sees its address, ANY and SR
 }
 
 TEST_CASE("zone: addresses of another datacenter are translated if the agent does so") {
-    World world = sample();
+    ZoneWorld world = sample();
     const auto node = world.node("wide", "10.9.0.2", {}, wan("192.0.2.2"), "dc2");
     world.instance("wide", node, 5, {.tagged = wan("", 50)}, "dc2");
     CHECK(world.ask("wide.service.dc2.consul A") == "NOERROR aa ra\nanswer wide.service.dc2.consul 0 A 10.9.0.2\n");
@@ -236,7 +236,7 @@ TEST_CASE("zone: addresses of another datacenter are translated if the agent doe
 }
 
 TEST_CASE("zone: TTLs follow the agent's settings") {
-    World world = sample();
+    ZoneWorld world = sample();
     world.settings->service_ttl = {{"web", 10}, {"*", 1}, {"two*", 20}, {"t*", 5}};
     world.settings->node_ttl = 7;
     world.settings->soa_min_ttl = 9;
@@ -252,7 +252,7 @@ TEST_CASE("zone: TTLs follow the agent's settings") {
 }
 
 TEST_CASE("zone: every order of three instances comes about equally often") {
-    World world = sample();
+    ZoneWorld world = sample();
     std::map<std::vector<std::string>, int> orders;
     for (int i = 0; i < 6000; ++i) ++orders[world.message("web.service.consul A").answer];
     CHECK(orders.size() == 6);
@@ -260,7 +260,7 @@ TEST_CASE("zone: every order of three instances comes about equally often") {
 }
 
 TEST_CASE("zone: a_record_limit bounds distinct addresses") {
-    World world = sample();
+    ZoneWorld world = sample();
     world.settings->a_record_limit = 2;
     CHECK(world.message("web.service.consul A").answer.size() == 2);
     CHECK(world.message("web.service.consul ANY tcp").answer.size() == 2);
@@ -269,7 +269,7 @@ TEST_CASE("zone: a_record_limit bounds distinct addresses") {
 }
 
 TEST_CASE("zone: all records that fit are sent, and TC says that some did not") {
-    World world;
+    ZoneWorld world;
     for (int i = 0; i < 100; ++i) {
         const std::string number = std::to_string(100 + i);
         world.instance("many", world.node("node" + number, "10.2.0." + std::to_string(i + 1)), 80);
@@ -303,7 +303,7 @@ TEST_CASE("zone: all records that fit are sent, and TC says that some did not") 
 }
 
 TEST_CASE("zone: additional records that find no room truncate nothing") {
-    World world;
+    ZoneWorld world;
     for (int i = 0; i < 9; ++i) world.instance("some", world.node("node" + std::to_string(i), "10.2.0." + std::to_string(i + 1)), 80);
     const auto reply = world.message("some.service.consul SRV");
     CHECK(reply.answer.size() == 9);
@@ -312,7 +312,7 @@ TEST_CASE("zone: additional records that find no room truncate nothing") {
 }
 
 TEST_CASE("zone: a service with thousands of instances is answered over TCP") {
-    World world;
+    ZoneWorld world;
     for (int i = 0; i < 3000; ++i)
         world.instance("huge",
                        world.node("n" + std::to_string(i), "10." + std::to_string(3 + i / 250) + ".0." + std::to_string(i % 250 + 1)), 80);
@@ -324,7 +324,7 @@ TEST_CASE("zone: a service with thousands of instances is answered over TCP") {
 }
 
 TEST_CASE("zone: a name that no message can hold is SERVFAIL") {
-    World world;
+    ZoneWorld world;
     world.instance("long", world.node(std::string(70, 'n'), "10.1.9.9"), 5);
     CHECK(world.ask("long.service.consul SRV edns=1232") == "SERVFAIL aa ra\nopt 1232 ede=0\n");
     CHECK(world.ask("long.service.consul A") == "NOERROR aa ra\nanswer long.service.consul 0 A 10.1.9.9\n");
@@ -336,7 +336,7 @@ TEST_CASE("zone: a name that no message can hold is SERVFAIL") {
 }
 
 TEST_CASE("zone: without contact to Consul answers go on with TTL 0 and say so") {
-    World world = sample();
+    ZoneWorld world = sample();
     world.settings->service_ttl = {{"*", 30}};
     world.settings->soa_min_ttl = 30;
     world.settle();
@@ -359,7 +359,7 @@ TEST_CASE("zone: without contact to Consul answers go on with TTL 0 and say so")
 }
 
 TEST_CASE("zone: names below which names exist are NODATA, not NXDOMAIN") {
-    World world = sample();
+    ZoneWorld world = sample();
     for (const char* name : {"consul", "service.consul", "node.consul", "addr.consul", "query.consul", "connect.consul", "ns.consul",
                              "dc1.consul", "dc.consul", "dc1.dc.consul", "service.dc1.consul", "node.dc1.consul", "dc2.consul",
                              "service.dc2.consul", "2.web.service.consul"})
@@ -369,7 +369,7 @@ TEST_CASE("zone: names below which names exist are NODATA, not NXDOMAIN") {
 }
 
 TEST_CASE("zone: SOA and NS name the agent's servers") {
-    World world = sample();
+    ZoneWorld world = sample();
     CHECK(world.ask("consul SOA") == "WAIT service consul\n");
     world.settings->node_ttl = 7;
     world.instance("consul", world.node("Server-1", "10.0.0.1"), 8300);
@@ -392,7 +392,7 @@ TEST_CASE("zone: SOA and NS name the agent's servers") {
 }
 
 TEST_CASE("zone: answers use the domain that was asked") {
-    World world = sample();
+    ZoneWorld world = sample();
     world.settings->domains = {"consul", "other.corp", "deep.other.corp"};
     world.settings->node_meta_txt = false;
     CHECK(world.ask("svcaddr.service.other.corp SRV") ==

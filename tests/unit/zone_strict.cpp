@@ -8,8 +8,8 @@ using namespace lictor::test;
 
 namespace {
 
-World sample(const std::string& version = "1.8.7") {
-    World world;
+ZoneWorld sample(const std::string& version = "1.8.7") {
+    ZoneWorld world;
     world.settings->strict = true;
     world.settings->version = version;
     world.settings->node_meta_txt = false;
@@ -18,8 +18,8 @@ World sample(const std::string& version = "1.8.7") {
     return world;
 }
 
-World with_many(int count, const std::string& version = "1.8.7") {
-    World world = sample(version);
+ZoneWorld with_many(int count, const std::string& version = "1.8.7") {
+    ZoneWorld world = sample(version);
     for (int i = 0; i < count; ++i)
         world.instance("many", world.node("many" + std::to_string(10 + i), "10.2.0." + std::to_string(i + 1)), 4000);
     return world;
@@ -30,27 +30,27 @@ const std::string strict_soa = "authority consul 0 SOA ns.consul hostmaster.cons
 }  // namespace
 
 TEST_CASE("zone strict: RA follows the agent's recursors") {
-    World world = sample();
+    ZoneWorld world = sample();
     CHECK(world.ask("nothere.node.consul A") == "NXDOMAIN aa\n" + strict_soa);
     world.settings->recursors = true;
     CHECK(world.ask("nothere.node.consul A") == "NXDOMAIN aa ra\n" + strict_soa);
 }
 
 TEST_CASE("zone strict: empty non-terminals do not exist") {
-    World world = sample();
+    ZoneWorld world = sample();
     for (const char* name : {"consul", "service.consul", "node.consul", "dc1.consul", "ns.consul", "service.dc1.consul"})
         CHECK(world.ask(std::string(name) + " A") == "NXDOMAIN aa\n" + strict_soa);
 }
 
 TEST_CASE("zone strict: NODATA of nodes has no SOA, and types that nodes do not have are not looked up") {
-    World world = sample();
+    ZoneWorld world = sample();
     CHECK(world.ask("six.node.consul A") == "NOERROR aa\n");
     CHECK(world.ask("six.node.consul TXT") == "NOERROR aa\n");
     CHECK(world.ask("nothere.node.consul MX") == "NOERROR aa\n");
 }
 
 TEST_CASE("zone strict: a node is found by the beginning of its UUID") {
-    World world = sample();
+    ZoneWorld world = sample();
     world.node("gamma", "10.1.0.3")->id = "12AB0000-1000-0000-0000-000000000001";
     world.node("delta", "10.1.0.4")->id = "12cd0000-0000-0000-0000-000000000001";
     const auto answer = [](const std::string& name) { return "NOERROR aa\nanswer " + name + ".node.consul 0 A 10.1.0.3\n"; };
@@ -63,11 +63,11 @@ TEST_CASE("zone strict: a node is found by the beginning of its UUID") {
 }
 
 TEST_CASE("zone strict: .addr before 1.11 gives its address for every type, since then beside an empty answer") {
-    World old = sample();
+    ZoneWorld old = sample();
     CHECK(old.ask("0a010001.addr.consul AAAA") == "NOERROR aa\nanswer 0a010001.addr.consul 0 A 10.1.0.1\n");
     CHECK(old.ask("0a010001.addr.consul MX") == "NOERROR aa\nanswer 0a010001.addr.consul 0 A 10.1.0.1\n");
     CHECK(old.ask("0a01.addr.consul A") == "NOERROR aa\n");
-    World later = sample("1.14.0");
+    ZoneWorld later = sample("1.14.0");
     CHECK(later.ask("0a010001.addr.consul AAAA") == "NOERROR aa\nadditional 0a010001.addr.consul 0 A 10.1.0.1\n");
     CHECK(later.ask("0a010001.addr.consul A") == "NOERROR aa\nanswer 0a010001.addr.consul 0 A 10.1.0.1\n");
     CHECK(later.ask("0a01.addr.consul A") == "NOERROR aa\n");
@@ -75,7 +75,7 @@ TEST_CASE("zone strict: .addr before 1.11 gives its address for every type, sinc
 }
 
 TEST_CASE("zone strict: pairs of labels are names since 1.14.2") {
-    World world = sample();
+    ZoneWorld world = sample();
     world.instance("web", std::const_pointer_cast<NodeRecord>(world.node_table().in_order.front()), 80);
     CHECK(world.ask("web.service.dc1.dc.consul A") == "NXDOMAIN aa\n" + strict_soa);
     CHECK(world.ask("web.service.x.peer.consul A") == "NXDOMAIN aa\n" + strict_soa);
@@ -85,7 +85,7 @@ TEST_CASE("zone strict: pairs of labels are names since 1.14.2") {
 }
 
 TEST_CASE("zone strict: the other domain shows in answers since 1.11") {
-    World world = sample();
+    ZoneWorld world = sample();
     world.settings->domains = {"consul", "other.corp"};
     world.instance("svc", world.node("n", "10.1.0.9"), 80);
     CHECK(world.ask("svc.service.other.corp SRV") ==
@@ -101,7 +101,7 @@ TEST_CASE("zone strict: the other domain shows in answers since 1.11") {
 }
 
 TEST_CASE("zone strict: an alias is followed only with recursors, for A, five records deep without EDNS") {
-    World world = sample();
+    ZoneWorld world = sample();
     world.instance("byname", world.node("n", "10.1.0.9"), 1, {.address = "db.test"});
     CHECK(world.ask("byname.service.consul AAAA") == "NOERROR aa\nanswer byname.service.consul 0 CNAME db.test\n");
     world.settings->recursors = true;
@@ -113,7 +113,7 @@ TEST_CASE("zone strict: an alias is followed only with recursors, for A, five re
 }
 
 TEST_CASE("zone strict: a circle of names ends where the agent's ends") {
-    World world = sample();
+    ZoneWorld world = sample();
     const auto node = world.node("n", "10.1.0.9");
     world.instance("loop1", node, 1, {.address = "loop2.service.consul"});
     world.instance("loop2", node, 1, {.address = "loop1.service.consul"});
@@ -122,7 +122,7 @@ TEST_CASE("zone strict: a circle of names ends where the agent's ends") {
 }
 
 TEST_CASE("zone strict: UDP without EDNS gets as many answers as the agent sends") {
-    World world = with_many(40);
+    ZoneWorld world = with_many(40);
     for (const char* type : {"A", "SRV", "ANY"}) {
         const auto reply = world.message(std::string("many.service.consul ") + type);
         CHECK(reply.answer.size() == 3);
@@ -139,7 +139,7 @@ TEST_CASE("zone strict: UDP without EDNS gets as many answers as the agent sends
 }
 
 TEST_CASE("zone strict: with EDNS sizes alone decide") {
-    World world = with_many(40);
+    ZoneWorld world = with_many(40);
     CHECK(world.message("many.service.consul A edns=513").answer.size() == 29);
     CHECK(world.message("many.service.consul A edns=1232").answer.size() == 40);
     const auto srv = world.message("many.service.consul SRV edns=1232");
@@ -148,13 +148,13 @@ TEST_CASE("zone strict: with EDNS sizes alone decide") {
     CHECK(srv.flags == "aa");
     CHECK(srv.edns);
     CHECK(srv.udp_size == 1232);
-    World later = with_many(40, "1.10.3");
+    ZoneWorld later = with_many(40, "1.10.3");
     CHECK_FALSE(later.message("many.service.consul SRV edns=1232").edns);  // OPT is lost with the records that are cut
     CHECK(later.message("many.service.consul A edns=1232").edns);
 }
 
 TEST_CASE("zone strict: far above the limit it may be enough to leave metadata out") {
-    World world = sample();
+    ZoneWorld world = sample();
     world.settings->node_meta_txt = true;
     for (int i = 0; i < 2; ++i)
         world.instance(
@@ -166,14 +166,14 @@ TEST_CASE("zone strict: far above the limit it may be enough to leave metadata o
 }
 
 TEST_CASE("zone strict: one answer is always sent") {
-    World world = with_many(2);
+    ZoneWorld world = with_many(2);
     world.settings->udp_answer_limit = 1;
     CHECK(world.message("many.service.consul A").answer.size() == 1);
     CHECK(world.message("many.service.consul SRV").answer.size() == 1);
 }
 
 TEST_CASE("zone strict: over TCP a thousand SRV records at most, and 64 KiB") {
-    World world = sample();
+    ZoneWorld world = sample();
     for (int i = 0; i < 1500; ++i)
         world.instance(
             "huge",
