@@ -195,6 +195,9 @@ int App::run() {
     if (!options_.stats_address.empty()) {
         auto opened = StatsServer::open(options_.stats_address, options_.stats_host, counters_);
         if (opened) stats_ = std::move(*opened);
+        // A socket in the file system belongs to the user that lictor becomes.
+        const std::string_view socket_path = options_.stats_address;
+        if (stats_ && socket_path.starts_with("unix://") && geteuid() == 0) (void)!chown(options_.stats_address.c_str() + 7, owner_, static_cast<gid_t>(-1));
         else stats_problem = opened.error().text;  // said, not fatal: answers matter more than figures
     }
     if (!options_.pid_file.empty()) {

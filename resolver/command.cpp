@@ -110,7 +110,7 @@ int run_command(const std::vector<std::string>& words, const Options& options) {
     const std::string query = read->name ? "?name=" + percent_encoded(*read->name) : "";
     const auto answer = ask_stats(read->address, command->path + query, command->takes_name);
     if (!answer) {
-        std::fprintf(stderr, "lictor: nobody answers at %s: %s\n", read->address.c_str(), log::printable(answer.error().text).c_str());
+        std::fprintf(stderr, "lictor: nobody answers at %s: %s\n", read->address.c_str(), refusal_for_people(answer.error().text).c_str());
         return nobody;
     }
     // 503 is an answer as well: not healthy, not ready.

@@ -13,7 +13,7 @@ std::string services_for_people(const std::string& json);
 std::string health_for_people(const std::string& json);
 std::string ready_for_people(const std::string& json);
 std::string flush_for_people(const std::string& json);
-/// The reason that a refusal gives, or its text as it came.
+/// The reason that a refusal gives in JSON, or any other text as it came, cut and without control characters.
 std::string refusal_for_people(const std::string& body);
 
 }  // namespace lictor

@@ -146,15 +146,44 @@ TEST_CASE("reading pauses while too many questions of one connection are under w
     for (std::uint16_t i = 0; i < 10; ++i) append_frame(stream, question(i, "L"));
     REQUIRE(send_all(server, client, stream));
     REQUIRE(server.until([&] { return server.later.size() == 3; }));
-    server.for_a(milliseconds(10));
+    REQUIRE(send_all(server, client, framed(question(10, "L"))));
+    const auto turns = server.turns;
+    server.for_a(milliseconds(20));
+    CHECK(server.turns - turns < 100);  // what is not read must not keep the loop awake
     CHECK(server.later.size() == 3);
-    for (std::size_t i = 0; i < 10; ++i) {
+    for (std::size_t i = 0; i < 11; ++i) {
         REQUIRE(server.until([&] { return server.later.size() > i; }));
         server.listener->send(server.later[i].first, EchoServer::echo(server.later[i].second));
         REQUIRE(server.until([&] { return client.has(i + 1); }));
         CHECK(server.later.size() <= i + 1 + limits.in_flight);
     }
-    CHECK(client.messages.size() == 10);
+    CHECK(client.messages.size() == 11);
+}
+
+TEST_CASE("a pipeline goes on by itself when its replies have left") {
+    TcpLimits limits;
+    limits.queued_bytes = 100;  // four replies, then reading pauses
+    EchoServer server({endpoint("127.0.0.1")}, limits);
+    TcpClient client(server.at);
+    Message stream;
+    for (std::uint16_t i = 0; i < 500; ++i) append_frame(stream, question(i));
+    REQUIRE(send_all(server, client, stream));
+    CHECK(server.until([&] { return client.has(500); }));
+    for (std::uint16_t i = 0; i < client.messages.size(); ++i) REQUIRE(id_of(client.messages[i]) == i);
+}
+
+TEST_CASE("a length of zero behind a question under way ends the connection with its reply") {
+    TcpLimits limits;
+    limits.in_flight = 1;
+    EchoServer server({endpoint("127.0.0.1")}, limits);
+    TcpClient client(server.at);
+    Message stream = framed(question(1, "L"));
+    stream.insert(stream.end(), {0, 0});
+    REQUIRE(send_all(server, client, stream));
+    REQUIRE(server.until([&] { return server.later.size() == 1; }));
+    server.listener->send(server.later[0].first, question(1));
+    CHECK(server.until([&] { return client.is_closed(); }));
+    CHECK(client.messages.size() == 1);
 }
 
 TEST_CASE("a client that vanishes while reading is paused is noticed by its reply") {
@@ -287,7 +316,9 @@ TEST_CASE("after stop_reading nobody is accepted, nothing is read and replies st
     server.listener->stop_reading();
     REQUIRE(send_all(server, client, framed(question(2))));
     TcpClient late(server.at);
+    const auto turns = server.turns;
     server.for_a(milliseconds(20));
+    CHECK(server.turns - turns < 100);
     CHECK(server.counters.tcp_accepted.get() == 1);
     CHECK(server.sizes.size() == 1);
     server.listener->send(server.later[0].first, question(1));
