@@ -194,11 +194,15 @@ int App::run() {
     std::string stats_problem;
     if (!options_.stats_address.empty()) {
         auto opened = StatsServer::open(options_.stats_address, options_.stats_host, counters_);
-        if (opened) stats_ = std::move(*opened);
-        // A socket in the file system belongs to the user that lictor becomes.
-        const std::string_view socket_path = options_.stats_address;
-        if (stats_ && socket_path.starts_with("unix://") && geteuid() == 0) (void)!chown(options_.stats_address.c_str() + 7, owner_, static_cast<gid_t>(-1));
-        else stats_problem = opened.error().text;  // said, not fatal: answers matter more than figures
+        if (opened) {
+            stats_ = std::move(*opened);
+            // A socket in the file system belongs to the user that lictor becomes.
+            const bool in_files = options_.stats_address.starts_with("unix://");
+            if (in_files && geteuid() == 0 && chown(options_.stats_address.c_str() + 7, owner_, static_cast<gid_t>(-1)) != 0)
+                stats_problem = std::string("its socket cannot be given to the user that lictor becomes: ") + std::strerror(errno);
+        } else {
+            stats_problem = opened.error().text;  // said, not fatal: answers matter more than figures
+        }
     }
     if (!options_.pid_file.empty()) {
         std::ofstream pid(options_.pid_file, std::ios::trunc);

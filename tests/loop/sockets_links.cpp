@@ -184,6 +184,7 @@ TEST_CASE("closing from inside the callback ends it there") {
     for (std::uint16_t i = 0; i < 3; ++i) upstream.udp.send(got->second, question(i));
     asking.for_a(milliseconds(10));
     CHECK(asking.messages.size() == 1);
+    CHECK(asking.failures.empty());
     CHECK(asking.links->open() == 0);
 }
 
