@@ -29,6 +29,8 @@ inline void error(std::string_view line) { write(Level::error, line); }
 
 /// Control bytes, quotes, backslash and bytes above 0x7e as `\DDD`; at most `max` bytes of input, then "…".
 std::string printable(std::string_view text, std::size_t max = 300);
+/// For a message whose outside parts passed through `printable` already: only control bytes as `\DDD`, so that its own quotes stay.
+std::string one_line(std::string_view message, std::size_t max = 2000);
 
 /// True at most once per `every` seconds for one place in the code; the number of calls swallowed since goes to `swallowed`.
 /// Any thread. Use: `static log::Sometimes s{5}; if (s.now(seconds)) log::warning(…)`.

@@ -5,13 +5,15 @@
 #include "conf/log.hpp"
 
 namespace lictor::log {
+namespace {
 
-std::string printable(std::string_view text, std::size_t max) {
+template <class Harmless>
+std::string escaped(std::string_view text, std::size_t max, Harmless harmless) {
     std::string out;
     out.reserve(std::min(text.size(), max));
     for (const char c : text.substr(0, max)) {
         const auto byte = static_cast<unsigned char>(c);
-        if (byte >= 0x20 && byte <= 0x7e && c != '"' && c != '\'' && c != '\\') {
+        if (harmless(byte)) {
             out += c;
             continue;
         }
@@ -22,6 +24,16 @@ std::string printable(std::string_view text, std::size_t max) {
     }
     if (text.size() > max) out += "…";
     return out;
+}
+
+}  // namespace
+
+std::string printable(std::string_view text, std::size_t max) {
+    return escaped(text, max, [](unsigned char byte) { return byte >= 0x20 && byte <= 0x7e && byte != '"' && byte != '\'' && byte != '\\'; });
+}
+
+std::string one_line(std::string_view message, std::size_t max) {
+    return escaped(message, max, [](unsigned char byte) { return byte >= 0x20 && byte != 0x7f; });
 }
 
 bool Sometimes::now(std::int64_t monotonic_seconds, std::uint64_t* swallowed) {

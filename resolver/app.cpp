@@ -1,12 +1,14 @@
 // Start: bind, become an ordinary user, start workers, watch Consul. Then the control loop runs until a signal ends it.
 #include "resolver/app.hpp"
 
+#include <fcntl.h>
 #include <ifaddrs.h>
 #include <malloc.h>
 #include <net/if.h>
 #include <netinet/in.h>
 #include <signal.h>
 #include <sys/random.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -93,6 +95,16 @@ std::vector<Endpoint> endpoints_of(const Options& options) {
     std::vector<Endpoint> endpoints;
     for (const auto& address : addresses) endpoints.push_back({address, options.port});
     return endpoints;
+}
+
+/// The log file is opened again (USR2) by the user that lictor becomes, so it is theirs; a device or a link stays whose it is.
+void give_file(const std::string& path, unsigned owner) {
+    const int fd = open(path.c_str(), O_WRONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+    if (fd < 0) return;
+    struct stat file{};
+    if (fstat(fd, &file) == 0 && S_ISREG(file.st_mode) && fchown(fd, owner, static_cast<gid_t>(-1)) != 0)
+        log::warning("the log file " + log::printable(path) + " cannot be given to the user that lictor becomes: " + std::strerror(errno));
+    close(fd);
 }
 
 std::size_t count_descriptors() {
@@ -214,6 +226,7 @@ int App::run() {
     }
     const std::string log_problem = log::open(options_.log_facility, false);
     if (*identity) {
+        if (options_.log_facility.starts_with('/')) give_file(options_.log_facility, owner_);
         if (const auto done = become(**identity); !done) {
             log::error(done.error().text);
             log::close();
@@ -349,14 +362,16 @@ void App::on_wake() {
 void App::offer_rules() {
     std::vector<std::string> notes = disk_->take_notes();
     auto rules = make_rules(options_, disk_->files(), listening_, notes);
-    for (const auto& note : notes) log::info(log::printable(note));
+    for (const auto& note : notes) log::info(log::one_line(note));
     if (rules->upstreams.empty()) log::warning("no upstream servers configured");
     hosts_->adopt(rules);
     publisher_->offer(std::move(rules));
 }
 
 void App::probe_upstreams() {
-    if (upstream_answered_ || publisher_->current()->rules->upstreams.empty()) {
+    // Without a default upstream (only Consul, only some domains) there is nobody to wait for.
+    const UpstreamGroup* standard = find_route(*publisher_->current()->rules, Name{});
+    if (upstream_answered_ || !standard || standard->members.empty()) {
         upstream_answered_ = true;
         return;
     }

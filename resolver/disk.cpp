@@ -87,6 +87,7 @@ void FollowedDisk::check() {
         return all;
     };
     if (texts(before.hosts) != texts(files_.hosts) || texts(before.resolv) != texts(files_.resolv)) changed_();
+    else notes_.clear();  // nobody takes these, and a file that is touched again and again must not gather them
 }
 
 }  // namespace lictor

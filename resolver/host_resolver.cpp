@@ -62,7 +62,7 @@ void HostResolver::resolve(const std::string& host, std::function<void(const Fou
     if (!name || lookups_.size() >= lookups_max) return done({});
     const Name lower = name->lower();
     if (const auto local = rules_->local->names.find(lower); local != rules_->local->names.end()) {
-        Found found{.v4 = {}, .v6 = {}, .ok = true};
+        Found found{.v4 = {}, .v6 = {}, .ok = !local->second.addresses.empty()};
         for (const Address& address : local->second.addresses) (address.v6 ? found.v6 : found.v4).push_back(address);
         return done(found);
     }

@@ -41,7 +41,7 @@ int run(int argc, char** argv) {
     }
     bool file_missing = false;
     for (const auto& complaint : parsed.errors) {
-        std::fprintf(stderr, "lictor: %s\n", log::printable(complaint.line(), 2000).c_str());
+        std::fprintf(stderr, "lictor: %s\n", log::one_line(complaint.line()).c_str());
         file_missing = file_missing || complaint.file_missing;
     }
     if (!parsed.errors.empty()) {
@@ -49,7 +49,7 @@ int run(int argc, char** argv) {
         return file_missing ? 3 : 1;
     }
     if (parsed.action == Action::test) {
-        for (const auto& warning : parsed.warnings) std::fprintf(stderr, "lictor: %s\n", log::printable(warning.line(), 2000).c_str());
+        for (const auto& warning : parsed.warnings) std::fprintf(stderr, "lictor: %s\n", log::one_line(warning.line()).c_str());
         std::fputs("lictor: syntax check OK.\n", stderr);
         return 0;
     }

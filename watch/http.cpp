@@ -79,7 +79,7 @@ struct Http::State {
         auto* watch = static_cast<FdWatch*>(held);
         if (what == CURL_POLL_REMOVE) {
             delete watch;
-            curl_multi_assign(self.multi.get(), fd, nullptr);
+            if (self.multi) curl_multi_assign(self.multi.get(), fd, nullptr);
             return 0;
         }
         const int events = (what & CURL_POLL_IN ? UV_READABLE : 0) | (what & CURL_POLL_OUT ? UV_WRITABLE : 0);
@@ -131,6 +131,7 @@ struct Http::State {
             return ticket;
         }
         refresh_addresses(begun.target);
+        if (begun.easy) return ticket;  // the address was there at once, and it was launched with the others that waited
         if (!waits_for_address(begun)) launch(begun);
         else watch_over.repeat(watch_over_every);
         return ticket;
@@ -243,8 +244,19 @@ struct Http::State {
         const bool missing = reply.status == 404;
         if (reply.status == 0 || (reply.status >= 400 && !missing)) counters.consul_errors.add();
         if (reply.status == 403) token.refused();
+        if (!exchange.probe && (reply.status == 0 || reply.status >= 500 || reply.status == 403)) say_failed(exchange);
         if (!exchange.probe && exchange.generation == generation) judge_target(exchange);
         if (exchange.done) exchange.done(std::move(reply));
+    }
+
+    /// Why nothing is known is said here, where it is known; once a minute, for an outage fails the same way again and again.
+    void say_failed(const Exchange& exchange) {
+        if (exchange.generation != generation || exchange.target >= targets.size()) return;
+        static log::Sometimes failed{60};
+        if (!failed.now(Loop::now() / seconds(1))) return;
+        const auto& reply = exchange.reply;
+        log::warning("consul request failed address=" + targets[exchange.target].shown + " path=" + log::printable(exchange.path) + " why=" +
+                     log::one_line(reply.status ? "status " + std::to_string(reply.status) + ' ' + reply.body.substr(0, 120) : reply.error));
     }
 
     // ---- which address
@@ -260,7 +272,7 @@ struct Http::State {
         counters.consul_failovers.add();
         log::warning("consul address failed, taking the next address=" + targets[exchange.target].shown +
                      " next=" + targets[targets.current()].shown +
-                     " why=" + log::printable(reply.status ? "status " + std::to_string(reply.status) : reply.error));
+                     " why=" + log::one_line(reply.status ? "status " + std::to_string(reply.status) : reply.error));
         if (!probe.active()) probe.repeat(probe_every);
     }
 

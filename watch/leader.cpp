@@ -241,7 +241,7 @@ void LeaderFusion::publish(const Decision& decision, Moment at) {
         if (is_held(facts_)) next.lock_index = facts_.leader_modify_index;
     }
     const bool changed = next.state != entry_.state || next.member != entry_.member || next.host != entry_.host ||
-                         next.port != entry_.port || next.node_address != entry_.node_address;
+                         next.port != entry_.port || (!next.host.ip && next.node_address != entry_.node_address);
     if (changed) {
         ++next.version;
         next.since = at.now;

@@ -173,7 +173,10 @@ void ScopeWatch::put() {
     if (!moved && same_entry(verdict, *entry_)) return;
     auto entry = std::make_shared<LeaderEntry>(verdict);
     entry->version = moved ? context_.builder.next_version() : entry_->version;
-    if (moved && entry_)
+    if (moved && verdict.state == LeaderState::unreadable)
+        log::warning("leader scope=" + log::printable(rule_.scope) + " its keys are denied to the token: the tags in the catalog name the " +
+                     "leader (the token needs key:read for " + log::printable(prefix_) + ')');
+    else if (moved && entry_)
         log::info("leader scope=" + log::printable(rule_.scope) + " state=" + word(verdict.state) + " reason=\"" + word(verdict.reason) +
                   "\" member=" + log::printable(verdict.member) + " address=" + log::printable(verdict.host.text) + " port=" +
                   std::to_string(verdict.port));

@@ -98,7 +98,7 @@ bool Watcher::first_sync_done() const {
     const auto& self = *state_;
     if (!self.started) return false;
     if (!self.running) return true;
-    return self.running->agent.first_done() && self.running->services.pinned_known() &&
+    return self.last_contact != 0 && self.running->agent.first_done() && self.running->services.pinned_known() &&
            std::all_of(self.running->scopes.begin(), self.running->scopes.end(),
                        [](const auto& scope) { return scope->verdict().state != LeaderState::loading; });
 }

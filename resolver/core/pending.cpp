@@ -63,7 +63,8 @@ void Pending::remove(InFlight& entry) {
 }
 
 Pending::Join Pending::join(InFlight& entry, Waiter waiter, std::size_t total_max) {
-    if (std::find(entry.waiters.begin(), entry.waiters.end(), waiter) != entry.waiters.end()) return Join::repeated;
+    // Over TCP nothing is sent twice: each question is owed a reply of its own.
+    if (waiter.client.connection == 0 && std::find(entry.waiters.begin(), entry.waiters.end(), waiter) != entry.waiters.end()) return Join::repeated;
     if (entry.waiters.size() >= waiters_max_each || waiters_ >= total_max) return Join::full;
     if (waiter.client.connection) ++tcp_waiters_[waiter.client.connection];
     ++waiters_;

@@ -1,5 +1,6 @@
-// The lines of log-queries, in the words of dnsmasq that log readers know: `forwarded`, `reply`, `cached`. Names are escaped by
-// Name::text, so that a line is one line whatever a name holds. Only called when the option is on.
+// The lines of log-queries, in the words of dnsmasq that log readers know: `forwarded`, `reply`, `cached`, and `consul`, `stale`,
+// `leader`, `local` where the answer came from there. Names are escaped by Name::text, so that a line is one line whatever a name holds.
+// Only called when the option is on.
 #pragma once
 
 #include <string_view>

@@ -6,6 +6,7 @@
 
 #include "resolver/core/alias.hpp"
 #include "resolver/core/local.hpp"
+#include "resolver/core/query_log.hpp"
 #include "resolver/core/waiting.hpp"
 #include "resolver/core/zone.hpp"
 #include "resolver/wire/type_text.hpp"
@@ -105,7 +106,11 @@ std::uint64_t Resolver::State::stamp(const Need& need) const {
             if (const auto it = catalog.nodes->find(need.datacenter); it != catalog.nodes->end()) return mixed(it->second->version, it->second->state);
             return 0;
         case Need::Kind::leader:
-            if (const auto it = catalog.leaders->find(need.name); it != catalog.leaders->end()) return mixed(it->second->version, it->second->state);
+            if (const auto it = catalog.leaders->find(need.name); it != catalog.leaders->end()) {
+                const std::uint64_t own = mixed(it->second->version, it->second->state);
+                // While the keys cannot be read the service's tags decide: they end the gap too.
+                return it->second->state == LeaderState::unreadable ? own + stamp({Need::Kind::service, need.name, {}}) : own;
+            }
             return 0;
         case Need::Kind::host:
             if (const auto it = catalog.hosts->find(need.name); it != catalog.hosts->end()) return mixed(it->second->version, it->second->state);
@@ -165,6 +170,7 @@ Decided Resolver::State::decide_consul(const Question& question, const Name& dom
         (answer->leader ? counters.answers_leader : counters.answers_consul).add();
         if (answer->stale) counters.answers_stale.add();
         if (answer->truncated) counters.answers_truncated.add();
+        if (view->rules->log_queries) log_message(answer->leader ? "leader" : answer->stale ? "stale" : "consul", Bytes(buffer).first(answer->size), actions);
         return {Decided::Kind::answer, answer->size, {}, false};
     }
     if (const auto* wait = std::get_if<ZoneWait>(&verdict)) return {Decided::Kind::wait, 0, wait->need, wait->leader_gap};
@@ -203,6 +209,7 @@ Decided Resolver::State::decide(const Question& question, const Client& client, 
     if (const auto local = answer_local(question, *view->rules, buffer)) {
         if (const auto* answer = std::get_if<LocalAnswer>(&*local)) {
             counters.answers_local.add();
+            if (view->rules->log_queries) log_message("local", Bytes(buffer).first(answer->size), actions);
             return {Decided::Kind::answer, answer->size, {}, false};
         }
         return decide_alias(question, std::get<LocalAliasTo>(*local), client, at, buffer, actions, depth);
@@ -278,9 +285,14 @@ void Resolver::State::end_hold(WaitingQuestion held, Moment at, Actions& actions
         if (held.deadline - held.arrived >= view->rules->leader_hold && entry != view->catalog->leaders->end())
             spent_gaps[held.need.name] = entry->second->version;
     }
-    const bool agent_may_know = held.need.kind == Need::Kind::service || held.need.kind == Need::Kind::nodes;
+    // The agent knows nothing of an alias outside its domains.
+    const Name* domain = consul_domain(question.lower);
+    const bool agents = domain ? !is_leader_name(question, *domain, *view->catalog) : reverse_domain(question) != nullptr;
+    const bool agent_may_know = agents && (held.need.kind == Need::Kind::service || held.need.kind == Need::Kind::nodes);
     if (agent_may_know && !held.leader_gap && view->rules->agent_dns) decided = delegate(question, held.client, at, scratch, actions);
     else decided = fail(question, rcode::servfail, ede::not_ready, scratch);
+    if (decided.kind == Decided::Kind::answer && view->rules->log_queries)
+        log_message(held.leader_gap ? "leader" : "consul", Bytes(scratch).first(decided.size), actions);
     if (decided.kind == Decided::Kind::answer) reply_later(held.client, Bytes(scratch).first(decided.size), actions);
 }
 
@@ -394,15 +406,18 @@ void Resolver::on_view(std::shared_ptr<const View> view, Moment at, Actions& act
     const std::size_t before = actions.size();
     if (old->rules != s.view->rules || old->generation == 0) s.forward.adopt(s.view->rules, at.now);
 
-    s.domains.clear();
-    for (const auto& text : s.view->catalog->settings->domains)
-        if (const auto name = Name::parse(text)) s.domains.push_back(name->lower());
     const Rules& rules = *s.view->rules;
-    const auto below_consul = [&](const auto& table) {
-        return std::any_of(table.begin(), table.end(), [&](const auto& row) { return s.consul_domain(row.first) != nullptr; });
-    };
-    s.rules_below_consul = below_consul(rules.routes) || below_consul(rules.local->names) || below_consul(rules.local->aliases) ||
-                           below_consul(rules.local->wildcards);
+    // Hosts files may be long: they are walked only when they or the domains may have changed, not on each news from Consul.
+    if (old->rules != s.view->rules || old->catalog->settings != s.view->catalog->settings || old->generation == 0) {
+        s.domains.clear();
+        for (const auto& text : s.view->catalog->settings->domains)
+            if (const auto name = Name::parse(text)) s.domains.push_back(name->lower());
+        const auto below_consul = [&](const auto& table) {
+            return std::any_of(table.begin(), table.end(), [&](const auto& row) { return s.consul_domain(row.first) != nullptr; });
+        };
+        s.rules_below_consul = below_consul(rules.routes) || below_consul(rules.local->names) || below_consul(rules.local->aliases) ||
+                               below_consul(rules.local->wildcards);
+    }
 
     // What came from an old leader, through the agent's DNS or under other names, is forgotten, also where it is still in flight.
     bool leader_moved = false;

@@ -4,8 +4,10 @@
 namespace lictor {
 
 bool leads_elsewhere(const LeaderEntry& a, const LeaderEntry& b) {
+    // The node's address is answered only where the host is a name; with an IP it is learned without anybody moving.
+    const bool same_node = a.host.ip || a.node_address == b.node_address;
     return a.state == LeaderState::led && b.state == LeaderState::led &&
-           (!(a.host == b.host) || !(a.node_address == b.node_address) || a.port != b.port || a.member != b.member);
+           (!(a.host == b.host) || !same_node || a.port != b.port || a.member != b.member);
 }
 
 std::vector<std::string> conflicts(const Catalog& next, const std::vector<std::shared_ptr<const Catalog>>& in_use) {

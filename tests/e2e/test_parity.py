@@ -152,6 +152,7 @@ def parity(ctx, which, compat, explanations, names=catalog.NAMES, types=catalog.
     sink = Sink(ctx)
     options = [f"--consul-dns={sink.option}"] + ([f"--consul-dns-compat={compat}"] if compat else [])
     lictor = Lictor(ctx, *options, consul=agent.api.url)
+    lictor.wait_ready()       # which domain is Consul's is known once the agent has told its settings
     compare(ctx, agent, lictor, domains, names, types, explanations)
     assert sink.count() == 0, f"{sink.count()} questions reached the agent's DNS port, the first: {sink.first!r}"
 

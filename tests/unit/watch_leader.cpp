@@ -177,7 +177,7 @@ private:
         CHECK((now.state == LeaderState::led) == !now.host.empty());
         if (now.state != LeaderState::led) CHECK(now.port == 0);
         const bool moved = now.state != before.state || now.member != before.member || now.host != before.host ||
-                           now.node_address != before.node_address || now.port != before.port;
+                           (!now.host.ip && now.node_address != before.node_address) || now.port != before.port;
         CHECK(now.version == before.version + (moved ? 1 : 0));
         CHECK(now.since == (moved ? at.now : before.since));
         CHECK(now.since_unix == (moved ? at.unix_seconds : before.since_unix));
