@@ -91,6 +91,7 @@ Result<LeaderRule> parse_leader(std::string_view value) {
     for (std::size_t i = 1; i < items.size(); ++i)
         if (auto error = set_word(rule, seen, items[i])) return *std::move(error);
     if (seen.key && seen.name_space) return Error{"key= names one key, namespace= a Patroni scope: give one of them"};
+    if (seen.key) return Error{"key=: this version follows Patroni scopes only, no other lock in Consul; leave the line out"};
     return rule;
 }
 

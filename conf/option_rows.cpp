@@ -329,10 +329,9 @@ constexpr Row rows[] = {
      .field = Field::consul_dns_compat, .set = set_consul_dns_compat, .get = get_consul_dns_compat},
     // ---- leaders
     {.name = "leader", .shape = Shape::value, .times = Times::repeatable, .group = Group::leaders, .own = true,
-     .argument = "<scope>[,…]", .help = "Patroni scope or Consul lock to follow",
+     .argument = "<scope>[,…]", .help = "Patroni scope to follow",
      .reference = "`SCOPE[,namespace=N][,service=S][,port=P][,address=kv|service|node]` follows a Patroni scope: the lock, the "
-                  "members' own records and the Consul service S (else the scope as Patroni spells it for Consul). `NAME,key=PATH` "
-                  "follows any Consul lock. `master.` and `primary.` of the service answer exactly one address, that of the leader."
+                  "members' own records and the Consul service S (else the scope as Patroni spells it for Consul). `master.` and `primary.` of the service answer exactly one address, that of the leader."
                   " `address=` says whether it is taken from the member's record in KV, from the service or from the node.",
      .initial = "none", .sample = "batman",
      .field = Field::leader, .set = add_parsed<&Options::leader, parse_leader, false>, .get = get_rules<&Options::leader>},

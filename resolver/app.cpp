@@ -97,6 +97,29 @@ std::vector<Endpoint> endpoints_of(const Options& options) {
     return endpoints;
 }
 
+/// Where lictor would ask itself: with a wildcard address every address of the machine is its own.
+std::vector<Endpoint> own_endpoints(std::vector<Endpoint> listening) {
+    const auto wildcard = std::find_if(listening.begin(), listening.end(), [](const Endpoint& at) { return at.address.is_unspecified(); });
+    if (wildcard == listening.end()) return listening;
+    const auto port = wildcard->port;
+    for (const auto& address : interface_addresses({"*"})) listening.push_back({address, port});
+    return listening;
+}
+
+/// Loopback is listened on in any case, so that a misspelt interface would not be noticed.
+void say_missing_interfaces(const Options& options) {
+    ifaddrs* list = nullptr;
+    if (options.interface.empty() || getifaddrs(&list) != 0) return;
+    for (const auto& pattern : options.interface) {
+        bool found = pattern.ends_with('*');
+        for (const ifaddrs* at = list; at && !found; at = at->ifa_next)
+            found = at->ifa_name == pattern && at->ifa_addr && (at->ifa_flags & IFF_UP) && (at->ifa_addr->sa_family == AF_INET || at->ifa_addr->sa_family == AF_INET6);
+        if (!found)
+            log::warning("interface=" + log::printable(pattern) + ": no such interface is up with an address; not listened on (correct the name, or start again once it is there)");
+    }
+    freeifaddrs(list);
+}
+
 /// The log file is opened again (USR2) by the user that lictor becomes, so it is theirs; a device or a link stays whose it is.
 void give_file(const std::string& path, unsigned owner) {
     const int fd = open(path.c_str(), O_WRONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
@@ -145,6 +168,7 @@ private:
     Now started_{};
     std::vector<std::string> reload_errors_;
     unsigned owner_ = 0;
+    std::size_t descriptors_ = 1024;
 
     Loop loop_;
     Random random_{kernel_seed()};
@@ -191,7 +215,7 @@ Result<bool> App::bind() {
 }
 
 int App::run() {
-    raise_file_limit();
+    descriptors_ = raise_file_limit();
     signal(SIGPIPE, SIG_IGN);
     const auto identity = find_identity(options_.no_daemon ? "" : options_.user, options_.no_daemon ? "" : options_.group);
     if (!identity) {
@@ -242,6 +266,7 @@ int App::run() {
     log::info(std::string("started, version ") + LICTOR_VERSION + ", listening on " + where +
               (options_.listen_address.empty() && options_.interface.empty() ? " (loopback only, unless listen-address says more)" : "") +
               (stats_ ? ", stats on " + stats_->address() : "") + (*identity ? ", as user " + (*identity)->user_name : ""));
+    say_missing_interfaces(options_);
     // What a reload must read has to be readable by the user that we are now.
     for (const auto& file : parsed_.files)
         if (file != "-" && access(file.c_str(), R_OK) != 0)
@@ -321,6 +346,8 @@ void App::start_workers() {
         setup.number = i;
         setup.sockets = std::move(bound_[i]);
         setup.seed = kernel_seed();
+        // Room for clients over TCP and for Consul stays; what is left is the workers' upstream sockets.
+        setup.attempts_max = std::max<std::size_t>(64, (descriptors_ - std::min<std::size_t>(descriptors_ / 2, 1500)) / options_.threads);
         setup.want = [this](const Need& need) {
             {
                 const std::lock_guard lock(wants_mutex_);
@@ -361,7 +388,7 @@ void App::on_wake() {
 
 void App::offer_rules() {
     std::vector<std::string> notes = disk_->take_notes();
-    auto rules = make_rules(options_, disk_->files(), listening_, notes);
+    auto rules = make_rules(options_, disk_->files(), own_endpoints(listening_), notes);
     for (const auto& note : notes) log::info(log::one_line(note));
     if (rules->upstreams.empty()) log::warning("no upstream servers configured");
     hosts_->adopt(rules);
@@ -419,6 +446,7 @@ void App::reload() {
         listening_ = wanted;
         for (std::size_t i = 0; i < workers_.size(); ++i) workers_[i]->rebind(std::move(added[i]), wanted);
     }
+    say_missing_interfaces(options_);
     log::reopen();
     disk_->adopt(options_);
     offer_rules();

@@ -140,7 +140,8 @@ std::string stats_for_people(const std::string& json) {
     const auto& consul = member(stats, "consul");
     const auto& cache = member(stats, "cache");
     const bool lost = member(consul, "contact_lost") == Json(true), on = member(consul, "on") == Json(true);
-    std::string contact = on ? words(member(consul, "address")) + (lost ? ", contact lost" : member(consul, "reachable") == Json(true) ? ", in contact" : ", not reached") : "off";
+    const bool asked = member(consul, "address") != Json("");
+    std::string contact = on && !asked ? "nothing asked yet" : on ? words(member(consul, "address")) + (lost ? ", contact lost" : member(consul, "reachable") == Json(true) ? ", in contact" : ", not reached") : "off";
     if (const double last = number(member(consul, "last_contact_unix")); on && last > 0)
         contact += ", last contact " + span(std::max(0.0, number(member(stats, "started_unix")) + number(member(stats, "uptime_seconds")) - last)) + " ago";
     const auto& ratio = member(cache, "hit_ratio");

@@ -43,11 +43,13 @@ Result<bool> become(const Identity& identity) {
     return true;
 }
 
-void raise_file_limit() {
+std::size_t raise_file_limit() {
     rlimit limit{};
-    if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return 1024;
     limit.rlim_cur = std::min<rlim_t>(limit.rlim_max, 65536);
     setrlimit(RLIMIT_NOFILE, &limit);
+    getrlimit(RLIMIT_NOFILE, &limit);
+    return static_cast<std::size_t>(limit.rlim_cur);
 }
 
 }  // namespace lictor

@@ -1,6 +1,7 @@
 // Becoming an ordinary user once the ports are bound, before any thread starts.
 #pragma once
 
+#include <cstddef>
 #include <optional>
 #include <string>
 
@@ -16,7 +17,7 @@ struct Identity {
 Result<std::optional<Identity>> find_identity(const std::string& user, const std::string& group);
 /// Groups, group, user, no new privileges. Irreversible.
 Result<bool> become(const Identity& identity);
-/// Raises the soft limit of open files to the hard one.
-void raise_file_limit();
+/// Raises the soft limit of open files to the hard one; gives the limit in force.
+std::size_t raise_file_limit();
 
 }  // namespace lictor

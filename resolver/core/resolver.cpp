@@ -14,11 +14,12 @@
 namespace lictor {
 namespace {
 
-/// How long a question may wait for the first read of a service or node: below the 5 s after which glibc asks again.
-constexpr microseconds first_read_max = milliseconds(3000);
+/// How long a question may wait for the first read of a service or node, or for a host name (whose own look-up ends within 3 s): below
+/// the 5 s after which glibc asks again.
+constexpr microseconds first_read_max = milliseconds(3500);
 /// After the first full hold of a gap: clients with few look-up threads must not stand still for the whole outage.
 constexpr microseconds later_hold_max = milliseconds(1000);
-constexpr std::uint32_t waiting_max = 20'000;
+constexpr std::uint32_t waiting_max = 10'000;
 constexpr unsigned alias_depth_max = 8;
 /// Replies for this door are parts of an alias' reply, not for a socket.
 constexpr std::uint32_t alias_door = 0xffffffff;

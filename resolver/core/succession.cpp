@@ -4,6 +4,9 @@
 namespace lictor {
 
 bool leads_elsewhere(const LeaderEntry& a, const LeaderEntry& b) {
+    // Where the keys are not readable the tags name an address, and it may be another one.
+    const auto by_tags = [](const LeaderEntry& entry) { return entry.state == LeaderState::unreadable; };
+    if ((by_tags(a) && b.state == LeaderState::led) || (a.state == LeaderState::led && by_tags(b))) return true;
     // The node's address is answered only where the host is a name; with an IP it is learned without anybody moving.
     const bool same_node = a.host.ip || a.node_address == b.node_address;
     return a.state == LeaderState::led && b.state == LeaderState::led &&

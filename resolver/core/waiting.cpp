@@ -30,7 +30,8 @@ Waiting::Put Waiting::put(WaitingQuestion question, std::uint64_t stamp, std::si
         }
     }
     const std::size_t bytes = question.message.size() + overhead_bytes;
-    if (questions_.size() >= number_max || bytes_ + bytes > bytes_max_) return Put::full;
+    const std::size_t alike = question.leader_gap ? gap_questions_ : questions_.size() - gap_questions_;
+    if (alike >= number_max || bytes_ + bytes > bytes_max_) return Put::full;
     Group& group = found != groups_.end() ? found->second : groups_[key(question.need)];
     if (found == groups_.end()) {
         group.need = question.need;
@@ -38,6 +39,7 @@ Waiting::Put Waiting::put(WaitingQuestion question, std::uint64_t stamp, std::si
     }
     const auto number = next_++;
     bytes_ += bytes;
+    gap_questions_ += question.leader_gap ? 1 : 0;
     group.numbers.push_back(number);
     by_deadline_.emplace(question.deadline, number);
     questions_.emplace(number, std::move(question));
@@ -50,6 +52,7 @@ WaitingQuestion Waiting::take_out(std::uint64_t number) {
     questions_.erase(found);
     by_deadline_.erase({question.deadline, number});
     bytes_ -= question.message.size() + overhead_bytes;
+    gap_questions_ -= question.leader_gap ? 1 : 0;
     return question;
 }
 

@@ -30,7 +30,7 @@ struct WaitingQuestion {
 class Waiting {
 public:
     /// `bytes_max` bounds the questions' own bytes.
-    explicit Waiting(std::size_t bytes_max = 4'000'000) : bytes_max_(bytes_max) {}
+    explicit Waiting(std::size_t bytes_max = 8'000'000) : bytes_max_(bytes_max) {}
 
     enum class Put : std::uint8_t { held, joined, full };
     /// `stamp`: the need's stamp in the View it was decided by. A question that the same client sent before (same port, id, name, type)
@@ -72,6 +72,7 @@ private:
     void take_with_group(std::uint64_t number, std::vector<WaitingQuestion>& into);
 
     std::size_t bytes_max_, bytes_ = 0;
+    std::size_t gap_questions_ = 0;  ///< of them waiting for a leader: a flood of other names must not use up their number
     std::uint64_t next_ = 1;
     std::unordered_map<std::uint64_t, WaitingQuestion> questions_;
     std::map<std::string, Group> groups_;

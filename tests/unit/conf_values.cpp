@@ -72,7 +72,6 @@ TEST_CASE("good values come out in one form") {
         {"leader=a,namespace=/x/y/,port=5432,address=node", "a,namespace=x/y,port=5432,address=node"},
         {"leader=a,namespace=/", nullptr},
         {"leader=a,namespace=service,address=kv", "a"},
-        {"leader=lock,key=/app/leader,address=service", "lock,key=app/leader,address=service"},
         {"listen-address=::FFFF:127.0.0.1", "127.0.0.1"},
         {"interface=eth*", nullptr},
         {"consul-http-addr=10.0.0.1", "http://10.0.0.1:8500"},
@@ -165,6 +164,7 @@ TEST_CASE("bad values are refused with a remedy") {
         {"leader=a,service=", "no value"},
         {"leader=a,key=x/", "names a folder"},
         {"leader=a,key=x,namespace=y", "give one of them"},
+        {"leader=a,key=x", "Patroni scopes only"},
         {"listen-address=eth0", "not an IP address"},
         {"listen-address=127.0.0.1,", "not an IP address"},
         {"interface=a*b", "may only end"},
@@ -208,7 +208,7 @@ TEST_CASE("an empty resolv-file switches the reading off") {
 
 TEST_CASE("leaders and aliases are checked against each other") {
     CHECK(lines(parse_text("leader=a\nleader=b\nleader=a\n").errors) == "/c:3: leader: 'a' is already given at /c:1\n");
-    CHECK(parse_text("leader=a\nleader=a,namespace=x\nleader=a,key=k\n").errors.empty());
+    CHECK(parse_text("leader=a\nleader=a,namespace=x\n").errors.empty());
     CHECK(lines(parse_text("consul-http-addr=\nleader=a\n").errors) == "/c:2: leader: needs Consul, which an empty consul-http-addr switches off\n");
     CHECK(lines(parse_text("cname=a,b\ncname=a,c\n").errors) == "/c:2: cname: 'a' is already an alias at /c:1\n");
     CHECK_THAT(lines(parse_text("cname=a,b\ncname=b,c\ncname=c,a\n").errors), Contains("leads back to itself"));
