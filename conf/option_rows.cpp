@@ -17,7 +17,8 @@ constexpr Row rows[] = {
     // ---- listening
     {.name = "port", .letter = 'p', .shape = Shape::value, .group = Group::listening,
      .argument = "<port>", .help = "UDP and TCP port to listen on",
-     .reference = "Port for questions over UDP and TCP. 0, which switches DNS off in dnsmasq, is refused.",
+     .reference = "Port for questions over UDP and TCP. 0, which switches DNS off in dnsmasq, is refused. A new port below 1024 takes a "
+                  "restart: on HUP lictor is an ordinary user.",
      .initial = "53", .sample = "53",
      .field = Field::port, .set = set_port, .get = get_number<&Options::port>},
     {.name = "listen-address", .letter = 'a', .shape = Shape::value, .times = Times::repeatable, .group = Group::listening,

@@ -119,7 +119,8 @@ Error explain(const Opened& opened, Transport transport, const BindRequest& requ
         case EACCES:
         case EPERM:
             if (opened.step == "fchown") return {text + "cannot hand the socket to the user named by user=: permission denied; start as root"};
-            return {text + "permission denied: a port below 1024 needs root or CAP_NET_BIND_SERVICE; started as root, lictor has given both up: restart it to listen there"};
+            return {text + "permission denied: a port below 1024 needs root or CAP_NET_BIND_SERVICE (given up after a start as root: such a port "
+                           "or a new address at it needs a restart, not HUP)"};
         case EADDRNOTAVAIL: return {text + "this machine has no such address; correct listen-address or bring the interface up first"};
         case EAFNOSUPPORT: return {text + "this machine has no IPv6; leave IPv6 addresses out of listen-address"};
         case EMFILE:

@@ -36,6 +36,7 @@ std::string server_line(const UpstreamReport& report) {
 
 std::string consul_line(const Status& status) {
     if (!status.consul_on) return "consul: off";
+    if (status.consul_address.empty()) return "consul: nothing asked yet";
     const auto& catalog = catalog_of(status);
     const double now_unix = static_cast<double>(status.started_unix) + status.uptime_seconds;
     std::string line = "consul " + safe(status.consul_address) + ": " + (catalog.contact_lost ? "contact lost" : catalog.reachable ? "in contact" : "not reached");

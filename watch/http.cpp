@@ -244,7 +244,9 @@ struct Http::State {
         const bool missing = reply.status == 404;
         if (reply.status == 0 || (reply.status >= 400 && !missing)) counters.consul_errors.add();
         if (reply.status == 403) token.refused();
-        if (!exchange.probe && (reply.status == 0 || reply.status >= 500 || reply.status == 403)) say_failed(exchange);
+        // A single denial is the business of who asked (agent:read may be missing by intention); an unknown token is everybody's.
+        const bool bad_token = reply.status == 403 && reply.body.find("ermission denied") == std::string::npos;
+        if (!exchange.probe && (reply.status == 0 || reply.status >= 500 || bad_token)) say_failed(exchange);
         if (!exchange.probe && exchange.generation == generation) judge_target(exchange);
         if (exchange.done) exchange.done(std::move(reply));
     }
