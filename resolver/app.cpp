@@ -217,6 +217,14 @@ Result<bool> App::bind() {
 int App::run() {
     descriptors_ = raise_file_limit();
     signal(SIGPIPE, SIG_IGN);
+    // From the first moment on; what comes before the loop runs is served when it does.
+    signals_.emplace_back(loop_, SIGHUP, [this] { reload(); });
+    signals_.emplace_back(loop_, SIGTERM, [this] { stop(); });
+    signals_.emplace_back(loop_, SIGINT, [this] { stop(); });
+    signals_.emplace_back(loop_, SIGUSR1, [this] {
+        for (const auto& line : statistics_lines(status())) log::info(line);
+    });
+    signals_.emplace_back(loop_, SIGUSR2, [] { log::reopen(); });
     const auto identity = find_identity(options_.no_daemon ? "" : options_.user, options_.no_daemon ? "" : options_.group);
     if (!identity) {
         log::error(identity.error().text);
@@ -316,13 +324,6 @@ int App::run() {
                                                        }});
         if (!started) log::warning("no stats endpoint: " + started.error().text);
     }
-    signals_.emplace_back(loop_, SIGHUP, [this] { reload(); });
-    signals_.emplace_back(loop_, SIGTERM, [this] { stop(); });
-    signals_.emplace_back(loop_, SIGINT, [this] { stop(); });
-    signals_.emplace_back(loop_, SIGUSR1, [this] {
-        for (const auto& line : statistics_lines(status())) log::info(line);
-    });
-    signals_.emplace_back(loop_, SIGUSR2, [] { log::reopen(); });
     probe_ = std::make_unique<Timer>(loop_, [this] { probe_upstreams(); });
     probe_->start(microseconds(0));
     malloc_trim(0);
