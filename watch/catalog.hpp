@@ -148,6 +148,11 @@ struct MemberRow {
     bool operator==(const MemberRow&) const = default;
 };
 
+/// What the workers tell one another about a gap: it lives across the entry's versions. Written by any worker.
+struct LeaderGap {
+    std::atomic<std::uint64_t> spent{0};  ///< the entry's version whose gap has seen a question held to the end
+};
+
 struct LeaderEntry {
     std::string scope;
     std::string service;         ///< lower case: `master.<service>.service.<domain>`
@@ -163,6 +168,7 @@ struct LeaderEntry {
     std::int64_t since_unix = 0; ///< wall clock of that change
     Now since{};
     std::vector<MemberRow> members;
+    std::shared_ptr<LeaderGap> gap = std::make_shared<LeaderGap>();
 };
 
 /// What answers depend on besides facts: the agent's dns_config where it tells it, options, else Consul's defaults.

@@ -53,7 +53,6 @@ struct Resolver::State {
     std::vector<Name> domains;           ///< of the Consul settings in force
     bool rules_below_consul = false;     ///< some local data or route lies at or below a Consul domain
     bool agent_asked = false;            ///< the cache may hold answers of the agent's DNS
-    std::unordered_map<std::string, std::uint64_t> spent_gaps;  ///< leader's service → entry version whose gap saw a full hold
     std::unordered_map<std::uint64_t, PendingAlias> aliases;
     std::uint64_t next_alias = 1;
     MessageBuffer scratch;
@@ -233,8 +232,7 @@ Decided Resolver::State::hold(const Question& question, Bytes message, const Cli
         if (decided.leader_gap) {
             bound = view->rules->leader_hold;
             const auto entry = view->catalog->leaders->find(decided.need.name);
-            const auto spent = spent_gaps.find(decided.need.name);
-            if (spent != spent_gaps.end() && entry != view->catalog->leaders->end() && spent->second == entry->second->version)
+            if (entry != view->catalog->leaders->end() && entry->second->gap->spent.load(std::memory_order_relaxed) == entry->second->version)
                 bound = std::min<microseconds>(bound, later_hold_max);
         }
         deadline = at.now + bound;
@@ -284,7 +282,7 @@ void Resolver::State::end_hold(WaitingQuestion held, Moment at, Actions& actions
         counters.held_expired.add();
         const auto entry = view->catalog->leaders->find(held.need.name);
         if (held.deadline - held.arrived >= view->rules->leader_hold && entry != view->catalog->leaders->end())
-            spent_gaps[held.need.name] = entry->second->version;
+            entry->second->gap->spent.store(entry->second->version, std::memory_order_relaxed);
     }
     // The agent knows nothing of an alias outside its domains.
     const Name* domain = consul_domain(question.lower);
