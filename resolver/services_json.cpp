@@ -7,16 +7,6 @@
 namespace lictor {
 namespace {
 
-const char* word(FactState state) {
-    switch (state) {
-        case FactState::loading: return "loading";
-        case FactState::known: return "known";
-        case FactState::failed: return "failed";
-        case FactState::delegated: return "delegated";
-    }
-    return "unknown";
-}
-
 const char* word(Health health) {
     switch (health) {
         case Health::passing: return "passing";

@@ -60,7 +60,7 @@ struct Instance {
     std::uint32_t port = 0;           ///< as registered; SRV takes it modulo 65536
     std::vector<std::string> tags;    ///< lower case
     Health health = Health::passing;  ///< worst of all checks in the entry
-    bool node_critical = false;       ///< serfHealth or another node-level check is critical
+    bool node_critical = false;       ///< serfHealth is critical; where the node has none, any node-level check
     std::uint16_t weight = 1;         ///< SRV weight by Consul's rule (consul-dns §2.8)
 };
 
@@ -79,6 +79,17 @@ enum class FactState : std::uint8_t {
     failed,     ///< could not be had (see `why`); never known before
     delegated,  ///< not watched (bound reached): asked from the agent's DNS
 };
+
+/// For people.
+inline const char* word(FactState state) {
+    switch (state) {
+        case FactState::loading: return "loading";
+        case FactState::known: return "known";
+        case FactState::failed: return "failed";
+        case FactState::delegated: return "delegated";
+    }
+    return "unknown";
+}
 
 struct ServiceEntry {
     std::string name;            ///< lower case

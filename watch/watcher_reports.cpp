@@ -2,19 +2,6 @@
 #include "watch/watcher_state.hpp"
 
 namespace lictor {
-namespace {
-
-const char* word(FactState state) {
-    switch (state) {
-        case FactState::loading: return "loading";
-        case FactState::known: return "known";
-        case FactState::failed: return "failed";
-        case FactState::delegated: return "delegated";
-    }
-    return "unknown";
-}
-
-}  // namespace
 
 std::vector<WatchReport> Watcher::reports() const {
     std::vector<WatchReport> rows;
