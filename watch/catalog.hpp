@@ -154,6 +154,7 @@ struct MemberRow {
     HostText host;               ///< host of conn_url
     std::uint16_t port = 0;
     std::optional<std::uint64_t> timeline, lsn;
+    std::optional<std::uint64_t> replay_lsn;  ///< what a replica's readers see; since Patroni 4.1
     std::string api_url, version;
     bool noloadbalance = false;
     bool operator==(const MemberRow&) const = default;
@@ -163,6 +164,8 @@ struct MemberRow {
 struct LeaderGap {
     std::atomic<std::uint64_t> spent{0};  ///< the entry's version whose gap has seen a question held to the end
 };
+
+struct ReplicaSet;  // replicas.hpp
 
 struct LeaderEntry {
     std::string scope;
@@ -179,6 +182,7 @@ struct LeaderEntry {
     std::int64_t since_unix = 0; ///< wall clock of that change
     Now since{};
     std::vector<MemberRow> members;
+    std::shared_ptr<const ReplicaSet> replicas;  ///< the members who live and do not lead; null until the keys were read
     std::shared_ptr<LeaderGap> gap = std::make_shared<LeaderGap>();
 };
 

@@ -7,6 +7,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "conf/base/clock.hpp"
 #include "conf/options.hpp"
@@ -27,6 +28,8 @@ struct ScopeFacts {
     bool pause = false;
     bool standby_cluster = false;     ///< `config.standby_cluster` is set
     bool failover_requested = false;  ///< `failover` key names a member and has no scheduled_at
+    std::optional<std::uint64_t> optime;     ///< where the leader's WAL ends: `status`, before Patroni 2.1 `optime/leader`
+    std::vector<std::string> sync_standbys;  ///< of the `sync` key
     bool operator==(const ScopeFacts&) const = default;
 };
 
@@ -61,6 +64,8 @@ public:
     /// The verdict now. `version` rises by one whenever what is answered changes; the caller makes it unique. `member`, `lock_index` (the
     /// ModifyIndex at which the lock was taken) and `timeline` tell of who led last while nobody does; there is no address then.
     const LeaderEntry& verdict() const { return entry_; }
+    /// The keys as last believed.
+    const ScopeFacts& facts() const { return facts_; }
     /// When on_time has to be called next; none = never.
     std::optional<Now> deadline() const { return deadline_; }
 
