@@ -352,6 +352,18 @@ constexpr Row rows[] = {
      .reference = "How long the last known leader is answered when Consul cannot be reached.",
      .initial = "0", .sample = "0",
      .field = Field::leader_max_stale, .set = set_number<&Options::leader_max_stale, 0, seconds_max>, .get = get_number<&Options::leader_max_stale>},
+    {.name = "leader-max-lag", .shape = Shape::value, .group = Group::leaders, .own = true,
+     .argument = "<bytes>", .help = "bytes of WAL past which a replica is not answered",
+     .reference = "A replica that is further behind its leader than this is left out of `replica.` and `sync.`, and comes back below three "
+                  "quarters of it; if all are, all are answered. Patroni writes positions once per `loop_wait`: a limit below the WAL "
+                  "of two such rounds leaves out replicas that keep up.",
+     .initial = "off", .sample = "67108864",
+     .field = Field::leader_max_lag, .set = set_number<&Options::leader_max_lag, 0, 0x7fffffffffffffff>, .get = get_number<&Options::leader_max_lag>},
+    {.name = "leader-last-resort", .times = Times::repeatable, .group = Group::leaders, .own = true,
+     .help = "`replica.` is the leader when no replica lives",
+     .reference = "Without it `replica.` has no address while no replica lives.",
+     .initial = "off",
+     .field = Field::leader_last_resort, .set = set_flag<&Options::leader_last_resort>, .get = get_flag<&Options::leader_last_resort>},
     {.name = "leader-flush", .shape = Shape::value, .times = Times::repeatable, .group = Group::leaders, .own = true,
      .argument = "<name>", .help = "name forgotten when a leader changes",
      .reference = "A name outside Consul's domain whose cached answers are dropped at each change of a leader.",

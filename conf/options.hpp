@@ -138,6 +138,8 @@ struct Options {
     std::uint32_t leader_hold_max = 10000;
     seconds leader_max_stale{0};
     std::vector<std::string> leader_flush;
+    std::optional<std::uint64_t> leader_max_lag;  ///< bytes of WAL
+    bool leader_last_resort = false;
 
     // ---- looking inside
     std::string stats_address = "127.0.0.1:9153";  ///< `host:port`, `unix:///path`, empty = off

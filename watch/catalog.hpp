@@ -156,6 +156,7 @@ struct MemberRow {
     HostText host;               ///< host of conn_url
     std::uint16_t port = 0;
     std::optional<std::uint64_t> timeline, lsn;
+    std::optional<std::uint64_t> replay_lsn;  ///< what a replica's readers see; since Patroni 4.1
     std::string api_url, version;
     bool noloadbalance = false;
     bool operator==(const MemberRow&) const = default;
@@ -184,6 +185,7 @@ struct LeaderTimes {
     std::optional<Now> old_tag_gone;       ///< the catalog no longer shows the old leader as passing and tagged primary
     bool operator==(const LeaderTimes&) const = default;
 };
+struct ReplicaSet;  // replicas.hpp
 
 struct LeaderEntry {
     std::string scope;
@@ -202,6 +204,7 @@ struct LeaderEntry {
     Now since{};
     std::vector<MemberRow> members;
     LeaderTimes times;           ///< of the change under way or the last one; a newer time alone makes no new version
+    std::shared_ptr<const ReplicaSet> replicas;  ///< the members who live and do not lead; null until the keys were read
     std::shared_ptr<LeaderGap> gap = std::make_shared<LeaderGap>();
 };
 

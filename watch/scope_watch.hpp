@@ -2,6 +2,7 @@
 // members from the catalog, fed into the LeaderFusion; its verdict is the LeaderEntry of the Catalog.
 #pragma once
 
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -9,6 +10,7 @@
 #include "watch/blocking_watch.hpp"
 #include "watch/consul_json.hpp"
 #include "watch/leader.hpp"
+#include "watch/replicas.hpp"
 
 namespace lictor {
 
@@ -21,10 +23,14 @@ public:
     /// Key of the service whose instances are the members.
     const std::string& service() const { return fusion_.verdict().service; }
     const LeaderEntry& verdict() const { return fusion_.verdict(); }
+    /// What stands in the Catalog.
+    const LeaderEntry& entry() const { return *entry_; }
     /// Instances of `service`, from its own watch.
     void on_service(const ServiceEntry& entry);
     /// Things that come with time: a watch that fails for a while, a prefix that is gone.
     void look(Now now);
+    /// Options changed.
+    void judge_again() { put(); }
 
 private:
     std::string path() const override;
@@ -44,6 +50,8 @@ private:
     LeaderRule rule_;
     const std::string prefix_;
     LeaderFusion fusion_;
+    ReplicaJudge replicas_;
+    std::map<std::string, MemberNode> nodes_;  ///< of the members, by the catalog
     std::shared_ptr<const LeaderEntry> entry_;
     std::uint64_t fusion_version_ = 0, taken_index_ = 0;
     bool exists_ = false;      ///< of the facts held

@@ -70,6 +70,7 @@ void Watcher::State::configure() {
         if (const auto entry = now_running.services.find(scope->service())) scope->on_service(*entry);
         scopes.push_back(std::move(scope));
     }
+    for (const auto& scope : scopes) scope->judge_again();
     for (const auto& scope : scopes)
         if (scope->rule().key.empty()) pinned.insert(scope->service());
     now_running.services.pin(pinned);
@@ -170,6 +171,11 @@ void Watcher::State::require_hosts() {
         add(scope->verdict().host);
         add(scope->verdict().node_address);
         for (const auto& member : scope->verdict().members) add(member.host);
+        if (!scope->entry().replicas) continue;
+        for (const auto& seat : scope->entry().replicas->seats) {
+            add(seat.host);
+            add(seat.node_address);
+        }
     }
     hosts.require(std::move(names));
 }

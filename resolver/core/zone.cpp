@@ -4,6 +4,7 @@
 #include "resolver/core/zone_leader.hpp"
 #include "resolver/core/zone_name.hpp"
 #include "resolver/core/zone_node.hpp"
+#include "resolver/core/zone_replica.hpp"
 #include "resolver/core/zone_reply.hpp"
 #include "resolver/core/zone_service.hpp"
 
@@ -14,6 +15,7 @@ Outcome answer_name(ZoneReply& reply, const ZoneName& name) {
     switch (name.kind) {
         case ZoneKind::service:
             if (const LeaderEntry* leader = find_leader(name, reply.catalog)) return answer_leader(reply, *leader);
+            if (const auto members = answer_members(reply, name)) return *members;
             return answer_service(reply, name);
         case ZoneKind::node:
             return answer_node(reply, name);

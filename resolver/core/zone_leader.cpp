@@ -78,8 +78,8 @@ Outcome add_named(ZoneReply& reply, const LeaderEntry& leader, const Seat& seat,
     Outcome outcome = Outcome::no_name;
     if (target) {
         const auto mark = reply.mark();
-        reply.put_name(into.section, owner, rrtype::cname, 0, *target);
-        outcome = add_target(reply, *target, into);
+        if (!into.flat) reply.put_name(into.section, owner, rrtype::cname, 0, *target);
+        outcome = add_target(reply, *target, into, &owner);
         if (outcome == Outcome::answered || outcome == Outcome::wait) return outcome;
         reply.rewind(mark);
         if (outcome == Outcome::no_data && !is_dead_end(reply, *seat.host)) return outcome;  // it has addresses, of the other family
