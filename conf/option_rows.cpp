@@ -347,6 +347,13 @@ constexpr Row rows[] = {
      .reference = "How many questions may be held at once. Past it the answer is SERVFAIL.",
      .initial = "10000", .sample = "10000",
      .field = Field::leader_hold_max, .set = set_number<&Options::leader_hold_max, 0, 1000000>, .get = get_number<&Options::leader_hold_max>},
+    {.name = "leader-probe", .shape = Shape::optional, .group = Group::leaders, .own = true,
+     .argument = "[=on|off]", .help = "ask a new lock holder's REST API for its role",
+     .reference = "While a question is held and a member has the lock without having said that it is primary, its Patroni REST API (`api_url`) is "
+                  "asked for its role every 50 ms: the answer comes about a second before Patroni writes the role into Consul. The REST port must "
+                  "be reachable from here; https is checked against the system's authorities, and no token or certificate is sent.",
+     .initial = "on", .sample = "on",
+     .field = Field::leader_probe, .set = set_leader_probe, .get = get_leader_probe},
     {.name = "leader-max-stale", .shape = Shape::value, .group = Group::leaders, .own = true,
      .argument = "<seconds>", .help = "seconds that a leader outlives contact, 0 = for ever",
      .reference = "How long the last known leader is answered when Consul cannot be reached.",

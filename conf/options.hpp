@@ -136,6 +136,7 @@ struct Options {
     std::vector<LeaderRule> leader;
     milliseconds leader_hold{4000};
     std::uint32_t leader_hold_max = 10000;
+    bool leader_probe = true;
     seconds leader_max_stale{0};
     std::vector<std::string> leader_flush;
     std::optional<std::uint64_t> leader_max_lag;  ///< bytes of WAL

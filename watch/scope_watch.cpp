@@ -59,6 +59,11 @@ ScopeWatch::ScopeWatch(WatchContext& context, LeaderRule rule)
           fusion_.on_time(Loop::moment());
           put();
           context_.settled();
+      }),
+      probe_(context.loop, context.rest, context.random, context.counters, [this](const UnprovenHolder& holder) {
+          fusion_.on_probe(holder, Loop::moment());
+          put();
+          context_.settled();
       }) {
     put();
 }
@@ -180,6 +185,7 @@ void ScopeWatch::put() {
     if (replicas_.deadline()) at = at ? std::min(*at, *replicas_.deadline()) : replicas_.deadline();
     if (at) deadline_.start(std::max(*at - now, Now{0}));
     else deadline_.stop();
+    probe_.aim(context_.options.leader_probe ? fusion_.unproven() : std::nullopt);
     const bool moved = !entry_ || verdict.version != fusion_version_;
     const bool other_reason = entry_ && verdict.reason != entry_->reason;
     if (!moved && same_entry(verdict, *entry_)) return;

@@ -40,7 +40,11 @@ void Watcher::want(const Need& need) {
     switch (need.kind) {
         case Need::Kind::service: self.run().services.want(need.name, need.datacenter, now); break;
         case Need::Kind::nodes: self.want_nodes(need.datacenter, now); break;
-        case Need::Kind::leader: break;  // watched from the start, or not at all
+        case Need::Kind::leader:  // watched from the start, or not at all
+            if (self.running)
+                for (const auto& scope : self.running->scopes)
+                    if (scope->service() == need.name) scope->somebody_waits();
+            break;
         case Need::Kind::host:
             self.tick_on();
             if (self.hosts.want(need.name, now) && self.hooks.resolve) self.hooks.resolve(need.name);
