@@ -333,8 +333,13 @@ constexpr Row rows[] = {
      .argument = "<scope>[,…]", .help = "Patroni scope to follow",
      .reference = "`SCOPE[,namespace=N][,service=S][,port=P][,address=kv|service|node]` follows a Patroni scope: the lock, the "
                   "members' own records and the Consul service S (else the scope as Patroni spells it for Consul). `master.` and `primary.` of the service answer exactly one address, that of the leader."
-                  " `address=` says whether it is taken from the member's record in KV, from the service or from the node.",
-     .initial = "none", .sample = "batman",
+                  " `address=` says whether it is taken from the member's record in KV, from the service or from the node."
+                  " `NAME,key=PATH[,port=P][,address=node|kv]` follows any other lock of Consul's (`consul lock P` keeps its own at "
+                  "`P/.lock`): `NAME.leader` of the domain is the address of the node whose session holds the key, or with "
+                  "`address=kv` the one that the key's value names (`host`, `host:port`, a URL or JSON). Patroni scopes that are "
+                  "registered in the catalog are found without this option when a name of theirs is asked for, but not under "
+                  "`consul-dns-compat=strict`.",
+     .initial = "found by registration", .sample = "batman",
      .field = Field::leader, .set = add_parsed<&Options::leader, parse_leader, false>, .get = get_rules<&Options::leader>},
     {.name = "leader-hold", .shape = Shape::value, .group = Group::leaders, .own = true,
      .argument = "<milliseconds>", .help = "milliseconds a question waits for a leader",

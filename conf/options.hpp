@@ -42,8 +42,8 @@ struct CnameRule {
     std::optional<std::uint32_t> ttl;
 };
 
-/// `leader=SCOPE[,namespace=N][,service=S][,port=P][,address=kv|service|node]`. `NAME,key=PATH` (any Consul lock)
-/// is read so that it can be refused with a reason.
+/// `leader=SCOPE[,namespace=N][,service=S][,port=P][,address=kv|service|node]`, or `NAME,key=PATH[,port=P][,address=node|kv]` for any lock
+/// of Consul's.
 struct LeaderRule {
     std::string scope;                   ///< Patroni's scope, verbatim; or the NAME of any Consul lock
     std::string name_space = "service";  ///< without slashes at either end

@@ -49,7 +49,11 @@ void write_leader(JsonWriter& json, const Status& status, const LeaderEntry& ent
     json.open_object();
     json.field("scope", shown(entry.scope));
     json.field("service", shown(entry.service));
-    json.field("name", "master." + std::string(shown(entry.service)) + ".service." + (domains.empty() ? "consul" : domains.front()));
+    const std::string service(shown(entry.service));
+    json.field("name", (entry.lock ? service + '.' : "master." + service + ".service.") + (domains.empty() ? "consul" : domains.front()));
+    json.field("kind", entry.lock ? "lock" : "scope");
+    json.field("namespace", shown(entry.name_space));
+    json.field("discovered", entry.discovered);
     json.field("state", word(entry.state));
     json.field("reason", word(entry.reason));
     json.field("why", shown(leader_why(entry)));

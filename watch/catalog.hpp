@@ -189,7 +189,10 @@ struct ReplicaSet;  // replicas.hpp
 
 struct LeaderEntry {
     std::string scope;
-    std::string service;         ///< lower case: `master.<service>.service.<domain>`
+    std::string service;         ///< lower case: `master.<service>.service.<domain>`; of a plain lock `<name>.leader`
+    bool lock = false;           ///< a plain lock of Consul's, no Patroni scope
+    bool discovered = false;     ///< found by its registration, not configured
+    std::string name_space;      ///< of the scope's keys
     LeaderState state = LeaderState::loading;
     LeaderReason reason = LeaderReason::not_read_yet;
     std::string member;          ///< who leads, or led last

@@ -16,18 +16,6 @@ constexpr Now lost_after = seconds(1);
 constexpr Now single_key_every = seconds(30), single_key_again = seconds(1);
 constexpr milliseconds single_key_timeout{10'000};
 
-/// Each byte but the slashes.
-std::string encode_path(std::string_view path) {
-    std::string out;
-    for (;;) {
-        const auto slash = path.find('/');
-        out += url_encode(path.substr(0, slash));
-        if (slash == std::string_view::npos) return out;
-        out += '/';
-        path.remove_prefix(slash + 1);
-    }
-}
-
 ScopeFacts denied_facts() {
     ScopeFacts facts;
     facts.denied = true;
@@ -52,8 +40,8 @@ bool same_entry(const LeaderEntry& a, const LeaderEntry& b) {
 
 }  // namespace
 
-ScopeWatch::ScopeWatch(WatchContext& context, LeaderRule rule)
-    : BlockingWatch(context, {.leader_keys = true, .key_value = true}), rule_(std::move(rule)),
+ScopeWatch::ScopeWatch(WatchContext& context, LeaderRule rule, bool discovered)
+    : BlockingWatch(context, {.leader_keys = true, .key_value = true}), rule_(std::move(rule)), discovered_(discovered),
       prefix_((rule_.name_space.empty() ? "" : rule_.name_space + '/') + rule_.scope + '/'), fusion_(rule_), replicas_(rule_),
       deadline_(context.loop, [this] {
           fusion_.on_time(Loop::moment());
@@ -178,6 +166,8 @@ void ScopeWatch::on_service(const ServiceEntry& service) {
 
 void ScopeWatch::put() {
     auto verdict = fusion_.verdict();
+    verdict.discovered = discovered_;
+    verdict.name_space = rule_.name_space;
     const Now now = Loop::now();
     const auto& options = context_.options;
     verdict.replicas = replicas_.judge(fusion_.facts(), nodes_, verdict, {options.leader_max_lag, options.leader_last_resort}, now);

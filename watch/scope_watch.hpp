@@ -18,10 +18,12 @@ namespace lictor {
 
 class ScopeWatch : public BlockingWatch {
 public:
-    ScopeWatch(WatchContext& context, LeaderRule rule);
+    /// `discovered`: nobody configured it.
+    ScopeWatch(WatchContext& context, LeaderRule rule, bool discovered = false);
     ~ScopeWatch() override;
 
     const LeaderRule& rule() const { return rule_; }
+    bool discovered() const { return discovered_; }
     /// Key of the service whose instances are the members.
     const std::string& service() const { return fusion_.verdict().service; }
     const LeaderEntry& verdict() const { return fusion_.verdict(); }
@@ -52,6 +54,7 @@ private:
     void put();
 
     LeaderRule rule_;
+    const bool discovered_;
     const std::string prefix_;
     LeaderFusion fusion_;
     ReplicaJudge replicas_;

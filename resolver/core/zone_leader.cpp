@@ -111,7 +111,8 @@ Outcome answer_srv(ZoneReply& reply, const LeaderEntry& leader, const Seat& seat
 }  // namespace
 
 const LeaderEntry* find_leader(const ZoneName& name, const Catalog& catalog) {
-    if (name.kind != ZoneKind::service || !name.datacenter.empty() || !is_leader_tag(name.tag)) return nullptr;
+    const bool asks = name.kind == ZoneKind::lock || (name.kind == ZoneKind::service && name.datacenter.empty() && is_leader_tag(name.tag));
+    if (!asks) return nullptr;
     const auto found = catalog.leaders->find(name.service);
     if (found == catalog.leaders->end() || found->second->state == LeaderState::gone) return nullptr;
     return found->second.get();

@@ -112,6 +112,9 @@ Outcome add_target(ZoneReply& reply, const Name& target, const Into& into, const
             return add_hex_address(reply, name, owner, inner);
         case ZoneKind::elsewhere:
             return Outcome::delegate;
+        case ZoneKind::lock:
+            if (const LeaderEntry* leader = find_leader(name, reply.catalog)) return add_leader(reply, *leader, owner, inner);
+            break;
         case ZoneKind::nothing:
         case ZoneKind::inner:
             break;
