@@ -164,6 +164,25 @@ struct LeaderGap {
     std::atomic<std::uint64_t> spent{0};  ///< the entry's version whose gap has seen a question held to the end
 };
 
+/// When each fact of a change of leader became known, on lictor's monotonic clock; empty = not seen (Consul's blocking queries skip
+/// states), or not yet. A change begins with its first sign and stays here, gathering late facts, until the next one begins.
+struct LeaderTimes {
+    std::uint64_t change = 0;              ///< number of the change since the start; 0 = none yet
+    std::string old_member, new_member;    ///< the same one: it took its lock again
+    HostText old_host;
+    std::uint16_t old_port = 0;
+    std::optional<Now> announced;          ///< the `failover` key asked for a switchover
+    std::optional<Now> lock_gone;          ///< the lock left the old leader
+    std::optional<Now> withdrawn;          ///< the old address was answered no longer; none: it was kept throughout
+    std::optional<Now> lock_taken;         ///< by `new_member`
+    std::optional<Now> promoted_by_kv;     ///< the new member's record says primary and running
+    std::optional<Now> promoted_by_probe;  ///< its REST API said so
+    std::optional<Now> promoted_by_tag;    ///< the catalog shows it as passing and tagged primary
+    std::optional<Now> answerable;         ///< the new address may be answered from here on
+    std::optional<Now> old_tag_gone;       ///< the catalog no longer shows the old leader as passing and tagged primary
+    bool operator==(const LeaderTimes&) const = default;
+};
+
 struct LeaderEntry {
     std::string scope;
     std::string service;         ///< lower case: `master.<service>.service.<domain>`
@@ -179,6 +198,7 @@ struct LeaderEntry {
     std::int64_t since_unix = 0; ///< wall clock of that change
     Now since{};
     std::vector<MemberRow> members;
+    LeaderTimes times;           ///< of the change under way or the last one; a newer time alone makes no new version
     std::shared_ptr<LeaderGap> gap = std::make_shared<LeaderGap>();
 };
 
