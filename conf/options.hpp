@@ -138,6 +138,9 @@ struct Options {
     std::uint32_t leader_hold_max = 10000;
     seconds leader_max_stale{0};
     std::vector<std::string> leader_flush;
+    std::vector<std::string> leader_exec;  ///< absolute paths
+    seconds leader_exec_timeout{10};
+    bool leader_exec_net_admin = false;
 
     // ---- looking inside
     std::string stats_address = "127.0.0.1:9153";  ///< `host:port`, `unix:///path`, empty = off
