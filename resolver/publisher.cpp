@@ -26,7 +26,7 @@ void Publisher::offer(std::shared_ptr<const Catalog> catalog) {
     catalog_ = std::move(catalog);
     // Before any worker has the View: what is not to be told any more is not told any more.
     depose(*current_->book, *catalog_);
-    failovers_.on_facts(*catalog_, Loop::moment());
+    failovers_.on_facts(*catalog_);
     step();
 }
 

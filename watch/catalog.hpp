@@ -142,11 +142,13 @@ enum class LeaderState : std::uint8_t {
     gone,        ///< prefix gone and no instances: an ordinary name again
 };
 
-/// Why the state is what it is; words for /leaders and the log stand in leader.cpp.
+/// Why the state is what it is; the words for /leaders and the log stand in leader_words.cpp, in the same order.
 enum class LeaderReason : std::uint8_t {
-    not_read_yet, confirmed, kept_restarting, kept_grace, kept_pause, kept_outage,
-    lock_free, holder_unconfirmed, other_owner, demoted, stopping, node_failed, grace_over,
+    not_read_yet,
+    confirmed, confirmed_probe, kept_restarting, kept_grace, kept_pause, kept_outage,                      // led
+    lock_free, holder_unconfirmed, other_owner, changing_over, demoted, stopping, node_failed, grace_over, // vacant
     standby_cluster, access_denied, scope_gone, stale_expired,
+    count,
 };
 
 struct MemberRow {
@@ -189,6 +191,7 @@ struct LeaderEntry {
     LeaderState state = LeaderState::loading;
     LeaderReason reason = LeaderReason::not_read_yet;
     std::string member;          ///< who leads, or led last
+    std::string holder;          ///< who holds the lock, whether answered or not; empty = nobody
     HostText host;               ///< where, by LeaderRule::source; a name is looked up in Catalog::hosts
     HostText node_address;       ///< the node's address, used when `host` cannot be resolved; may be empty
     std::uint16_t port = 0;

@@ -49,11 +49,11 @@ void Watcher::want(const Need& need) {
     self.settle();
 }
 
-void Watcher::on_host(const std::string& host, std::vector<Address> v4, std::vector<Address> v6, bool ok) {
+void Watcher::on_host(const std::string& host, HostAnswer answer) {
     auto& self = *state_;
     if (self.stopped) return;
-    if (ok) self.counters.hosts_resolved.add();
-    self.hosts.on_host(host, std::move(v4), std::move(v6), ok, Loop::now());
+    if (answer.any()) self.counters.hosts_resolved.add();
+    self.hosts.on_host(host, std::move(answer));
     self.settle();
 }
 

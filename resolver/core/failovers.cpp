@@ -111,16 +111,20 @@ const FailoverRecord* Failovers::find(std::uint64_t number) const {
     return &records_[static_cast<std::size_t>(number - records_.front().number)];
 }
 
-void Failovers::on_facts(const Catalog& offered, Moment at) {
+void Failovers::on_facts(const Catalog& offered) {
     for (const auto& [service, entry] : *offered.leaders) {
         Scope& scope = scopes_[service];
-        scope.signs.look(offered, *entry, at.now);
-        const LeaderTimes& times = entry->times.change != 0 ? entry->times : scope.signs.times();
-        scope.times = times;
+        scope.times = entry->times;
         // Late facts go into the record of their change; a new change opens its own when the answer moves.
-        if (auto* record = mine(scope); record && record->times.change == times.change) record->times = times;
+        if (auto* record = mine(scope); record && scope.times.change != 0 && record->times.change == scope.times.change) record->times = scope.times;
     }
     std::erase_if(scopes_, [&](const auto& row) { return !offered.leaders->contains(row.first); });
+}
+
+void Failovers::take_times(Scope& scope, FailoverRecord& record) {
+    if (scope.times.change == scope.taken) return;  // the answer moved without one: a host name has another address
+    scope.taken = scope.times.change;
+    record.times = scope.times;
 }
 
 FailoverRecord& Failovers::open(Scope& scope, const LeaderEntry& entry, Moment at) {
@@ -135,7 +139,7 @@ FailoverRecord& Failovers::open(Scope& scope, const LeaderEntry& entry, Moment a
     record.reason = word(entry.reason);
     record.old_leader = scope.seat;
     record.old_tally = scope.tally;
-    record.times = scope.times;
+    take_times(scope, record);
     record.began_unix = at.unix_seconds;
     scope.record = record.number;
     scope.withdrawn_in = scope.published_in = 0;  // what the record before still waited for never came
@@ -176,7 +180,7 @@ std::vector<LeaderNews> Failovers::on_view(const View& view, Moment at) {
             record->new_tally = page->tally;
             record->timeline = entry.timeline;
             record->serial = page->serial;
-            record->times = scope.times;
+            take_times(scope, *record);
             item.reason = record->reason;
             scope.published_in = view.generation;
         }

@@ -12,7 +12,6 @@
 #include <string>
 #include <vector>
 
-#include "resolver/core/failover_signs.hpp"
 #include "resolver/core/leader_book.hpp"
 #include "resolver/core/resolver.hpp"
 
@@ -79,7 +78,7 @@ public:
     static constexpr std::size_t records_max = 64;
 
     /// The watcher has something new; the Views with it come later.
-    void on_facts(const Catalog& offered, Moment at);
+    void on_facts(const Catalog& offered);
     /// A View goes to the workers. Gives what there is to tell about it.
     std::vector<LeaderNews> on_view(const View& view, Moment at);
     /// Every worker has gone on to `generation`. Gives the numbers of the records that are done by that.
@@ -94,8 +93,8 @@ public:
 
 private:
     struct Scope {
-        FailoverSigns signs;
-        LeaderTimes times;
+        LeaderTimes times;        ///< as last told
+        std::uint64_t taken = 0;  ///< the change whose times a record has
         LeaderSeat seat;        ///< of who is or was answered last
         std::string answered;   ///< the book's word for it
         bool answerable = false;
@@ -104,6 +103,8 @@ private:
         std::uint64_t withdrawn_in = 0, published_in = 0;  ///< generations that not everybody has reached yet
     };
     FailoverRecord* mine(const Scope& scope);
+    /// The times of a change that no record has yet go to this one.
+    static void take_times(Scope& scope, FailoverRecord& record);
     FailoverRecord& open(Scope& scope, const LeaderEntry& entry, Moment at);
 
     std::map<std::string, Scope> scopes_;  ///< by service

@@ -31,18 +31,13 @@ struct Stage {
         entry->port = 5432;
         entry->timeline = 7;
         entry->times = times;
-        MemberRow row;
-        row.name = member;
-        row.role = where.empty() ? "replica" : "master";
-        row.state = "running";
-        entry->members = {row};
         auto table = std::make_shared<TableOf<LeaderEntry>>();
         (*table)["pg"] = std::move(entry);
         catalog.leaders = std::move(table);
     }
     void facts() {
         depose(*book, catalog);
-        failovers.on_facts(catalog, moment());
+        failovers.on_facts(catalog);
     }
     void view() {
         View view;
@@ -96,7 +91,10 @@ TEST_CASE("failovers: a change is one record with the time of each phase, and wh
     const auto old_tally = stage.book->at("pg")->tally;
     old_tally->told(stage.now);
     stage.now += milliseconds(100);
-    stage.lead("pg1", "", LeaderReason::lock_free);
+    LeaderTimes times;
+    times.change = 1;
+    times.lock_gone = stage.now;
+    stage.lead("pg1", "", LeaderReason::lock_free, times);
     stage.facts();
     stage.now += milliseconds(1);
     old_tally->told_late.store(3);
@@ -111,12 +109,14 @@ TEST_CASE("failovers: a change is one record with the time of each phase, and wh
     stage.book->at("pg")->gap->released(milliseconds(40));
     stage.book->at("pg")->gap->released(milliseconds(30));
     stage.now += milliseconds(48);
-    stage.lead("pg2", "", LeaderReason::holder_unconfirmed);
+    times.lock_taken = stage.now;
+    stage.lead("pg2", "", LeaderReason::holder_unconfirmed, times);
     stage.facts();
     stage.view();
     CHECK(stage.news.empty());
     stage.now += milliseconds(50);
-    stage.lead("pg2", "10.0.0.2");
+    times.promoted_by_kv = stage.now;
+    stage.lead("pg2", "10.0.0.2", LeaderReason::confirmed, times);
     stage.facts();
     stage.view();
     REQUIRE(stage.news.size() == 1);
@@ -183,6 +183,27 @@ TEST_CASE("failovers: times that the scope keeps itself are taken, late ones too
     CHECK(stage.last().reason == "demoted");
 }
 
+TEST_CASE("failovers: an address that moves without a change of leader has a record without that change's times") {
+    Stage stage;
+    stage.begin();
+    LeaderTimes times;
+    times.change = 1;
+    times.lock_gone = stage.now;
+    stage.lead("pg2", "10.0.0.2", LeaderReason::confirmed, times);
+    stage.facts();
+    stage.view();
+    stage.everyone();
+    CHECK(stage.last().at(Phase::lock_gone));
+    stage.now += seconds(60);
+    stage.lead("pg2", "10.0.0.9", LeaderReason::confirmed, times);
+    stage.facts();
+    stage.view();
+    stage.everyone();
+    CHECK(stage.last().number == 2);
+    CHECK_FALSE(stage.last().at(Phase::lock_gone));
+    CHECK(stage.last().began() == stage.now);
+}
+
 TEST_CASE("failovers: the same leader after a gap is a record that says so") {
     Stage stage;
     stage.begin();
@@ -235,7 +256,10 @@ TEST_CASE("failovers: as JSON, as text, as metrics") {
     Stage stage;
     stage.begin();
     const auto old_tally = stage.book->at("pg")->tally;
-    stage.lead("pg1", "", LeaderReason::other_owner);
+    LeaderTimes times;
+    times.change = 1;
+    times.lock_gone = stage.now;
+    stage.lead("pg1", "", LeaderReason::other_owner, times);
     stage.facts();
     stage.now += milliseconds(4);
     stage.view();
