@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "conf/metrics.hpp"
+#include "resolver/core/failovers.hpp"
 #include "resolver/core/resolver.hpp"
 #include "watch/watch_report.hpp"
 
@@ -28,6 +29,7 @@ struct Status {
     std::vector<UpstreamReport> upstreams;            ///< summed over the workers; rtt is the worst
     std::shared_ptr<const View> view;
     std::vector<WatchReport> watches;
+    const Failovers* failovers = nullptr;
 
     bool consul_on = false;
     std::string consul_address;                       ///< in use

@@ -49,6 +49,8 @@ ZoneVerdict answer_zone(const Question& question, const Name& domain, const Zone
     if (!question.lower.is_below_or_equal(domain)) return reply.finish(answer_reverse(reply));
     switch (question.type) {
         case rrtype::soa:
+            if (answer_leader_soa(reply)) return reply.finish(Outcome::answered);
+            [[fallthrough]];
         case rrtype::ns:
             return reply.finish(answer_apex(reply));
         case rrtype::axfr:
