@@ -30,6 +30,10 @@ Outcome answer_name(ZoneReply& reply, const ZoneName& name) {
             return answer_node(reply, name);
         case ZoneKind::address:
             return answer_hex_address(reply, name);
+        case ZoneKind::spelled:
+            return reply.strict && !is_node_type(reply.question.type) ? Outcome::answered : Outcome::no_name;
+        case ZoneKind::nameless:
+            return Outcome::refused;
         case ZoneKind::elsewhere:
             return Outcome::delegate;
         case ZoneKind::inner:

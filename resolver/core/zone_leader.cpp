@@ -44,7 +44,7 @@ Outcome seat_by_tags(ZoneReply& reply, const LeaderEntry& leader, std::uint16_t 
     if (!first) return gap(reply, leader);
     const Target target = target_of(*first, type, reply.question.name, false);
     if (target.kind == Target::Kind::none) return gap(reply, leader);
-    seat = {target.host, &node_address(*first->node, type, false), srv_port(*first, false), first->weight};
+    seat = {target.host, &node_address(*first->node, type, false), static_cast<std::uint16_t>(srv_port(*first, false)), first->weight};
     return Outcome::answered;
 }
 

@@ -19,6 +19,7 @@ enum class Outcome : std::uint8_t {
     wait,         ///< a fact is missing, see wait_for()
     delegate,     ///< the agent's DNS has to tell
     unencodable,  ///< what Consul knows fits no DNS name: SERVFAIL (the agent sends nothing at all)
+    refused,      ///< Consul refuses the look-up: SERVFAIL, as the agent says
     expired,      ///< facts too old to be told: SERVFAIL
 };
 
@@ -93,6 +94,7 @@ private:
     Name soa_domain();
     void begin();
     void limit();
+    std::size_t opt_room() const;
 
     Writer writer_;
     std::size_t buffer_size_ = 0;
