@@ -1,0 +1,104 @@
+"""When are two replies the same, and which differences are improvements that lictor means to have?
+
+A difference must be explained whole by named improvements; each is a predicate over the question and the two replies that
+says exactly what it covers. Whatever is left is a failure. Each use is counted, and the table is printed at the end.
+"""
+
+import collections
+import ipaddress
+
+import dns.flags
+import dns.rcode
+import dns.rdatatype
+
+
+class Form:
+    """A reply as plain values."""
+
+    def __init__(self, reply):
+        self.rcode = dns.rcode.to_text(reply.rcode())
+        self.flags = {word: bool(reply.flags & getattr(dns.flags, word)) for word in ("AA", "TC", "RD", "RA", "AD", "CD")}
+        self.edns = reply.edns >= 0
+        self.do = bool(reply.ednsflags & dns.flags.DO) if self.edns else False
+        self.ede = sorted(int(o.code) for o in reply.options if int(o.otype) == 15 and hasattr(o, "code")) if self.edns else []
+        self.question = tuple((q.name.to_text(), q.rdtype, q.rdclass) for q in reply.question)
+        self.answer, self.authority, self.additional = (self._records(rrsets) for rrsets in (reply.answer, reply.authority, reply.additional))
+
+    @staticmethod
+    def _records(rrsets):
+        return sorted((rrset.name.to_text().lower(), dns.rdatatype.to_text(rrset.rdtype), rdata.to_text().lower() if rrset.rdtype in (2, 5, 6, 12, 15, 33) else rdata.to_text(), rrset.ttl)
+                      for rrset in rrsets for rdata in rrset)
+
+    def data(self):
+        """The answer without its TTLs."""
+        return [record[:3] for record in self.answer]
+
+    def brief(self):
+        flags = " ".join(word for word, value in self.flags.items() if value)
+        part = lambda name, records: f"{name}[{'; '.join(f'{o} {t} {k} {d}' for o, k, d, t in records)}]" if records else ""
+        return " ".join(x for x in (self.rcode, f"({flags})", "edns" if self.edns else "", part("", self.answer), part("auth", self.authority), part("add", self.additional)) if x)
+
+
+def ttls_agree(a, b):
+    """Equal, or apart by the second that passed between two answers."""
+    return len(a) == len(b) and all(x[:3] == y[:3] and (x[3] == y[3] or (x[3] and y[3] and abs(x[3] - y[3]) <= 1)) for x, y in zip(a, b))
+
+
+def differences(dnsmasq, lictor):
+    """The names of the parts that differ."""
+    if dnsmasq is None or lictor is None:
+        return set() if dnsmasq is lictor else {"silence"}
+    found = set()
+    for field in ("rcode", "edns", "question"):
+        if getattr(dnsmasq, field) != getattr(lictor, field):
+            found.add(field)
+    if dnsmasq.edns and lictor.edns and dnsmasq.do != lictor.do:
+        found.add("do")
+    found |= {flag for flag in dnsmasq.flags if dnsmasq.flags[flag] != lictor.flags[flag]}
+    if dnsmasq.data() != lictor.data():
+        found.add("answer")
+    elif not ttls_agree(dnsmasq.answer, lictor.answer):
+        found.add("ttl")
+    for section in ("authority", "additional"):
+        if not ttls_agree(getattr(dnsmasq, section), getattr(lictor, section)):
+            found.add(section)
+    return found
+
+
+Improvement = collections.namedtuple("Improvement", "name covers why")
+
+
+def _subset(small, large):
+    return not collections.Counter(r[:3] for r in small) - collections.Counter(r[:3] for r in large)
+
+
+# Each `covers(question, dnsmasq, lictor, parts)` gives the parts of the difference that it explains. `question` is a
+# servers.Question, dnsmasq and lictor are Forms (or None for silence).
+IMPROVEMENTS = []
+
+
+def improvement(name, why):
+    def register(function):
+        IMPROVEMENTS.append(Improvement(name, function, why))
+        return function
+    return register
+
+
+@improvement("never silent", "dnsmasq says nothing when no upstream answers or all replies were dropped; lictor says SERVFAIL")
+def _(q, d, l, parts):
+    return {"silence"} if d is None and l is not None and l.rcode == "SERVFAIL" and not l.answer else set()
+
+
+def explain(question, dnsmasq, lictor, allowed=None):
+    """(names of improvements used, parts left over)."""
+    parts = differences(dnsmasq, lictor)
+    used = []
+    left = set(parts)
+    for entry in IMPROVEMENTS:
+        if not left:
+            break
+        covered = entry.covers(question, dnsmasq, lictor, parts) & left
+        if covered:
+            used.append(entry.name)
+            left -= covered
+    return used, left
