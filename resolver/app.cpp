@@ -21,6 +21,7 @@
 #include "conf/option_rows.hpp"
 #include "resolver/disk.hpp"
 #include "resolver/host_resolver.hpp"
+#include "resolver/interfaces.hpp"
 #include "resolver/listener.hpp"
 #include "resolver/privileges.hpp"
 #include "resolver/publisher.hpp"
@@ -49,60 +50,13 @@ Random::Seed kernel_seed() {
     return seed;
 }
 
-/// Addresses of the interfaces whose name matches one of `patterns` (a `*` at the end matches any rest), and of the loopback.
-std::vector<Address> interface_addresses(const std::vector<std::string>& patterns) {
-    std::vector<Address> found;
-    ifaddrs* list = nullptr;
-    if (getifaddrs(&list) != 0) return found;
-    for (const ifaddrs* at = list; at; at = at->ifa_next) {
-        if (!at->ifa_addr || !(at->ifa_flags & IFF_UP)) continue;
-        const std::string_view name = at->ifa_name;
-        const bool wanted = (at->ifa_flags & IFF_LOOPBACK) || std::any_of(patterns.begin(), patterns.end(), [&](const std::string& pattern) {
-                                return pattern.ends_with('*') ? name.starts_with(std::string_view(pattern).substr(0, pattern.size() - 1)) : name == pattern;
-                            });
-        if (!wanted) continue;
-        Address address;
-        if (at->ifa_addr->sa_family == AF_INET) {
-            const auto* v4 = reinterpret_cast<const sockaddr_in*>(at->ifa_addr);
-            address = Address::from_bytes({reinterpret_cast<const std::uint8_t*>(&v4->sin_addr), 4});
-        } else if (at->ifa_addr->sa_family == AF_INET6) {
-            const auto* v6 = reinterpret_cast<const sockaddr_in6*>(at->ifa_addr);
-            address = Address::from_bytes({reinterpret_cast<const std::uint8_t*>(&v6->sin6_addr), 16});
-            if (address.is_link_local()) continue;  // needs a scope that no client's resolv.conf gives
-        } else {
-            continue;
-        }
-        if (std::find(found.begin(), found.end(), address) == found.end()) found.push_back(address);
-    }
-    freeifaddrs(list);
-    return found;
-}
-
-bool ipv6_loopback_present() {
-    const auto all = interface_addresses({});
-    return std::any_of(all.begin(), all.end(), [](const Address& a) { return a.v6; });
-}
-
-std::vector<Endpoint> endpoints_of(const Options& options) {
-    std::vector<Address> addresses = options.listen_address;
-    if (!options.interface.empty())
-        for (const auto& address : interface_addresses(options.interface))
-            if (std::find(addresses.begin(), addresses.end(), address) == addresses.end()) addresses.push_back(address);
-    if (addresses.empty()) {
-        addresses.push_back(*Address::parse("127.0.0.1"));
-        if (ipv6_loopback_present()) addresses.push_back(*Address::parse("::1"));
-    }
-    std::vector<Endpoint> endpoints;
-    for (const auto& address : addresses) endpoints.push_back({address, options.port});
-    return endpoints;
-}
-
 /// Where lictor would ask itself: with a wildcard address every address of the machine is its own.
 std::vector<Endpoint> own_endpoints(std::vector<Endpoint> listening) {
     const auto wildcard = std::find_if(listening.begin(), listening.end(), [](const Endpoint& at) { return at.address.is_unspecified(); });
     if (wildcard == listening.end()) return listening;
     const auto port = wildcard->port;
-    for (const auto& address : interface_addresses({"*"})) listening.push_back({address, port});
+    for (const auto& at : read_interfaces())
+        if (at.up) listening.push_back({at.address, port});
     return listening;
 }
 
@@ -155,6 +109,7 @@ private:
     void start_workers();
     void on_wake();
     void offer_rules();
+    void on_interfaces();
     void reload();
     void stop();
     void finish_stop();
@@ -187,6 +142,8 @@ private:
     std::unique_ptr<Wake> wake_;
     std::unique_ptr<Publisher> publisher_;
     std::unique_ptr<FollowedDisk> disk_;
+    std::unique_ptr<InterfaceWatch> interfaces_;
+    std::vector<Upstream> upstreams_before_;
     std::unique_ptr<HostResolver> hosts_;
     std::unique_ptr<Watcher> watcher_;
     std::vector<Signal> signals_;
@@ -203,7 +160,9 @@ App::App(Parsed parsed, const Invocation& invocation) : parsed_(std::move(parsed
 
 Result<bool> App::bind() {
     BindRequest request;
-    request.endpoints = endpoints_of(options_);
+    const auto wanted = wanted_endpoints(options_, read_interfaces());
+    // With bind-dynamic an address may come later.
+    (options_.bind_dynamic ? request.if_present : request.endpoints) = wanted;
     request.workers = options_.threads;
     request.owner = owner_;
     auto bound = bind_all(request);
@@ -259,7 +218,7 @@ int App::run() {
     const std::string log_problem = log::open(options_.log_facility, false);
     if (*identity) {
         if (options_.log_facility.starts_with('/')) give_file(options_.log_facility, owner_);
-        if (const auto done = become(**identity); !done) {
+        if (const auto done = become(**identity, follows_interfaces(options_) && options_.port < 1024); !done) {
             log::error(done.error().text);
             log::close();
             return 5;
@@ -272,7 +231,7 @@ int App::run() {
     std::string where;
     for (const auto& endpoint : listening_) where += (where.empty() ? "" : ", ") + endpoint.text();
     log::info(std::string("started, version ") + LICTOR_VERSION + ", listening on " + where +
-              (options_.listen_address.empty() && options_.interface.empty() ? " (loopback only, unless listen-address says more)" : "") +
+              (options_.listen_address.empty() && options_.interface.empty() && options_.except_interface.empty() ? " (loopback only, unless listen-address says more)" : "") +
               (stats_ ? ", stats on " + stats_->address() : "") + (*identity ? ", as user " + (*identity)->user_name : ""));
     say_missing_interfaces(options_);
     // What a reload must read has to be readable by the user that we are now.
@@ -314,6 +273,7 @@ int App::run() {
                            }});
     disk_->adopt(options_);
     offer_rules();
+    interfaces_ = std::make_unique<InterfaceWatch>(loop_, [this] { on_interfaces(); });
     watcher_->start();
     start_workers();
     if (stats_) {
@@ -347,6 +307,7 @@ void App::start_workers() {
         setup.number = i;
         setup.sockets = std::move(bound_[i]);
         setup.seed = kernel_seed();
+        if (options_.max_tcp_connections) setup.tcp.connections = std::max<std::size_t>(1, *options_.max_tcp_connections / options_.threads);
         // Room for clients over TCP and for Consul stays; what is left is the workers' upstream sockets.
         setup.attempts_max = std::max<std::size_t>(64, (descriptors_ - std::min<std::size_t>(descriptors_ / 2, 1500)) / options_.threads);
         setup.want = [this](const Need& need) {
@@ -392,6 +353,9 @@ void App::offer_rules() {
     auto rules = make_rules(options_, disk_->files(), own_endpoints(listening_), notes);
     for (const auto& note : notes) log::info(log::one_line(note));
     if (rules->upstreams.empty()) log::warning("no upstream servers configured");
+    if (options_.clear_on_reload && !upstreams_before_.empty() && upstreams_before_ != rules->upstreams)
+        for (const auto& worker : workers_) worker->flush({});
+    upstreams_before_ = rules->upstreams;
     hosts_->adopt(rules);
     publisher_->offer(std::move(rules));
 }
@@ -409,6 +373,38 @@ void App::probe_upstreams() {
     });
 }
 
+/// Addresses come and go: what is listened on follows where the configuration says so, and names made from addresses always do.
+void App::on_interfaces() {
+    if (stopping_) return;
+    if (follows_interfaces(options_)) {
+        const auto wanted = wanted_endpoints(options_, read_interfaces());
+        BindRequest request;
+        for (const auto& endpoint : wanted)
+            if (std::find(listening_.begin(), listening_.end(), endpoint) == listening_.end()) request.if_present.push_back(endpoint);
+        request.workers = static_cast<unsigned>(workers_.size());
+        request.owner = owner_;
+        auto bound = bind_all(request);
+        if (!bound) log::warning("an address has come that cannot be listened on: " + bound.error().text);
+        std::vector<std::vector<BoundSocket>> added(workers_.size());
+        if (bound) added = std::move(*bound);
+        std::vector<Endpoint> now;
+        for (const auto& endpoint : listening_) {
+            if (std::find(wanted.begin(), wanted.end(), endpoint) != wanted.end()) now.push_back(endpoint);
+            else log::info("no longer listening on " + endpoint.text());
+        }
+        for (const auto& socket : added.front()) {
+            if (socket.transport() != Transport::udp) continue;
+            now.push_back(socket.endpoint());
+            log::info("listening on " + socket.endpoint().text());
+        }
+        if (now != listening_) {
+            listening_ = now;
+            for (std::size_t i = 0; i < workers_.size(); ++i) workers_[i]->rebind(std::move(added[i]), now);
+        }
+    }
+    disk_->on_interfaces();
+}
+
 void App::reload() {
     Parsed fresh = parse_configuration(invocation_.arguments, invocation_.environment, *invocation_.files);
     reload_errors_.clear();
@@ -421,7 +417,7 @@ void App::reload() {
     if (!fresh.errors.empty()) return refuse();
 
     // New endpoints are bound before anything else changes: if that fails, nothing has.
-    const auto wanted = endpoints_of(fresh.options);
+    const auto wanted = wanted_endpoints(fresh.options, read_interfaces());
     BindRequest request;
     for (const auto& endpoint : wanted)
         if (std::find(listening_.begin(), listening_.end(), endpoint) == listening_.end()) request.endpoints.push_back(endpoint);

@@ -53,6 +53,11 @@ void HostResolver::adopt(const std::shared_ptr<const Rules>& rules) {
     auto own = std::make_shared<Rules>(*rules);
     own->cache_entries = 0;
     own->log_queries = false;
+    own->stale_for.reset();
+    // The fixed ports are the workers'.
+    own->query_port.reset();
+    for (Upstream& upstream : own->upstreams)
+        if (upstream.source) upstream.source->port = 0;
     rules_ = own;
     forward_.adopt(own, Loop::now());
 }

@@ -16,7 +16,7 @@ struct Identity {
 /// Looks the names up; an empty user keeps the one we are. Nothing if no change is wanted or possible (not root).
 Result<std::optional<Identity>> find_identity(const std::string& user, const std::string& group);
 /// Groups, group, user, no new privileges. Irreversible.
-Result<bool> become(const Identity& identity);
+Result<bool> become(const Identity& identity, bool keep_binding = false);
 /// Raises the soft limit of open files to the hard one; gives the limit in force.
 std::size_t raise_file_limit();
 

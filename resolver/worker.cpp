@@ -34,7 +34,7 @@ struct Worker::Inside {
                     resolver.on_failure(attempt, at, actions);
                     perform();
                 }),
-          listener(loop, std::move(worker.setup_.sockets), worker.counters_, TcpLimits{},
+          listener(loop, std::move(worker.setup_.sockets), worker.counters_, worker.setup_.tcp,
                    {.before_batch =
                         [this] {
                             at = Loop::moment();
@@ -93,8 +93,11 @@ struct Worker::Inside {
     void act(const Want& want) { self.setup_.want(want.need); }
     void act(const QueryLog& line) { log::info(line.line); }
     void act(const Notice& notice) {
-        static log::Sometimes overload{5}, waiting{5}, refused{60};
-        auto& sometimes = notice.kind == Notice::Kind::overload ? overload : notice.kind == Notice::Kind::waiting_overflow ? waiting : refused;
+        static log::Sometimes overload{5}, waiting{5}, refused{60}, rebind{5};
+        auto& sometimes = notice.kind == Notice::Kind::overload           ? overload
+                          : notice.kind == Notice::Kind::waiting_overflow ? waiting
+                          : notice.kind == Notice::Kind::rebind           ? rebind
+                                                                          : refused;
         if (sometimes.now(std::chrono::duration_cast<seconds>(at.now).count())) log::warning(notice.text);
     }
 

@@ -39,6 +39,8 @@ struct Ask {
     Transport transport = Transport::udp;
     std::string interface;                   ///< bind to this device; empty = any
     std::optional<Endpoint> source;
+    bool one_port = false;                   ///< `source`'s port carries all questions that name it (0: one that the system chooses)
+    std::uint16_t port_min = 1024, port_max = 65535;   ///< of a random source port
     std::vector<std::uint8_t> bytes;         ///< without the TCP length
 };
 /// Close the attempt's socket; whatever comes later for it is nobody's.
@@ -55,7 +57,7 @@ struct QueryLog {
 };
 /// Something an operator should see once in a while.
 struct Notice {
-    enum class Kind : std::uint8_t { overload, waiting_overflow, upstream_refused } kind;
+    enum class Kind : std::uint8_t { overload, waiting_overflow, upstream_refused, rebind } kind;
     std::string text;
 };
 

@@ -89,6 +89,40 @@ def _(q, d, l, parts):
     return {"silence"} if d is None and l is not None and l.rcode == "SERVFAIL" and not l.answer else set()
 
 
+@improvement("nothing beside the answer", "an upstream's additional and unasked authority records are not passed on: nobody asked for them (RFC 5452 §6)")
+def _(q, d, l, parts):
+    if not d or not l or d.flags["AA"] or l.flags["AA"] and q.type != "ANY":
+        return set()
+    covered = set()
+    if not l.additional:
+        covered.add("additional")
+    if d.answer and not l.authority:
+        covered.add("authority")
+    return covered
+
+
+@improvement("negatives keep their SOA", "from its cache dnsmasq answers an absence without the SOA that says how long it holds; lictor passes it on, its TTL as RFC 2308 §5 has it")
+def _(q, d, l, parts):
+    if not d or not l or d.answer and d.answer[-1][1] != "CNAME" or not l.authority:
+        return set()
+    soas = all(record[1] == "SOA" for record in d.authority + l.authority) and len(l.authority) == 1
+    return {"authority"} if soas and (not d.authority or d.authority[0][:3] == l.authority[0][:3]) else set()
+
+
+@improvement("one family is the whole of a name of ours", "dnsmasq asks upstream for the AAAA of a name that hosts files give only an A, and the other way round; lictor says at once that there is none")
+def _(q, d, l, parts):
+    local = d and l and q.type in ("A", "AAAA") and not d.flags["AA"] and l.flags["AA"] and l.rcode == "NOERROR" and not l.data()
+    return {"AA", "answer", "rcode", "authority", "additional"} if local else set()
+
+
+@improvement("an alias is followed", "dnsmasq gives a lone CNAME where the target of cname= is not in its own files; lictor asks for the target")
+def _(q, d, l, parts):
+    if not d or not l or not d.answer or d.answer[-1][1] != "CNAME" and d.answer[0][1] != "CNAME":
+        return set()
+    more = d.flags["AA"] and not l.flags["AA"] and _subset(d.answer, l.answer)
+    return {"AA", "answer", "authority", "additional", "rcode"} if more else set()
+
+
 def explain(question, dnsmasq, lictor, allowed=None):
     """(names of improvements used, parts left over)."""
     parts = differences(dnsmasq, lictor)
