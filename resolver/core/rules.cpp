@@ -155,7 +155,7 @@ private:
         rules.min_cache_ttl = unless_zero(options_.min_cache_ttl);
         if (rules.min_cache_ttl) rules.min_cache_ttl = std::min(*rules.min_cache_ttl, min_cache_ttl_max);
         rules.local_ttl = options_.local_ttl;
-        rules.log_queries = options_.log_queries;
+        rules.log_queries = options_.log_queries != QueryLogging::off;
         rules.leader_hold = options_.leader_hold;
         rules.leader_hold_max = options_.leader_hold_max;
     }
