@@ -177,7 +177,8 @@ TEST_CASE("rules: settings are taken over, zero switches TTL bounds off") {
     made.options.cache_size = 1000;
     made.options.dns_forward_max = 7;
     made.options.edns_packet_max = 4096;
-    made.options.strict_order = made.options.bogus_priv = made.options.log_queries = true;
+    made.options.strict_order = made.options.bogus_priv = true;
+    made.options.log_queries = QueryLogging::plain;
     made.options.max_ttl = 0;
     made.options.neg_ttl = 5;
     made.options.min_cache_ttl = 7200;
