@@ -111,7 +111,7 @@ def _(q, d, l, parts):
 
 @improvement("one family is the whole of a name of ours", "dnsmasq asks upstream for the AAAA of a name that hosts files give only an A, and the other way round; lictor says at once that there is none")
 def _(q, d, l, parts):
-    local = d and l and q.type in ("A", "AAAA") and not d.flags["AA"] and l.flags["AA"] and l.rcode == "NOERROR" and not l.data()
+    local = d and l and q.type in ("A", "AAAA") and not d.flags["AA"] and l.flags["AA"] and l.rcode == "NOERROR" and all(record[1] == "CNAME" for record in l.answer) and _subset(l.answer, d.answer)
     return {"AA", "answer", "rcode", "authority", "additional"} if local else set()
 
 
@@ -121,6 +121,26 @@ def _(q, d, l, parts):
         return set()
     more = d.flags["AA"] and not l.flags["AA"] and _subset(d.answer, l.answer)
     return {"AA", "answer", "authority", "additional", "rcode"} if more else set()
+
+
+@improvement("ANY holds both families", "of an address= with both families dnsmasq gives an ANY question one of them")
+def _(q, d, l, parts):
+    return {"answer"} if d and l and q.type == "ANY" and d.flags["AA"] and l.flags["AA"] and d.answer and _subset(d.answer, l.answer) else set()
+
+
+@improvement("a cut answer keeps its records", "where not all fits dnsmasq sends an empty answer with TC; lictor sends what fits with TC (old musl has no TCP)")
+def _(q, d, l, parts):
+    return {"answer"} if d and l and d.flags["TC"] and l.flags["TC"] and not d.answer else set()
+
+
+@improvement("an absence stays the same absence", "from its cache, with filters or neg-ttl, dnsmasq turns NXDOMAIN into an empty NOERROR; lictor says NXDOMAIN as before")
+def _(q, d, l, parts):
+    return {"rcode", "AA"} if d and l and not d.answer and not l.answer and d.rcode == "NOERROR" and l.rcode == "NXDOMAIN" and q.name.startswith("nx") else set()
+
+
+@improvement("an upstream's refusal is said as failure", "dnsmasq hands REFUSED, NOTIMP and FORMERR of the last upstream on, and says REFUSED where it has none; lictor says SERVFAIL, which every client takes for what it is: try again or elsewhere")
+def _(q, d, l, parts):
+    return {"rcode"} if d and l and l.rcode == "SERVFAIL" and d.rcode in ("REFUSED", "NOTIMP", "FORMERR") and not d.answer and not l.answer else set()
 
 
 def explain(question, dnsmasq, lictor, allowed=None):

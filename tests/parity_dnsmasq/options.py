@@ -31,10 +31,13 @@ def thrice(questions):
 
 
 class Case:
-    def __init__(self, name, lines=(), questions=(), base=None, files=None, facts=None, ask_at=None, play=None, improves=None, needs53=False, option=True, without=None, rounds=None):
+    def __init__(self, name, lines=(), questions=(), base=None, files=None, facts=None, ask_at=None, play=None, improves=None, needs53=False, private=False, setup=None, unchanged=None, facts_explained=None, option=True, without=None, rounds=None):
         self.name, self.lines, self.base = name, list(lines), list(BASE if base is None else base)
         self.files, self.facts, self.ask_at, self.play = files or {}, facts, ask_at, play
         self.improves, self.needs53, self.option, self.without = improves or {}, needs53, option, without
+        self.private, self.setup = private, setup       # needs a network of its own; what is done there first
+        self.unchanged = unchanged                      # why lictor shows no difference with and without
+        self.facts_explained = facts_explained or {}    # name of an improvement: predicate over both dictionaries
         self._questions, self._rounds = list(questions), rounds
 
     def with_lines(self):
@@ -82,15 +85,13 @@ case("rev-server with an odd prefix", "rev-server=192.168.8.0/22,{u2}", ["1.8.16
 case("rev-server v6", "rev-server=2001:db8:7::/48,{u2}", ["1.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.7.0.0.0.8.b.d.0.1.0.0.2.ip6.arpa PTR", "1.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.8.0.0.0.8.b.d.0.1.0.0.2.ip6.arpa PTR"])
 case("servers-file", "servers-file={dir}/servers", ["a.two.test A", "a.one.test A", "1.0.9.10.in-addr.arpa PTR"],
      files={"servers": "server=/two.test/{u2}\n# a comment\nrev-server=10.9.0.0/16,{u3}\n"})
-case("no-resolv", "no-resolv", ["a.test A"], base=["port={port}", "listen-address={listen}", "bind-interfaces", "no-hosts", "server={u1}", "resolv-file={dir}/resolv", "strict-order"],
-     files={"resolv": "nameserver {a2}\n"}, needs53=True, facts=lambda asked, _s: {"who was asked": sent(asked, "upstream")})
+case("no-resolv", "no-resolv", ["a.test A"], base=["port={port}", "listen-address={listen}", "bind-interfaces", "no-hosts", "server=/only.test/{u1}", "resolv-file={dir}/resolv"], files={"resolv": "nameserver {a2}\n"}, needs53=True)
 case("resolv-file", "resolv-file={dir}/resolv", ["a.test A"], base=["port={port}", "listen-address={listen}", "bind-interfaces", "no-hosts", "no-poll"],
      without=["port={port}", "listen-address={listen}", "bind-interfaces", "no-hosts", "no-resolv", "server={u1}"], files={"resolv": "# x\nsearch test\nnameserver {a3}\noptions ndots:2\n"}, needs53=True)
 case("resolv-file, the newest of two", ["resolv-file={dir}/old", "resolv-file={dir}/new"], ["a.test A"], base=["port={port}", "listen-address={listen}", "bind-interfaces", "no-hosts"],
      without=["port={port}", "listen-address={listen}", "bind-interfaces", "no-hosts", "resolv-file={dir}/old"], files={"old": "nameserver {a2}\n", "new": "nameserver {a4}\n"}, needs53=True,
      play=lambda world, server: newest(world, server))
-case("strict-order", "strict-order", [f"n{i}.test A" for i in range(8)], base=no_server() + ["server={u1}", "server={u2}", "server={u3}"],
-     facts=lambda asked, _s: {"first asked": sorted({(e["name"], first_of(asked, e["name"])) for e in asked})}, improves={})
+case("strict-order", "strict-order", base=no_server() + ["server={u1}", "server={u2}", "server={u3}"], rounds=[["slow1-a.test A"]] + [[f"n{i}.test A"] for i in range(4)])
 case("all-servers", "all-servers", [f"n{i}.test A" for i in range(6)], base=no_server() + ["server={u1}", "server={u2}", "server={u3}"], rounds=[[f"n{i}.test AAAA" for i in range(6)]],
      improves={"any of the asked upstreams may be the first": lambda q, d, l: d and l and d.rcode == l.rcode and len(d.answer) == len(l.answer)},
      facts=lambda asked, _s: {"who was asked": sent([e for e in asked if e["name"] != "n0.test"], "name", "upstream")})
@@ -110,7 +111,8 @@ case("host-record", ["host-record=h1.test,h1,192.0.2.10,2001:db8::10", "host-rec
      "0.1.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.8.b.d.0.1.0.0.2.ip6.arpa PTR", "12.2.0.192.in-addr.arpa PTR"])
 case("cname", ["cname=alias.test,real.test", "cname=a2.test,a3.test,real.test,99", "cname=lost.test,nowhere.test", "cname=chain1.test,alias.test", "cname=*.wild.test,real.test"],
      [f"{n} {t}" for n in ("alias.test", "a2.test", "a3.test", "chain1.test", "b.wild.test", "wild.test") for t in ("A", "AAAA", "CNAME", "MX", "TXT")] + ["real.test A", "real.test AAAA"],
-     base=BASE + ["host-record=real.test,192.0.2.20"])
+     base=BASE + ["host-record=real.test,192.0.2.20"],
+     improves={"an alias with a star works: dnsmasq knows it for its own zones only": lambda q, d, l: ".wild." in q.name and not d.flags["AA"] and l.answer and l.answer[0][1] == "CNAME"})
 case("cname whose target is not local", "cname=lost.test,www.far.test", ["lost.test A", "lost.test AAAA", "lost.test CNAME", "lost.test MX"])
 case("addn-hosts", "addn-hosts={dir}/hosts", ["one.test A", "two.test A", "two.test AAAA", "short A", "short.test A", "1.9.0.192.in-addr.arpa PTR", "2.9.0.192.in-addr.arpa PTR", "UPPER.test A", "upper.test AAAA", "dup.test A", "one.test MX"],
      files={"hosts": "192.0.9.1 one.test short # comment\n192.0.9.2\ttwo.test\n2001:db8::92 two.test\n\n# line\nbad line here\n192.0.9.3 Upper.Test\n192.0.9.4 dup.test\n192.0.9.5 dup.test\n"})
@@ -145,13 +147,14 @@ case("selfmx", "selfmx", ["hh.test MX", "up.test MX", "h.test MX"], base=BASE + 
 case("naptr-record", 'naptr-record=n.test,10,20,u,SIP+E2U,"!^.*$!sip:x@test!",', ["n.test NAPTR", "n.test A", "m.test NAPTR"])
 case("naptr-record with a replacement", "naptr-record=n.test,10,20,s,SIP+D2U,,_sip._udp.test", ["n.test NAPTR"])
 case("caa-record", "caa-record=c.test,0,issue,letsencrypt.org", ["c.test CAA", "c.test A", "d.test CAA"])
-case("dns-rr", ["dns-rr=d.test,51,01:02:0a", "dns-rr=e.test,65400"], ["d.test TYPE51", "d.test A", "e.test TYPE65400", "d.test ANY"])
+case("dns-rr", ["dns-rr=d.test,65280,01:02:0a", "dns-rr=e.test,65400"], ["d.test TYPE65280", "d.test A", "e.test TYPE65400", "d.test ANY"])
 case("synth-domain", ["synth-domain=syn.test,192.0.2.0/24,ip-", "synth-domain=six.test,2001:db8:5::/112,v6-"], ["ip-192-0-2-7.syn.test A", "ip-192-0-3-7.syn.test A", "7.2.0.192.in-addr.arpa PTR", "7.3.0.192.in-addr.arpa PTR", "ip-192-0-2-7.syn.test AAAA",
      "ip-192-0-2-7.syn.test TXT", "x.syn.test A", "v6-2001-db8-5--9.six.test AAAA", "9.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.5.0.0.0.8.b.d.0.1.0.0.2.ip6.arpa PTR"])
 case("synth-domain with numbers", "synth-domain=syn.test,192.0.2.10,192.0.2.20,host*", ["host0.syn.test A", "host3.syn.test A", "host10.syn.test A", "host11.syn.test A", "13.2.0.192.in-addr.arpa PTR", "21.2.0.192.in-addr.arpa PTR"])
-case("interface-name", ["interface-name=if.test,lo", "interface-name=if4.test,lo/4"], ["if.test A", "if.test AAAA", "if4.test A", "if4.test AAAA", "if4.test TXT", "1.0.0.127.in-addr.arpa PTR"])
-case("dynamic-host", "dynamic-host=dyn.test,0.0.0.77,lo", ["dyn.test A", "dyn.test AAAA", "dyn.test TXT"])
-case("localise-queries", "localise-queries", ["near.test A", "far.test A", "near.test A from={net}.1.1"], base=[line for line in BASE] + ["addn-hosts={dir}/hosts"], files={"hosts": "127.9.9.9 near.test\n192.0.2.9 near.test\n192.0.2.8 far.test\n"})
+case("interface-name", ["interface-name=if.test,far0", "interface-name=if4.test,far0/4"], private=True, setup=lambda: link("far0", "10.7.7.1/24", "2001:db8:7::1/64"), questions= ["if.test A", "if.test AAAA", "if4.test A", "if4.test AAAA", "if4.test TXT", "1.7.7.10.in-addr.arpa PTR"])
+case("dynamic-host", "dynamic-host=dyn.test,0.0.0.77,::99,far0", private=True, setup=lambda: link("far0", "10.7.7.1/24", "2001:db8:7::1/64"), questions= ["dyn.test A", "dyn.test AAAA", "dyn.test TXT"])
+case("localise-queries", "localise-queries", base=["port={port}", "interface=far0", "no-resolv", "no-hosts", "server={u1}", "addn-hosts={dir}/hosts"], private=True, setup=lambda: link("far0", "10.7.7.1/24"), ask_at="10.7.7.1",
+     rounds=[["near.test A", "far.test A", "near.test A tcp"]] * 2, files={"hosts": "10.7.7.9 near.test\n192.0.2.9 near.test\n192.0.2.8 far.test\n"})
 
 # ---- filters
 case("bogus-nxdomain", ["bogus-nxdomain=192.0.2.66", "bogus-nxdomain=2001:db8:66::/48"], ["bogus.test A", "bogus.test AAAA", "www.test A", "chain.test A"])
@@ -167,27 +170,28 @@ case("filter-rr", "filter-rr=TXT,HTTPS,64", ["www.test TXT", "www.test HTTPS", "
 case("filter-rr ANY", "filter-rr=ANY", ["any.test ANY", "www.test A", "www.test TXT"])
 case("filterwin2k", "filterwin2k", ["www.test SOA", "_ldap._tcp.test SRV", "www.test SRV", "_x.test ANY", "www.test A", "www.test MX"])
 case("alias", ["alias=198.51.100.1,10.1.1.1", "alias=198.51.100.200-198.51.100.203,10.2.2.0,255.255.255.0", "alias=203.0.113.0,172.16.5.0,255.255.255.0"], ["www.test A", "many.test A", "net.test A", "www.test AAAA", "chain.test A"])
-case("proxy-dnssec", "proxy-dnssec", ["ad.test A do", "ad.test A ad", "ad.test A", "www.test A do"])
+case("proxy-dnssec", "proxy-dnssec", ["ad-1.test A do", "ad-2.test A ad", "ad-3.test A", "www.test A do"])
 
 # ---- cache
 case("cache-size 0", "cache-size=0", ["www.test A"], facts=lambda asked, _s: {"asked upstream": len([e for e in asked if e["name"] == "www.test"])})
 case("no-negcache", "no-negcache", ["nx.test A", "nodata.test AAAA", "www.test A"], facts=lambda asked, _s: {"asked upstream": counted(asked)}, rounds=[["nx.test A", "nodata.test AAAA", "www.test A"]] * 2)
-case("neg-ttl", "neg-ttl=50", facts=lambda asked, _s: {"asked upstream": counted(asked)}, rounds=[["nxnosoa.test A", "nodatanosoa.test A", "nx.test A"]] * 2)
+case("neg-ttl", "neg-ttl=50", facts=lambda asked, _s: {"asked upstream": counted([e for e in asked if "nosoa" in e["name"]])}, rounds=[["nxnosoa.test A", "nodatanosoa.test A", "nx.test A"]] * 2)
 case("max-ttl", "max-ttl=30", ["www.test A", "ttl5.test A", "chain.test A", "www.test MX", "h.test A"], base=BASE + ["host-record=h.test,192.0.2.1,99"])
 case("max-cache-ttl", "max-cache-ttl=30", ["www.test A", "ttl5.test A", "chain.test A"])
 case("min-cache-ttl", "min-cache-ttl=20", ["ttl5.test A", "www.test A", "ttl0.test A"], rounds=[["ttl5.test A", "www.test A"]] * 2)
-case("cache-rr", "cache-rr=MX,TXT", facts=lambda asked, _s: {"asked upstream": counted(asked)}, rounds=[["www.test MX", "www.test TXT", "www.test CAA"]] * 2, improves={})
+case("cache-rr", "cache-rr=MX,TXT", facts=lambda asked, _s: {"asked upstream": counted(asked)}, rounds=[["www.test MX", "www.test TXT", "www.test CAA"]] * 2,
+     unchanged="every type is cached, with or without cache-rr", facts_explained={"every type is cached": lambda d, l: all(l[key] <= d[key] for key in d)})
 case("use-stale-cache", "use-stale-cache", play=lambda world, server: stale(world, server), facts=lambda asked, _s: {"asked upstream": counted(asked)})
 case("no-round-robin", "no-round-robin", play=lambda world, server: orders(world, server))
 
 # ---- packets and ports
-case("edns-packet-max", "edns-packet-max=800", ["www.test A", "big.test A edns=4096", "big.test A edns=700"], facts=lambda asked, _s: {"offered": sorted({e["edns"] for e in asked if e["transport"] == "udp" and e["edns"]})})
+case("edns-packet-max", "edns-packet-max=800", ["www.test A", "big.test A edns=4096", "big.test A edns=700"], facts=lambda asked, _s: {"offered": max(e["edns"] for e in asked if e["transport"] == "udp" and e["edns"])})
 case("query-port", "query-port=5555", ["a.test A", "b.test A"], rounds=[["a.test A", "b.test A"]], facts=lambda asked, _s: {"ports": sorted({e["port"] for e in asked if e["transport"] == "udp"} | {0} if any(e["port"] != 5555 for e in asked) else {5555})})
 case("min-port", "min-port=60000", [f"n{i}.test A" for i in range(20)], rounds=[[f"n{i}.test A" for i in range(20)]], facts=lambda asked, _s: {"below 60000": any(e["port"] < 60000 for e in asked if e["transport"] == "udp")})
 case("max-port", ["max-port=2000"], rounds=[[f"n{i}.test A" for i in range(20)]], facts=lambda asked, _s: {"above 2000": any(e["port"] > 2000 for e in asked if e["transport"] == "udp")})
 case("add-subnet", "add-subnet=24,56", ["www.test A"], facts=lambda asked, _s: {"options": sent(asked, "name", "options")})
 case("add-subnet of one address", "add-subnet=192.0.2.0/24", ["www.test A"], facts=lambda asked, _s: {"options": sent(asked, "name", "options")})
-case("strip-subnet", "strip-subnet", rounds=[["www.test A ecs"]], facts=lambda asked, _s: {"options": sent(asked, "name", "options")})
+case("strip-subnet", "strip-subnet", unchanged="EDNS options of clients never go upstream", rounds=[["www.test A ecs"]], facts=lambda asked, _s: {"options": sent(asked, "name", "options")})
 case("add-mac", "add-mac", ["www.test A"], facts=lambda asked, _s: {"options": sent(asked, "name", "options")}, option=False)
 case("add-cpe-id", "add-cpe-id=box7", ["www.test A"], facts=lambda asked, _s: {"options": sent(asked, "name", "options")})
 case("no-ident", "no-ident", ["version.bind TXT ch", "servers.bind TXT ch", "hits.bind TXT ch"], rounds=[["authors.bind TXT ch"]])
@@ -195,10 +199,6 @@ case("no-ident", "no-ident", ["version.bind TXT ch", "servers.bind TXT ch", "hit
 # ---- listening
 case("listen-address", "listen-address={net}.1.1,{net}.1.2", rounds=[["www.test A"]], base=["port={port}", "bind-interfaces", "no-resolv", "no-hosts", "server={u1}"], without=["port={port}", "listen-address={net}.1.1", "bind-interfaces", "no-resolv", "no-hosts", "server={u1}"],
      play=lambda world, server: second_address(world, server))
-
-
-def first_of(asked, name):
-    return next(e["upstream"] for e in asked if e["name"] == name)
 
 
 def counted(asked):
@@ -222,7 +222,7 @@ def followed_hosts(world, server):
     def put(number, texts):
         for text, reply in server.ask(texts).items():
             answers[(number, text)] = reply
-    put(0, ["one.test A", "two.test A"])
+    put(0, ["one.test A"])
     path = os.path.join(world.folder, "hosts.d", "b")
     with open(path, "w") as file:
         file.write("192.0.9.2 two.test\n")
@@ -257,7 +257,7 @@ def stale(world, server):
     answers = {}
     for number in range(2):
         if number:
-            time.sleep(1.3)
+            time.sleep(2.3)
         answers[(number, "ttl1-x.test A")] = server.ask(["ttl1-x.test A"])["ttl1-x.test A"]
     time.sleep(0.1)
     return answers
@@ -269,7 +269,8 @@ def orders(world, server):
     for _ in range(7):
         reply = server.ask(["many.test A"])["many.test A"]
         found.add(reply.answer[0][0].to_text())
-    reply.answer = reply.answer[:1] if len(found) == 1 else []
+    if len(found) > 1:
+        reply.answer = []
     return {(0, "many.test A"): reply}
 
 
@@ -302,3 +303,14 @@ def from_file(path):
                 lines.append(line)
     name = "file " + os.path.basename(path)[:-5]
     return Case(name, lines, base=["port={port}", "listen-address={listen}", "bind-interfaces"], rounds=thrice(questions + general()), files=files, option=False)
+
+
+def link(name, *addresses):
+    """An interface with addresses, in a network of the test's own."""
+    import subprocess
+    subprocess.run(["ip", "link", "del", name], capture_output=True)
+    subprocess.run(["ip", "link", "add", name, "type", "veth", "peer", "name", name + "p"], check=True)
+    for address in addresses:
+        subprocess.run(["ip", "addr", "add", address, "dev", name, *(["nodad"] if ":" in address else [])], check=True)
+    for each in (name, name + "p"):
+        subprocess.run(["ip", "link", "set", each, "up"], check=True)

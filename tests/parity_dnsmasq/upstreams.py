@@ -26,7 +26,7 @@ import dns.rrset
 _fork = multiprocessing.get_context("fork")
 
 COUNT = 4
-SLOW = 0.4
+SLOW = 0.25
 
 # Data of every type, for the name `types.…` and for any name by its type.
 BY_TYPE = {
