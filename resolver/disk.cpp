@@ -40,7 +40,8 @@ std::vector<std::string> FollowedDisk::hosts_paths() const {
         for (const auto& name : *names)
             if (!name.starts_with('.') && !name.ends_with('~') && !(name.starts_with('#') && name.ends_with('#'))) paths.push_back(path + '/' + name);
     };
-    for (const auto& path : options_.addn_hosts) add(path);
+    // As dnsmasq reads them: of names for one address in several files that of the file named last counts.
+    for (auto path = options_.addn_hosts.rbegin(); path != options_.addn_hosts.rend(); ++path) add(*path);
     for (const auto& path : options_.hostsdir) add(path);
     return paths;
 }

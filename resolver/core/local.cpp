@@ -59,13 +59,13 @@ Facts pointers_to(std::span<const Name> names, std::uint32_t ttl) {
     return facts;
 }
 
-/// `address=/domain/…` at one domain. Another family than the given one is not its business, as in dnsmasq since 2.86.
+/// The addresses of `address=/domain/…` at one domain. Another family than the given one is not its business, as in dnsmasq since 2.86.
 Facts wildcard_facts(const LocalWildcard& wildcard, std::uint16_t type, std::uint32_t ttl) {
     Facts facts = addresses_for(type, wildcard.addresses, ttl);
     if (facts.kind == Facts::Kind::data) return facts;
     static const std::array<Address, 2> nowhere = {Address{}, Address{.bytes = {}, .v6 = true}};
     if (wildcard.null_v4 && (asks_address(type) || type == rrtype::any)) return addresses_for(type, nowhere, ttl);
-    return none(wildcard.nxdomain ? Facts::Kind::no_name : Facts::Kind::nothing, false);
+    return none(Facts::Kind::nothing, false);
 }
 
 // RFC 6303 §4 and what dnsmasq adds to it (RFC 5737, RFC 3849).
@@ -119,29 +119,35 @@ Facts local_only_facts(const Rules& rules, const Name& lower) {
     return none(is_known_locally(*rules.local, lower) ? Facts::Kind::no_data : Facts::Kind::no_name, false);
 }
 
+/// What is said at one domain, in dnsmasq's weight: addresses, then upstreams, then "nothing but what is known here" (`local=/d/`,
+/// `address=/d/`), which is an absence of data where the domain has an address of another family. `ends`: the search is over.
+Facts facts_at(const Rules& rules, const Name& at, const Name& lower, std::uint16_t type, bool& ends) {
+    const auto wildcard = rules.local->wildcards.find(at);
+    const auto route = rules.routes.find(at);
+    const bool has_wildcard = wildcard != rules.local->wildcards.end(), has_route = route != rules.routes.end();
+    if (has_wildcard) {
+        Facts facts = wildcard_facts(wildcard->second, type, rules.local_ttl);
+        if (facts.kind == Facts::Kind::data) return ends = true, facts;
+    }
+    if (has_route && !route->second.local_only) return ends = !at.is_root(), Facts{};
+    if (!has_route && !(has_wildcard && wildcard->second.nxdomain)) return {};
+    ends = true;
+    const bool literal = has_wildcard && (!wildcard->second.addresses.empty() || wildcard->second.null_v4);
+    return literal ? none(Facts::Kind::no_data, false) : local_only_facts(rules, lower);
+}
+
 /// From the longest domain to the shortest; what is said at one ends the search.
 Facts domain_facts(const Rules& rules, const Name& lower, std::uint16_t type) {
-    const LocalData& local = *rules.local;
     const bool only_default = rules.routes.empty() || (rules.routes.size() == 1 && rules.routes.begin()->first.is_root());
-    for (Name at = lower; !(local.wildcards.empty() && only_default) && !at.is_root(); at = at.parent()) {
-        if (const auto found = local.wildcards.find(at); found != local.wildcards.end()) {
-            Facts facts = wildcard_facts(found->second, type, rules.local_ttl);
-            if (facts.kind == Facts::Kind::data || facts.kind == Facts::Kind::no_name) return facts;
-        }
-        if (const auto route = rules.routes.find(at); route != rules.routes.end())
-            return route->second.local_only ? local_only_facts(rules, lower) : Facts{};
+    bool ends = false;
+    for (Name at = lower; !(rules.local->wildcards.empty() && only_default) && !at.is_root(); at = at.parent()) {
+        Facts facts = facts_at(rules, at, lower, type, ends);
+        if (ends) return facts;
     }
     const bool one_label = !lower.is_root() && lower.wire()[0] + 2u == lower.size();
-    if (one_label && rules.dotless) return rules.dotless->local_only ? local_only_facts(rules, lower) : Facts{};
-
+    if (one_label && rules.dotless && !(rules.domain_needed && (asks_address(type) || type == rrtype::any))) return rules.dotless->local_only ? local_only_facts(rules, lower) : Facts{};
     Facts special = special_facts(rules, lower, type);
-    if (special.kind != Facts::Kind::nothing) return special;
-    if (const auto found = local.wildcards.find(Name{}); found != local.wildcards.end()) {
-        Facts facts = wildcard_facts(found->second, type, rules.local_ttl);
-        if (facts.kind == Facts::Kind::data || facts.kind == Facts::Kind::no_name) return facts;
-    }
-    const auto standard = rules.routes.find(Name{});
-    return standard != rules.routes.end() && standard->second.local_only ? local_only_facts(rules, lower) : Facts{};
+    return special.kind != Facts::Kind::nothing ? special : facts_at(rules, Name{}, lower, type, ends);
 }
 
 /// What is stated for exactly this name. Other types of a name that hosts files give an address may well exist: those questions go on.

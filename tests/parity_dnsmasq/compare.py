@@ -91,7 +91,7 @@ def _(q, d, l, parts):
 
 @improvement("nothing beside the answer", "an upstream's additional and unasked authority records are not passed on: nobody asked for them (RFC 5452 §6)")
 def _(q, d, l, parts):
-    if not d or not l or d.flags["AA"] or l.flags["AA"] and q.type != "ANY":
+    if not d or not l or (d.flags["AA"] and not q.name.startswith("auth")) or l.flags["AA"] and q.type != "ANY":
         return set()
     covered = set()
     if not l.additional:
@@ -128,9 +128,10 @@ def _(q, d, l, parts):
     return {"answer"} if d and l and q.type == "ANY" and d.flags["AA"] and l.flags["AA"] and d.answer and _subset(d.answer, l.answer) else set()
 
 
-@improvement("a cut answer keeps its records", "where not all fits dnsmasq sends an empty answer with TC; lictor sends what fits with TC (old musl has no TCP)")
+@improvement("a cut answer keeps its records", "where not all fits dnsmasq sends an empty answer with TC; lictor sends as many as fit, and which ones come first turns (old musl has no TCP)")
 def _(q, d, l, parts):
-    return {"answer"} if d and l and d.flags["TC"] and l.flags["TC"] and not d.answer else set()
+    both = d and l and d.flags["TC"] and l.flags["TC"] and d.rcode == l.rcode
+    return {"answer", "ttl"} if both and (not d.answer or l.answer) else set()
 
 
 @improvement("an absence stays the same absence", "from its cache, with filters or neg-ttl, dnsmasq turns NXDOMAIN into an empty NOERROR; lictor says NXDOMAIN as before")
@@ -141,6 +142,21 @@ def _(q, d, l, parts):
 @improvement("an upstream's refusal is said as failure", "dnsmasq hands REFUSED, NOTIMP and FORMERR of the last upstream on, and says REFUSED where it has none; lictor says SERVFAIL, which every client takes for what it is: try again or elsewhere")
 def _(q, d, l, parts):
     return {"rcode"} if d and l and l.rcode == "SERVFAIL" and d.rcode in ("REFUSED", "NOTIMP", "FORMERR") and not d.answer and not l.answer else set()
+
+
+@improvement("cut at the upstream, whole from here", "dnsmasq hands TC on; lictor asks the upstream again over TCP and answers what fits its client")
+def _(q, d, l, parts):
+    return {"TC", "answer", "ttl", "authority"} if d and l and d.flags["TC"] and not l.flags["TC"] and d.rcode == l.rcode and _subset(d.answer, l.answer) else set()
+
+
+@improvement("authority stays with who has it", "dnsmasq hands the upstream's AA on at first and drops it once cached; lictor never claims it for others' data (RFC 1035 §4.1.1)")
+def _(q, d, l, parts):
+    return {"AA"} if d and l and d.flags["AA"] and not l.flags["AA"] and d.data() == l.data() and q.name.lower().startswith("auth") else set()
+
+
+@improvement("nobody is called 0.0.0.0", "a list of blocked names gives that address a thousand names; dnsmasq answers its PTR with one of them")
+def _(q, d, l, parts):
+    return {"AA", "answer", "rcode", "authority"} if d and l and q.type == "PTR" and q.name in ("0.0.0.0.in-addr.arpa",) and not l.flags["AA"] else set()
 
 
 def explain(question, dnsmasq, lictor, allowed=None):

@@ -26,7 +26,7 @@ import dns.rrset
 _fork = multiprocessing.get_context("fork")
 
 COUNT = 4
-SLOW = 0.25
+SLOW = 0.12
 
 # Data of every type, for the name `types.…` and for any name by its type.
 BY_TYPE = {
@@ -86,7 +86,7 @@ def reply_for(query, me, transport):
         pass
     elif plain in ("chain", "chainnx", "chainpriv", "chainout") and kind not in ("CNAME",):
         rest = ".".join(words[1:]) or "up.test"
-        middle = dns.name.from_text("middle." + rest)
+        middle = dns.name.from_text(f"middle-{word}." + rest)
         last = dns.name.from_text({"chain": "last.", "chainnx": "nx.", "chainpriv": "priv.", "chainout": "far."}[plain] + ("elsewhere.test" if plain == "chainout" else rest))
         put("CNAME", middle.to_text())
         put("CNAME", last.to_text(), owner=middle, ttl=200)
@@ -100,7 +100,7 @@ def reply_for(query, me, transport):
         else:
             reply.authority.append(_soa(name))
     elif kind == "CNAME" and plain.startswith("chain"):
-        put("CNAME", "middle." + ".".join(words[1:]) + ".")
+        put("CNAME", f"middle-{word}." + ".".join(words[1:]) + ".")
     elif kind == "A":
         fixed = {"priv": ["10.1.2.3"], "priv16": ["192.168.7.7"], "link": ["169.254.1.1"], "loop": ["127.0.0.1"], "zero": ["0.0.0.0"], "bogus": ["192.0.2.66"], f"bogus{me}": ["192.0.2.66"],
                  "privmix": ["198.51.100.9", "10.1.2.3"], "net": ["203.0.113.17", "203.0.113.99"], "many": [f"198.51.100.{200 + i}" for i in range(6)], "big": [f"198.18.{i}.{i}" for i in range(60)],
