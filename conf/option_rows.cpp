@@ -8,6 +8,7 @@
 
 #include "conf/option_access.hpp"
 #include "conf/option_special.hpp"
+#include "conf/shadow_value.hpp"
 #include "conf/rows_forwarding.hpp"
 #include "conf/rows_records.hpp"
 
@@ -374,6 +375,14 @@ constexpr Row main_rows[] = {
                   "so that a web page cannot reach the endpoint through a browser.",
      .initial = "none", .sample = "metrics.example.com",
      .field = Field::stats_host, .set = add_stats_host, .get = get_texts<&Options::stats_host>},
+    {.name = "shadow", .shape = Shape::emptiable, .group = Group::stats, .own = true,
+     .argument = "log:<path>|<ip>[#<port>]", .help = "compare answers with another server's",
+     .reference = "Asks lictor and another server the same and counts the differences by kind, at /shadow and with `lictor shadow`. "
+                  "`log:FILE[,IP[#PORT]]`: the questions come from the query log of a dnsmasq that still serves at that address (127.0.0.1 "
+                  "unless told), for the days before a switch; lictor then runs on another port. `IP[#PORT]`: samples of lictor's own "
+                  "questions, for the days after. At most 20 questions a second are asked. Empty: off.",
+     .initial = "off", .sample = "log:/var/log/dnsmasq.log,127.0.0.1#53",
+     .field = Field::shadow, .set = set_checked<&Options::shadow, parse_shadow>, .get = get_text<&Options::shadow>},
     // ---- configuration
     {.name = "conf-file", .letter = 'C', .shape = Shape::bare_or, .times = Times::repeatable, .group = Group::configuration,
      .argument = "<path>", .help = "file to read; - = standard input",

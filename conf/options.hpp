@@ -195,6 +195,7 @@ struct Options {
     // ---- looking inside
     std::string stats_address = "127.0.0.1:9153";  ///< `host:port`, `unix:///path`, empty = off
     std::vector<std::string> stats_host;
+    std::string shadow;                  ///< `log:FILE[,IP[#PORT]]` or `IP[#PORT]`; empty = off
 };
 
 }  // namespace lictor

@@ -25,6 +25,7 @@
 #include "resolver/listener.hpp"
 #include "resolver/privileges.hpp"
 #include "resolver/publisher.hpp"
+#include "resolver/shadow_asker.hpp"
 #include "resolver/readiness.hpp"
 #include "resolver/stats_json.hpp"
 #include "resolver/stats_server.hpp"
@@ -34,8 +35,9 @@
 namespace lictor {
 namespace {
 
-constexpr std::size_t wants_max = 4096;
+constexpr std::size_t wants_max = 4096, samples_max = 64;
 constexpr milliseconds probe_every = milliseconds(2000);
+constexpr milliseconds loop_probe_after = milliseconds(200);  // when the workers stand at the rules that know the names
 constexpr milliseconds stop_patience = milliseconds(900);
 constexpr double heart_stopped_seconds = 2.0;
 
@@ -110,6 +112,7 @@ private:
     void on_wake();
     void offer_rules();
     void on_interfaces();
+    void start_shadow();
     void reload();
     void stop();
     void finish_stop();
@@ -136,6 +139,8 @@ private:
 
     std::mutex wants_mutex_;
     std::vector<Need> wants_;           ///< guarded
+    std::vector<ShadowQuestion> samples_;  ///< guarded
+    std::vector<Endpoint> loops_;       ///< guarded
     bool seen_ = false;                 ///< guarded: a worker went on
     std::uint64_t wants_dropped_ = 0;   ///< guarded
 
@@ -144,6 +149,8 @@ private:
     std::unique_ptr<FollowedDisk> disk_;
     std::unique_ptr<InterfaceWatch> interfaces_;
     std::vector<Upstream> upstreams_before_;
+    std::unique_ptr<Timer> loop_probe_;
+    std::unique_ptr<ShadowAsker> shadow_;
     std::unique_ptr<HostResolver> hosts_;
     std::unique_ptr<Watcher> watcher_;
     std::vector<Signal> signals_;
@@ -271,8 +278,11 @@ int App::run() {
                                    done(std::move(all));
                                });
                            }});
+    disk_->set_loop_token(random_.next_u64() | 1);
+    loop_probe_ = std::make_unique<Timer>(loop_, [this] { hosts_->probe_loops(*publisher_->current()->rules); });
     disk_->adopt(options_);
     offer_rules();
+    start_shadow();
     interfaces_ = std::make_unique<InterfaceWatch>(loop_, [this] { on_interfaces(); });
     watcher_->start();
     start_workers();
@@ -321,6 +331,22 @@ void App::start_workers() {
             }
             wake_->send();
         };
+        setup.sampled = [this](const Sampled& sample) {
+            {
+                const std::lock_guard lock(wants_mutex_);
+                if (samples_.size() >= samples_max) return;  // the comparison is no business of the data plane
+                samples_.push_back({sample.name, sample.type});
+            }
+            wake_->send();
+        };
+        setup.loop_found = [this](const Endpoint& upstream) {
+            {
+                const std::lock_guard lock(wants_mutex_);
+                if (loops_.size() >= samples_max) return;
+                loops_.push_back(upstream);
+            }
+            wake_->send();
+        };
         setup.seen = [this] {
             {
                 const std::lock_guard lock(wants_mutex_);
@@ -336,16 +362,25 @@ void App::start_workers() {
 
 void App::on_wake() {
     std::vector<Need> wants;
+    std::vector<ShadowQuestion> samples;
+    std::vector<Endpoint> loops;
     bool seen = false;
     {
         const std::lock_guard lock(wants_mutex_);
         wants.swap(wants_);
+        samples.swap(samples_);
+        loops.swap(loops_);
         seen = std::exchange(seen_, false);
         counters_.wants_dropped.set(wants_dropped_);
     }
     if (stopping_) return finish_stop();
     if (seen) publisher_->on_seen();
     for (const auto& need : wants) watcher_->want(need);
+    if (shadow_)
+        for (const auto& sample : samples) shadow_->offer(sample);
+    bool looped = false;
+    for (const auto& upstream : loops) looped = disk_->on_loop(upstream) || looped;
+    if (looped) offer_rules();
 }
 
 void App::offer_rules() {
@@ -355,8 +390,10 @@ void App::offer_rules() {
     if (rules->upstreams.empty()) log::warning("no upstream servers configured");
     if (options_.clear_on_reload && !upstreams_before_.empty() && upstreams_before_ != rules->upstreams)
         for (const auto& worker : workers_) worker->flush({});
+    const bool upstreams_moved = upstreams_before_ != rules->upstreams;
     upstreams_before_ = rules->upstreams;
     hosts_->adopt(rules);
+    if (upstreams_moved && !rules->loop_probes.empty()) loop_probe_->start(loop_probe_after);
     publisher_->offer(std::move(rules));
 }
 
@@ -371,6 +408,13 @@ void App::probe_upstreams() {
         upstream_answered_ = upstream_answered_ || answered;
         if (!upstream_answered_) probe_->start(probe_every);
     });
+}
+
+void App::start_shadow() {
+    shadow_.reset();
+    if (options_.shadow.empty() || listening_.empty()) return;
+    auto rule = read_shadow(options_.shadow);
+    if (rule) shadow_ = std::make_unique<ShadowAsker>(loop_, random_, std::move(*rule), listening_.front());
 }
 
 /// Addresses come and go: what is listened on follows where the configuration says so, and names made from addresses always do.
@@ -446,7 +490,9 @@ void App::reload() {
     say_missing_interfaces(options_);
     log::reopen();
     disk_->adopt(options_);
+    upstreams_before_.clear();  // so that loops are looked for again
     offer_rules();
+    if (before.shadow != options_.shadow) start_shadow();
     watcher_->adopt(options_);
     // As dnsmasq does: HUP empties the cache of forwarded answers. What is known of Consul stays.
     for (const auto& worker : workers_) worker->flush({});
@@ -515,6 +561,7 @@ Status App::status() const {
     if (!status.healthy) status.not_ready_because = "a worker's loop stands still";
     else if (!synced) status.not_ready_because = "the first reads from Consul are not done";
     else if (!answered) status.not_ready_because = "no upstream has answered yet";
+    if (shadow_) status.shadow = shadow_->report();
     status.resident_bytes = resident_bytes();
     status.open_descriptors = count_descriptors();
     return status;

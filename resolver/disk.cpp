@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 
 #include "resolver/interfaces.hpp"
@@ -48,6 +49,7 @@ std::vector<std::string> FollowedDisk::hosts_paths() const {
 
 void FollowedDisk::adopt(const Options& options) {
     options_ = options;
+    files_.looping.clear();  // asked anew
     watch_folders();
     read_all();
 }
@@ -62,6 +64,12 @@ void FollowedDisk::watch_folders() {
         if (folder && uv_fs_event_start(folder.raw(), told, path.c_str(), 0) == 0) folders_.push_back(std::move(folder));
         else notes_.push_back("hostsdir=" + path + ": the kernel does not tell of changes there; it is looked at once a second");
     }
+}
+
+bool FollowedDisk::on_loop(const Endpoint& upstream) {
+    if (std::find(files_.looping.begin(), files_.looping.end(), upstream) != files_.looping.end()) return false;
+    files_.looping.push_back(upstream);
+    return true;
 }
 
 void FollowedDisk::on_interfaces() {
@@ -116,6 +124,8 @@ void FollowedDisk::read_all() {
         else notes_.push_back("failed to read servers-file " + options_.servers_file + ": " + file.error().text);
     }
     fresh.interfaces = read_interfaces();
+    fresh.loop_token = files_.loop_token;
+    fresh.looping = files_.looping;
     std::array<char, 256> name{};
     if (gethostname(name.data(), name.size() - 1) == 0) fresh.host_name = name.data();
     files_ = std::move(fresh);

@@ -24,6 +24,9 @@ public:
     /// Problems met while reading, for the log; emptied by the call.
     std::vector<std::string> take_notes() { return std::exchange(notes_, {}); }
     void check();
+    /// dns-loop-detect: an upstream leads back to us; false if that was known.
+    bool on_loop(const Endpoint& upstream);
+    void set_loop_token(std::uint64_t token) { files_.loop_token = token; }
     /// An interface or address came or went.
     void on_interfaces();
 

@@ -13,6 +13,7 @@ std::string stats_json(const Status&);      ///< schema: conf/stats.schema.json
 std::string leaders_json(const Status&);
 std::string services_json(const Status&);
 std::string metrics_text(const Status&);    ///< Prometheus exposition format 0.0.4
+std::string shadow_json(const Status&);
 std::string health_json(const Status&);
 std::string ready_json(const Status&);
 /// The statistics as log lines (USR1).

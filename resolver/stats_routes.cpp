@@ -30,6 +30,7 @@ using Handler = StatsReply (*)(const StatsRequest&, const StatsSources&);
 StatsReply get_stats(const StatsRequest&, const StatsSources& from) { return document(200, json_type, stats_json(from.status())); }
 StatsReply get_metrics(const StatsRequest&, const StatsSources& from) { return document(200, metrics_type, metrics_text(from.status())); }
 StatsReply get_leaders(const StatsRequest&, const StatsSources& from) { return document(200, json_type, leaders_json(from.status())); }
+StatsReply get_shadow(const StatsRequest&, const StatsSources& from) { return document(200, json_type, shadow_json(from.status())); }
 StatsReply get_services(const StatsRequest&, const StatsSources& from) { return document(200, json_type, services_json(from.status())); }
 
 StatsReply get_health(const StatsRequest&, const StatsSources& from) {
@@ -74,7 +75,7 @@ struct Route {
 
 constexpr Route routes[] = {
     {"/", false, get_page},           {"/stats", false, get_stats},   {"/metrics", false, get_metrics},   {"/health", false, get_health},
-    {"/ready", false, get_ready},     {"/leaders", false, get_leaders}, {"/services", false, get_services}, {"/flush", true, post_flush},
+    {"/ready", false, get_ready},     {"/leaders", false, get_leaders}, {"/services", false, get_services}, {"/shadow", false, get_shadow}, {"/flush", true, post_flush},
 };
 
 std::optional<StatsReply> refuse_host(const StatsRequest& request, const StatsSources& sources) {

@@ -91,6 +91,8 @@ struct Worker::Inside {
     void act(Ask& ask) { links.ask(std::move(ask)); }
     void act(const CloseAttempt& close) { links.close(close.attempt); }
     void act(const Want& want) { self.setup_.want(want.need); }
+    void act(const Sampled& sample) { self.setup_.sampled(sample); }
+    void act(const LoopFound& found) { self.setup_.loop_found(found.upstream); }
     void act(const QueryLog& line) { log::info(line.line); }
     void act(const Notice& notice) {
         static log::Sometimes overload{5}, waiting{5}, refused{60}, rebind{5};

@@ -61,7 +61,17 @@ struct Notice {
     std::string text;
 };
 
-using CoreAction = std::variant<Reply, Ask, CloseAttempt, Want, QueryLog, Notice>;
+/// A question of a client, for the comparison with another server.
+struct Sampled {
+    Name name;
+    std::uint16_t type = 0;
+};
+/// A loop probe that was sent to this upstream has come back as a client's question.
+struct LoopFound {
+    Endpoint upstream;
+};
+
+using CoreAction = std::variant<Reply, Ask, CloseAttempt, Want, QueryLog, Notice, Sampled, LoopFound>;
 using Actions = std::vector<CoreAction>;
 
 }  // namespace lictor

@@ -22,6 +22,7 @@ constexpr microseconds first_read_max = milliseconds(3500);
 constexpr microseconds later_hold_max = milliseconds(1000);
 constexpr std::uint32_t waiting_max = 10'000;
 constexpr unsigned alias_depth_max = 8;
+constexpr microseconds sample_every = milliseconds(40);
 /// Replies for this door are parts of an alias' reply, not for a socket.
 constexpr std::uint32_t alias_door = 0xffffffff;
 constexpr std::uint64_t alias_bit = std::uint64_t{1} << 63;
@@ -57,6 +58,7 @@ struct Resolver::State {
     std::unordered_map<std::uint64_t, PendingAlias> aliases;
     std::uint64_t next_alias = 1;
     bool foreign_told = false;
+    Now next_sample{};
     MessageBuffer scratch;
 
     // ---- facts
@@ -376,6 +378,18 @@ Verdict Resolver::on_query(Bytes message, const Client& client, Moment at, std::
                 if (!std::exchange(s.foreign_told, true))
                     actions.emplace_back(Notice{Notice::Kind::rebind, "ignoring query from non-local network " + client.peer.address.text() + " (logged only once)"});
                 return {};
+            }
+            if (!s.view->rules->loop_probes.empty() && question.type == rrtype::txt) {
+                const auto& probes = s.view->rules->loop_probes;
+                const auto probe = std::find_if(probes.begin(), probes.end(), [&](const auto& row) { return row.first == question.lower; });
+                if (probe != probes.end()) {
+                    actions.emplace_back(LoopFound{probe->second});
+                    return {};
+                }
+            }
+            if (s.view->rules->sample && at.now >= s.next_sample) {
+                s.next_sample = at.now + sample_every;
+                actions.emplace_back(Sampled{question.lower, question.type});
             }
             if (s.view->rules->log_queries)
                 actions.emplace_back(QueryLog{"query[" + type_text(question.type) + "] " + question.name.text() + " from " + client.peer.address.text()});

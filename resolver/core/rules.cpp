@@ -17,6 +17,15 @@ constexpr std::size_t cache_bytes_min = 64 * 1024;
 constexpr std::uint32_t port_min_least = 1024;    ///< below are the ports of services
 constexpr std::uint32_t min_cache_ttl_max = 3600;  ///< dnsmasq's ceiling
 
+/// Nobody else asks for this name: sixteen digits of a hash that only this process can make, in a domain kept free (RFC 6761 §6.2).
+Name loop_probe_name(std::uint64_t token, const Endpoint& upstream) {
+    const std::string text = upstream.text();
+    std::uint64_t hash = NameHash(token)(Bytes(reinterpret_cast<const std::uint8_t*>(text.data()), text.size()));
+    std::string label;
+    for (int i = 0; i < 16; ++i, hash >>= 4) label += "0123456789abcdef"[hash & 15];
+    return *Name::parse(label + ".test");
+}
+
 /// What the `server=` lines say about one domain, before they are weighed.
 struct DomainServers {
     std::vector<std::uint32_t> members;
@@ -28,6 +37,7 @@ public:
     Maker(const Options& options, const std::vector<Endpoint>& own, std::vector<std::string>& notes) : options_(options), own_(own), notes_(notes) {}
 
     std::shared_ptr<const Rules> make(const FollowedFiles& files) {
+        looping_ = files.looping;
         rules_->local = make_local_data(options_, files, notes_);
         if (!options_.consul_http_addr.empty() && options_.consul_dns) rules_->agent_dns = add_upstream({*options_.consul_dns, {}, {}, true}, "");
         rules_->filters = make_filters(options_, notes_);
@@ -36,6 +46,9 @@ public:
             for (const ServerRule& rule : parse_servers_file(files.servers->text, files.servers->path, notes_)) add_server(rule);
         if (!options_.no_resolv) add_resolv(files);
         settle_routes();
+        if (options_.dns_loop_detect)
+            for (const Upstream& upstream : rules_->upstreams)
+                if (!upstream.agent_dns) rules_->loop_probes.emplace_back(loop_probe_name(files.loop_token, upstream.endpoint), upstream.endpoint);
         copy_settings(files);
         return rules_;
     }
@@ -52,6 +65,10 @@ private:
     std::optional<std::uint32_t> add_upstream(const Upstream& upstream, const std::string& whom) {
         if (is_own(upstream.endpoint)) {
             notes_.push_back("ignoring nameserver " + upstream.endpoint.text() + " - local interface");
+            return std::nullopt;
+        }
+        if (std::find(looping_.begin(), looping_.end(), upstream.endpoint) != looping_.end()) {
+            notes_.push_back("NOT using nameserver " + upstream.endpoint.text() + " - query loop detected");
             return std::nullopt;
         }
         auto& all = rules_->upstreams;
@@ -165,6 +182,7 @@ private:
         }
         rules.add_subnet = options_.add_subnet;
         rules.cpe_id = options_.add_cpe_id;
+        rules.sample = !options_.shadow.empty() && !options_.shadow.starts_with("log:");
         // An explicit wildcard is open to whoever reaches the machine, unless names of interfaces or local-service say to whom.
         const auto any_wildcard = std::any_of(own_.begin(), own_.end(), [](const Endpoint& own) { return own.address.is_unspecified(); });
         rules.local_service = any_wildcard;
@@ -194,6 +212,7 @@ private:
     std::vector<std::string>& notes_;
     const Name arpa_ = *Name::parse("arpa");
     std::shared_ptr<Rules> rules_ = std::make_shared<Rules>();
+    std::vector<Endpoint> looping_;
     NameMap<DomainServers> domains_;
     std::optional<DomainServers> dotless_;
 };

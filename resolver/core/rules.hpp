@@ -112,6 +112,8 @@ struct Rules {
     bool no_negcache = false;
     std::optional<std::uint32_t> neg_ttl, max_ttl, max_cache_ttl, min_cache_ttl;
     std::uint32_t local_ttl = 0;
+    bool sample = false;                  ///< shadow: some of the clients' questions are handed over
+    std::vector<std::pair<Name, Endpoint>> loop_probes;   ///< dns-loop-detect: the name asked of each upstream
     bool local_service = false;           ///< only clients on networks of `interfaces` are answered
     bool localise = false;                ///< localise-queries
     std::vector<InterfaceAddress> interfaces;   ///< known where one of the two is on
@@ -130,6 +132,8 @@ struct FollowedFiles {
     std::optional<Text> servers;          ///< servers-file
     std::vector<InterfaceAddress> interfaces;
     std::string host_name;                ///< of this machine
+    std::uint64_t loop_token = 0;         ///< this process' own, in the names of loop probes
+    std::vector<Endpoint> looping;        ///< upstreams that lead back to us
 };
 
 /// Options and files → Rules. `own` are the endpoints that lictor itself listens on: they are never an upstream. Notes for the log
