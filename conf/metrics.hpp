@@ -88,6 +88,10 @@ private:
     X(views_retained, gauge, "lictor_views_retained", "", "Views not yet left behind by every worker.")                               \
     X(leader_changes, counter, "lictor_leader_changes_total", "", "Leader addresses published that differ from the one before.")      \
     X(leader_withdrawals, counter, "lictor_leader_withdrawals_total", "", "Leader addresses withdrawn.")                              \
+    X(leader_probes, counter, "lictor_leader_probes_total", "", "Questions to a lock holder's REST API for its role.")                \
+    X(leader_probe_failures, counter, "lictor_leader_probe_failures_total", "", "Probes that were not answered, or by somebody else.") \
+    X(leader_probe_proofs, counter, "lictor_leader_probe_proofs_total", "", "Probes that said primary.")                              \
+    X(discoveries_refused, counter, "lictor_leader_discoveries_refused_total", "", "Registered Patroni scopes not followed because too many were.") \
     X(wants_dropped, counter, "lictor_wants_dropped_total", "", "Requests of workers for unknown facts dropped because too many were queued.") \
     X(hosts_resolved, counter, "lictor_hosts_resolved_total", "", "Host names from Consul resolved to addresses.")                    \
     X(stats_requests, counter, "lictor_stats_requests_total", "", "Requests to the stats endpoint.")                                  \

@@ -338,8 +338,13 @@ constexpr Row main_rows[] = {
      .argument = "<scope>[,…]", .help = "Patroni scope to follow",
      .reference = "`SCOPE[,namespace=N][,service=S][,port=P][,address=kv|service|node]` follows a Patroni scope: the lock, the "
                   "members' own records and the Consul service S (else the scope as Patroni spells it for Consul). `master.` and `primary.` of the service answer exactly one address, that of the leader."
-                  " `address=` says whether it is taken from the member's record in KV, from the service or from the node.",
-     .initial = "none", .sample = "batman",
+                  " `address=` says whether it is taken from the member's record in KV, from the service or from the node."
+                  " `NAME,key=PATH[,port=P][,address=node|kv]` follows any other lock of Consul's (`consul lock P` keeps its own at "
+                  "`P/.lock`): `NAME.leader` of the domain is the address of the node whose session holds the key, or with "
+                  "`address=kv` the one that the key's value names (`host`, `host:port`, a URL or JSON). Patroni scopes that are "
+                  "registered in the catalog are found without this option when a name of theirs is asked for, but not under "
+                  "`consul-dns-compat=strict`.",
+     .initial = "found by registration", .sample = "batman",
      .field = Field::leader, .set = add_parsed<&Options::leader, parse_leader, false>, .get = get_rules<&Options::leader>},
     {.name = "leader-hold", .shape = Shape::value, .group = Group::leaders, .own = true,
      .argument = "<milliseconds>", .help = "milliseconds a question waits for a leader",
@@ -352,11 +357,30 @@ constexpr Row main_rows[] = {
      .reference = "How many questions may be held at once. Past it the answer is SERVFAIL.",
      .initial = "10000", .sample = "10000",
      .field = Field::leader_hold_max, .set = set_number<&Options::leader_hold_max, 0, 1000000>, .get = get_number<&Options::leader_hold_max>},
+    {.name = "leader-probe", .shape = Shape::optional, .group = Group::leaders, .own = true,
+     .argument = "[=on|off]", .help = "ask a new lock holder's REST API for its role",
+     .reference = "While a question is held and a member has the lock without having said that it is primary, its Patroni REST API (`api_url`) is "
+                  "asked for its role every 50 ms: the answer comes about a second before Patroni writes the role into Consul. The REST port must "
+                  "be reachable from here; https is checked against the system's authorities, and no token or certificate is sent.",
+     .initial = "on", .sample = "on",
+     .field = Field::leader_probe, .set = set_leader_probe, .get = get_leader_probe},
     {.name = "leader-max-stale", .shape = Shape::value, .group = Group::leaders, .own = true,
      .argument = "<seconds>", .help = "seconds that a leader outlives contact, 0 = for ever",
      .reference = "How long the last known leader is answered when Consul cannot be reached.",
      .initial = "0", .sample = "0",
      .field = Field::leader_max_stale, .set = set_number<&Options::leader_max_stale, 0, seconds_max>, .get = get_number<&Options::leader_max_stale>},
+    {.name = "leader-max-lag", .shape = Shape::value, .group = Group::leaders, .own = true,
+     .argument = "<bytes>", .help = "bytes of WAL past which a replica is not answered",
+     .reference = "A replica that is further behind its leader than this is left out of `replica.` and `sync.`, and comes back below three "
+                  "quarters of it; if all are, all are answered. Patroni writes positions once per `loop_wait`: a limit below the WAL "
+                  "of two such rounds leaves out replicas that keep up.",
+     .initial = "off", .sample = "67108864",
+     .field = Field::leader_max_lag, .set = set_number<&Options::leader_max_lag, 0, 0x7fffffffffffffff>, .get = get_number<&Options::leader_max_lag>},
+    {.name = "leader-last-resort", .times = Times::repeatable, .group = Group::leaders, .own = true,
+     .help = "`replica.` is the leader when no replica lives",
+     .reference = "Without it `replica.` has no address while no replica lives.",
+     .initial = "off",
+     .field = Field::leader_last_resort, .set = set_flag<&Options::leader_last_resort>, .get = get_flag<&Options::leader_last_resort>},
     {.name = "leader-flush", .shape = Shape::value, .times = Times::repeatable, .group = Group::leaders, .own = true,
      .argument = "<name>", .help = "name forgotten when a leader changes",
      .reference = "A name outside Consul's domain whose cached answers are dropped at each change of a leader.",

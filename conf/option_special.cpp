@@ -150,6 +150,16 @@ Texts get_consul_only_passing(const Options& options) {
     return {*options.consul_only_passing ? "on" : "off"};
 }
 
+Fault set_leader_probe(const Setting& setting) {
+    bool value = true;
+    if (!setting.value.empty())
+        if (auto fault = parse_bool_into(setting, value)) return fault;
+    setting.options.leader_probe = value;
+    return std::nullopt;
+}
+
+Texts get_leader_probe(const Options& options) { return {options.leader_probe ? "on" : "off"}; }
+
 Fault set_consul_dns_compat(const Setting& setting) {
     const auto word = plain(setting.value);
     if (word == "fixed") setting.options.consul_dns_compat = ConsulCompat::fixed;

@@ -22,6 +22,8 @@ Fault set_consul_consistency(const Setting& setting);
 Texts get_consul_consistency(const Options& options);
 Fault set_consul_only_passing(const Setting& setting);
 Texts get_consul_only_passing(const Options& options);
+Fault set_leader_probe(const Setting& setting);
+Texts get_leader_probe(const Options& options);
 Fault set_consul_dns_compat(const Setting& setting);
 Texts get_consul_dns_compat(const Options& options);
 Fault set_consul_watch_max(const Setting& setting);

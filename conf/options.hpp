@@ -43,8 +43,8 @@ struct CnameRule {
     std::optional<std::uint32_t> ttl;
 };
 
-/// `leader=SCOPE[,namespace=N][,service=S][,port=P][,address=kv|service|node]`. `NAME,key=PATH` (any Consul lock)
-/// is read so that it can be refused with a reason.
+/// `leader=SCOPE[,namespace=N][,service=S][,port=P][,address=kv|service|node]`, or `NAME,key=PATH[,port=P][,address=node|kv]` for any lock
+/// of Consul's.
 struct LeaderRule {
     std::string scope;                   ///< Patroni's scope, verbatim; or the NAME of any Consul lock
     std::string name_space = "service";  ///< without slashes at either end
@@ -189,8 +189,11 @@ struct Options {
     std::vector<LeaderRule> leader;
     milliseconds leader_hold{4000};
     std::uint32_t leader_hold_max = 10000;
+    bool leader_probe = true;
     seconds leader_max_stale{0};
     std::vector<std::string> leader_flush;
+    std::optional<std::uint64_t> leader_max_lag;  ///< bytes of WAL
+    bool leader_last_resort = false;
 
     // ---- looking inside
     std::string stats_address = "127.0.0.1:9153";  ///< `host:port`, `unix:///path`, empty = off

@@ -266,15 +266,13 @@ int App::run() {
         Watcher::Hooks{.publish = [this](std::shared_ptr<const Catalog> catalog) { publisher_->offer(std::move(catalog)); },
                        .resolve =
                            [this](const std::string& host) {
-                               hosts_->resolve(host, [this, host](const HostResolver::Found& found) {
-                                   watcher_->on_host(host, found.v4, found.v6, found.ok);
-                               });
+                               hosts_->resolve(host, [this, host](const HostAnswer& found) { watcher_->on_host(host, found); });
                            },
                        .resolve_consul =
                            [this](const std::string& host, std::function<void(std::vector<Address>)> done) {
-                               hosts_->resolve(host, [done](const HostResolver::Found& found) {
-                                   auto all = found.v4;
-                                   all.insert(all.end(), found.v6.begin(), found.v6.end());
+                               hosts_->resolve(host, [done](const HostAnswer& found) {
+                                   auto all = found.v4.value_or(std::vector<Address>());
+                                   if (found.v6) all.insert(all.end(), found.v6->begin(), found.v6->end());
                                    done(std::move(all));
                                });
                            }});

@@ -122,6 +122,7 @@ std::string leaders_for_people(const std::string& json) {
     std::string text;
     for (const auto& leader : leaders) {
         text += leader_line(leader);
+        if (const auto why = words(member(leader, "why")); why != "-") text += "  why: " + why + '\n';
         std::vector<Row> rows;
         const auto& members = member(leader, "members");
         if (members.is_array())

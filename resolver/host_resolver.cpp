@@ -10,10 +10,11 @@ constexpr std::size_t lookups_max = 1024;
 constexpr std::size_t attempts_max = 256;
 
 /// Addresses of the asked type in a reply's answer section; the forwarding core has cut it to the question's own chain.
-std::vector<Address> addresses_in(Bytes reply, std::uint16_t type) {
+/// Nothing if the reply says that the question failed, which tells nothing of the name.
+std::optional<std::vector<Address>> addresses_in(Bytes reply, std::uint16_t type) {
     std::vector<Address> found;
     const auto header = read_header(reply);
-    if (!header || header->rcode() != rcode::noerror) return found;
+    if (!header || (header->rcode() != rcode::noerror && header->rcode() != rcode::nxdomain)) return std::nullopt;
     Reader reader(reply);
     reader.skip(header_size);
     for (unsigned i = 0; i < header->qdcount; ++i) {
@@ -65,13 +66,13 @@ void HostResolver::adopt(const std::shared_ptr<const Rules>& rules) {
     forward_.adopt(own, Loop::now());
 }
 
-void HostResolver::resolve(const std::string& host, std::function<void(const Found&)> done) {
+void HostResolver::resolve(const std::string& host, std::function<void(const HostAnswer&)> done) {
     const auto name = Name::parse(host);
     if (!name || lookups_.size() >= lookups_max) return done({});
     const Name lower = name->lower();
     if (const auto local = rules_->local->names.find(lower); local != rules_->local->names.end()) {
-        Found found{.v4 = {}, .v6 = {}, .ok = !local->second.addresses.empty()};
-        for (const Address& address : local->second.addresses) (address.v6 ? found.v6 : found.v4).push_back(address);
+        HostAnswer found{.v4 = std::vector<Address>(), .v6 = std::vector<Address>()};
+        for (const Address& address : local->second.addresses) (address.v6 ? found.v6 : found.v4)->push_back(address);
         return done(found);
     }
     const auto [row, fresh] = lookups_.try_emplace(lower.text());
@@ -142,12 +143,10 @@ void HostResolver::take(std::uint64_t ticket, Bytes reply) {
     const auto row = lookups_.find(host);
     if (row == lookups_.end()) return;
     Lookup& lookup = row->second;
-    auto addresses = addresses_in(reply, type);
-    (type == rrtype::a ? lookup.found.v4 : lookup.found.v6) = std::move(addresses);
+    (type == rrtype::a ? lookup.found.v4 : lookup.found.v6) = addresses_in(reply, type);
     if (--lookup.outstanding > 0) return;
     Lookup done = std::move(lookup);
     lookups_.erase(row);
-    done.found.ok = !done.found.v4.empty() || !done.found.v6.empty();
     for (const auto& waiter : done.waiters) waiter(done.found);
 }
 

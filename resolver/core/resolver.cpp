@@ -251,7 +251,7 @@ Decided Resolver::State::hold(const Question& question, Bytes message, const Cli
         deadline = at.now + bound;
     }
     if (deadline <= at.now) return fail(question, rcode::servfail, ede::not_ready, buffer);
-    if (waiting.first_for(decided.need)) actions.emplace_back(Want{decided.need});
+    if (waiting.tell(decided.need, at.now)) actions.emplace_back(Want{decided.need});
     WaitingQuestion held{{message.begin(), message.end()}, client, question.lower, question.header.id, question.type, decided.need,
                          decided.leader_gap, arrived, deadline};
     const auto number_max = decided.leader_gap ? view->rules->leader_hold_max : waiting_max;

@@ -82,6 +82,11 @@ void ZoneName::parse(const Name& lower, const Name& domain, bool srv, const Cons
         return;
     }
     if (!plain) return;
+    if (keyword == Keyword::none && count_ == 2 && label(1) == "leader") {
+        kind = ZoneKind::lock;
+        service = labels(0, 2);
+        return;
+    }
     if (keyword == Keyword::none || parts == 0)
         return parse_inner(keyword != Keyword::none, keyword == Keyword::none ? 0 : suffix, settings);
     if (keyword == Keyword::addr || !parse_locality(suffix, settings)) return;

@@ -18,6 +18,7 @@ enum class ZoneKind : std::uint8_t {
     service,  ///< `[tag.]service.service`, `_service._tag[.service]`
     node,
     address,    ///< `<hex>.addr`
+    lock,       ///< `<name>.leader`: `service` is both labels
     elsewhere,  ///< a form that only the agent can answer
 };
 

@@ -131,7 +131,7 @@ void put_metadata(ZoneReply& reply, Section section, const Name& owner, std::uin
 Outcome add_node_record(ZoneReply& reply, const NodeRecord& node, const Name& owner, std::uint32_t ttl, bool wan, const Into& into) {
     const HostText& address = node_address(node, into.type, wan);
     if (address.ip) {
-        if (!serves(into.type, *address.ip)) return Outcome::no_data;
+        if (!serves(into.type, *address.ip) || (into.seen && !into.seen->add(*address.ip))) return Outcome::no_data;
         if (into.take()) reply.put_address(into.section, owner, ttl, *address.ip);
         return Outcome::answered;
     }

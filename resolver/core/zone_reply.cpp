@@ -126,10 +126,11 @@ bool ZoneReply::put_name(Section section, const Name& owner, std::uint16_t type,
     return admit(section, owner.size() + target.size()) && done(section, writer_.name_record(section, owner, type, ttl_of(ttl), target));
 }
 
-bool ZoneReply::put_srv(const Name& owner, std::uint32_t ttl, std::uint16_t weight, std::uint16_t port, const Name& target) {
+bool ZoneReply::put_srv(const Name& owner, std::uint32_t ttl, std::uint16_t weight, std::uint16_t port, const Name& target,
+                        std::uint16_t priority) {
     if (!admit(Section::answer, owner.size() + 6 + target.size())) return false;
     if (!writer_.begin_record(Section::answer, owner, rrtype::srv, rrclass::in, ttl_of(ttl))) return done(Section::answer, false);
-    writer_.put_u16(1);
+    writer_.put_u16(priority);
     writer_.put_u16(weight);
     writer_.put_u16(port);
     writer_.put_name(target, false);

@@ -52,7 +52,8 @@ public:
     /// Each writes one record; false if there was no room (or, in `answer`, the number allowed is reached): nothing more fits there.
     bool put_address(Section section, const Name& owner, std::uint32_t ttl, const Address& address);
     bool put_name(Section section, const Name& owner, std::uint16_t type, std::uint32_t ttl, const Name& target);
-    bool put_srv(const Name& owner, std::uint32_t ttl, std::uint16_t weight, std::uint16_t port, const Name& target);
+    bool put_srv(const Name& owner, std::uint32_t ttl, std::uint16_t weight, std::uint16_t port, const Name& target,
+                 std::uint16_t priority = 1);
     bool put_txt(Section section, const Name& owner, std::uint32_t ttl, std::string_view text);
     bool put_soa(Section section);
 
