@@ -40,9 +40,11 @@ private:
     X(answers_truncated, counter, "lictor_answers_truncated_total", "", "Replies cut for size, with TC set.")                         \
     X(dropped_short, counter, "lictor_dropped_total", "reason=\"short\"", "Packets not answered, by reason.")                         \
     X(dropped_response, counter, "lictor_dropped_total", "reason=\"response\"", "Packets not answered, by reason.")                   \
+    X(dropped_foreign, counter, "lictor_dropped_total", "reason=\"foreign\"", "Packets not answered, by reason.")                     \
     X(send_failed, counter, "lictor_send_failures_total", "", "Replies that the kernel did not take.")                                \
     X(cache_hits, counter, "lictor_cache_hits_total", "", "Forwarded questions answered from the cache.")                             \
     X(cache_misses, counter, "lictor_cache_misses_total", "", "Forwarded questions not found in the cache.")                          \
+    X(cache_stale, counter, "lictor_cache_stale_total", "", "Forwarded questions answered from the cache past their time (use-stale-cache).") \
     X(cache_insertions, counter, "lictor_cache_insertions_total", "", "Replies put into the cache.")                                  \
     X(cache_evictions, counter, "lictor_cache_evictions_total", "", "Unexpired cache entries dropped to make room.")                  \
     X(cache_flushed, counter, "lictor_cache_flushed_total", "", "Cache entries dropped because what they said had changed.")          \
