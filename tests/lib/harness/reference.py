@@ -1,7 +1,7 @@
 """The reference clusters of container/, for tests: started under a project name of their own, looked into, moved, hurt and healed.
 
     with ReferenceCluster(1, "some-test") as cluster:      # destroyed at the end, whatever happens
-        cluster.start()                                    # services of a profile: start("--profile", "dnsmasq") goes through compose
+        cluster.start()                                    # or start("dnsmasq"): with application-dnsmasq beside the others in set-up 1
         cluster.wait()                                     # three members run, every application writes
         old = cluster.leader()
         cluster.switchover()                               # or switchover("patroni03")
@@ -74,8 +74,11 @@ class ReferenceCluster:
             self.make("base", within=400)
         return self.make("build", within=1200)
 
-    def start(self):
-        self.make("start")
+    def start(self, *profiles):
+        if profiles:
+            self.compose(*(word for profile in profiles for word in ("--profile", profile)), "up", "-d")
+        else:
+            self.make("start")
 
     def wait(self, seconds=240):
         """Until three members run and every application writes."""
