@@ -12,11 +12,14 @@ COPY CMakeLists.txt /src/
 COPY conf /src/conf
 COPY watch /src/watch
 COPY resolver /src/resolver
-# A compiler cache may be mounted at /ccache; without one the cache is simply empty. Libraries are found beside the program (RPATH, not
-# RUNPATH: it holds for what the libraries load in their turn, too).
-RUN mkdir -p /ccache && CCACHE_DIR=/ccache cmake -S /src -B /build -DCMAKE_BUILD_TYPE=Release -DCMAKE_CXX_COMPILER_LAUNCHER=ccache \
-        -DCMAKE_INSTALL_PREFIX=/opt/lictor '-DCMAKE_INSTALL_RPATH=$ORIGIN/../lib' -DCMAKE_EXE_LINKER_FLAGS=-Wl,--disable-new-dtags \
- && CCACHE_DIR=/ccache cmake --build /build -j "$(nproc)" && cmake --install /build --strip \
+# A compiler cache may be mounted at /ccache; without one the cache is simply empty. Paths are taken as relative to the source, so that what
+# was compiled elsewhere with the same compiler counts. Libraries are found beside the program (RPATH, not RUNPATH: it holds for what the
+# libraries load in their turn, too).
+ARG CMAKE_OPTIONS=
+ENV CCACHE_DIR=/ccache CCACHE_BASEDIR=/src CCACHE_NOHASHDIR=1 CCACHE_COMPILERCHECK=content
+RUN mkdir -p /ccache && cmake -S /src -B /src/build -DCMAKE_BUILD_TYPE=Release -DCMAKE_CXX_COMPILER_LAUNCHER=ccache \
+        -DCMAKE_INSTALL_PREFIX=/opt/lictor '-DCMAKE_INSTALL_RPATH=$ORIGIN/../lib' -DCMAKE_EXE_LINKER_FLAGS=-Wl,--disable-new-dtags ${CMAKE_OPTIONS} \
+ && cmake --build /src/build -j "$(nproc)" && ccache -s && cmake --install /src/build --strip \
  && mv /opt/lictor/sbin /opt/lictor/bin && mkdir /opt/lictor/lib \
  && ldd /opt/lictor/bin/lictor | awk '$3 ~ /^\// { print $3 }' | grep -v -E '/(libc|libm|libresolv)\.so' | xargs -I{} cp -L {} /opt/lictor/lib/ \
  && strip --strip-unneeded /opt/lictor/lib/*
