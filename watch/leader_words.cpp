@@ -34,6 +34,7 @@ constexpr std::array reason_rows{
     ReasonRow{LeaderReason::stopping, "stopping", "{one} says {says}: its PostgreSQL stops"},
     ReasonRow{LeaderReason::node_failed, "node failed", "the node of {one} failed (its serfHealth is critical)"},
     ReasonRow{LeaderReason::grace_over, "grace is over", "{member} lost the lock and did not take it again within loop_wait and two seconds"},
+    ReasonRow{LeaderReason::overtaken, "overtaken", "the lock left {member} and others are on a later timeline: somebody else was promoted meanwhile"},
     ReasonRow{LeaderReason::standby_cluster, "standby cluster", "a standby cluster has no primary"},
     ReasonRow{LeaderReason::access_denied, "access denied", "the token may not read the cluster's keys"},
     ReasonRow{LeaderReason::scope_gone, "scope is gone", "the cluster's keys are gone and nothing is registered for it"},
