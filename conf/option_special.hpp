@@ -9,7 +9,6 @@ Fault set_port(const Setting& setting);
 Texts get_listen_address(const Options& options);
 Fault set_resolv_file(const Setting& setting);
 Fault set_min_cache_ttl(const Setting& setting);
-Fault set_log_queries(const Setting& setting);
 
 Fault add_consul_http_addr(const Setting& setting);
 Texts get_consul_http_addr(const Options& options);
