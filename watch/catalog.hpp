@@ -146,7 +146,7 @@ enum class LeaderState : std::uint8_t {
 enum class LeaderReason : std::uint8_t {
     not_read_yet,
     confirmed, confirmed_probe, kept_restarting, kept_grace, kept_pause, kept_outage,                      // led
-    lock_free, holder_unconfirmed, other_owner, changing_over, demoted, stopping, node_failed, grace_over,  // vacant
+    lock_free, holder_unconfirmed, other_owner, demoted, stopping, node_failed, grace_over,  // vacant
     overtaken,
     standby_cluster, access_denied, scope_gone, stale_expired,
     count,
