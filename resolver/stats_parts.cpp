@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include "watch/json_text.hpp"
+
 namespace lictor {
 
 std::uint64_t total(const Status& status, Count WorkerCounters::*field) {
@@ -45,7 +47,7 @@ std::vector<Address> leader_addresses(const Catalog& catalog, const LeaderEntry&
     if (entry.state != LeaderState::led) return {};
     if (entry.host.ip) return {*entry.host.ip};
     std::vector<Address> found;
-    if (const auto host = catalog.hosts->find(entry.host.text); host != catalog.hosts->end()) {
+    if (const auto host = catalog.hosts->find(lower_case(entry.host.text)); host != catalog.hosts->end()) {
         found = host->second->v4;
         found.insert(found.end(), host->second->v6.begin(), host->second->v6.end());
     }

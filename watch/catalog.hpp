@@ -145,8 +145,8 @@ enum class LeaderState : std::uint8_t {
 /// Why the state is what it is; the words for /leaders and the log stand in leader_words.cpp, in the same order.
 enum class LeaderReason : std::uint8_t {
     not_read_yet,
-    confirmed, confirmed_probe, kept_restarting, kept_grace, kept_pause, kept_outage,                      // led
-    lock_free, holder_unconfirmed, other_owner, changing_over, demoted, stopping, node_failed, grace_over, // vacant
+    confirmed, confirmed_probe, kept_restarting, kept_grace, kept_pause, kept_outage,                                 // led
+    lock_free, holder_unconfirmed, other_owner, demoted, stopping, node_failed, grace_over, overtaken,                // vacant
     standby_cluster, access_denied, scope_gone, stale_expired,
     count,
 };

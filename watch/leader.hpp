@@ -83,6 +83,7 @@ private:
     Decision judge_held(Moment at);
     Decision judge_free(Moment at);
     Decision judge_nobody() const;
+    bool is_overtaken(const std::string& member) const;
     Decision keep_for_grace(Moment at);
     Decision without_contact(Decision decision, Moment at);
     Decision forget(Decision decision, Moment at);

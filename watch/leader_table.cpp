@@ -19,7 +19,7 @@ constexpr seconds forget_after{300};
 /// Reasons for which an address was withdrawn; they stay the reason while nobody else takes the lock.
 bool is_withdrawal(LeaderReason reason) {
     return reason == LeaderReason::demoted || reason == LeaderReason::stopping || reason == LeaderReason::node_failed ||
-           reason == LeaderReason::grace_over;
+           reason == LeaderReason::grace_over || reason == LeaderReason::overtaken;
 }
 
 }  // namespace
@@ -99,11 +99,20 @@ LeaderFusion::Decision LeaderFusion::judge_free(Moment at) {
     if (node && node->node_critical) return {LeaderState::vacant, LeaderReason::node_failed};
     if (facts_.standby_cluster) return {LeaderState::standby, LeaderReason::standby_cluster};
     if (row ? !is_running_primary(*row) : !was_running_) return {LeaderState::vacant, LeaderReason::lock_free};
+    if (is_overtaken(member)) return {LeaderState::vacant, LeaderReason::overtaken};
     if (facts_.pause) return {LeaderState::led, LeaderReason::kept_pause};
     // Patroni was silent already when its session ended: it died, and nobody is there to take the lock again. The same check failing
     // later means nothing: after a restart of the node's agent every check begins as critical.
     if (!row && !grace_until_ && node && node->service_critical) return {LeaderState::vacant, LeaderReason::lock_free};
     return keep_for_grace(at);
+}
+
+/// Blocking queries skip states: the lock may have gone to another member and back to nobody unseen. Whoever was promoted meanwhile began
+/// a new timeline, and the replicas that follow it say so.
+bool LeaderFusion::is_overtaken(const std::string& member) const {
+    if (!where_.timeline || where_.member != member) return false;
+    return std::any_of(facts_.members.begin(), facts_.members.end(),
+                       [&](const auto& each) { return each.first != member && each.second.timeline > where_.timeline; });
 }
 
 LeaderFusion::Decision LeaderFusion::judge_nobody() const {

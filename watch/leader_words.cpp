@@ -29,11 +29,11 @@ constexpr std::array reason_rows{
     ReasonRow{LeaderReason::lock_free, "lock is free", "nobody holds the lock"},
     ReasonRow{LeaderReason::holder_unconfirmed, "holder is not primary yet", "{holder} holds the lock and says {says}: not primary yet"},
     ReasonRow{LeaderReason::other_owner, "lock moved", "the lock moved from {member} to {holder}, which says {says}: not primary yet"},
-    ReasonRow{LeaderReason::changing_over, "changing over", "every worker leaves the old address before one says the new one"},
     ReasonRow{LeaderReason::demoted, "demoted", "{one} says that it was demoted"},
     ReasonRow{LeaderReason::stopping, "stopping", "{one} says {says}: its PostgreSQL stops"},
     ReasonRow{LeaderReason::node_failed, "node failed", "the node of {one} failed (its serfHealth is critical)"},
     ReasonRow{LeaderReason::grace_over, "grace is over", "{member} lost the lock and did not take it again within loop_wait and two seconds"},
+    ReasonRow{LeaderReason::overtaken, "overtaken", "the lock left {member} and others are on a later timeline: somebody else was promoted meanwhile"},
     ReasonRow{LeaderReason::standby_cluster, "standby cluster", "a standby cluster has no primary"},
     ReasonRow{LeaderReason::access_denied, "access denied", "the token may not read the cluster's keys"},
     ReasonRow{LeaderReason::scope_gone, "scope is gone", "the cluster's keys are gone and nothing is registered for it"},
@@ -71,6 +71,9 @@ std::string leader_why(const LeaderEntry& entry) {
     const auto named = [](const std::string& name) { return name.empty() ? std::string("somebody") : name; };
     const std::string& one = entry.holder.empty() ? entry.member : entry.holder;
     std::string line = what_is_done(entry) + ": ";
+    // The publisher's step between two leaders: the next one is known already.
+    if (entry.reason == LeaderReason::other_owner && entry.member == entry.holder)
+        return line + "the lock moved to " + named(entry.holder) + ", and every worker leaves the old address first";
     for (std::string_view rest = row_of(entry.reason).because; !rest.empty();) {
         const auto open = rest.find('{');
         line += rest.substr(0, open);

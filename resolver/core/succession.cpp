@@ -32,7 +32,7 @@ std::shared_ptr<const Catalog> without_leaders(const Catalog& next, const std::v
     for (const auto& service : services) {
         auto entry = std::make_shared<LeaderEntry>(*leaders->at(service));
         entry->state = LeaderState::vacant;
-        entry->reason = LeaderReason::changing_over;
+        entry->reason = LeaderReason::other_owner;
         (*leaders)[service] = std::move(entry);
     }
     catalog->leaders = std::move(leaders);

@@ -58,6 +58,13 @@ def compiled(ctx, compiler, *flags):
     return program
 
 
+def go_program(ctx):
+    """resolve.go, with the resolver of Go's net package."""
+    program = ctx.path("resolve-go")
+    subprocess.run([tool("gccgo-12"), "-O1", os.path.join(HERE, "resolve.go"), "-o", program], check=True)
+    return program
+
+
 def musl_version():
     done = subprocess.run(["/lib/ld-musl-x86_64.so.1"], capture_output=True, text=True) \
         if os.path.exists("/lib/ld-musl-x86_64.so.1") else None
@@ -102,11 +109,11 @@ def move(patroni, to, gap):
     patroni.switchover(to, lambda: time.sleep(next(parts)))
 
 
-@test("dig, drill, glibc (AF_UNSPEC, AF_INET), musl, Node (lookup, c-ares) in a loop while the leader moves: no error, no old address",
+@test("dig, drill, glibc (AF_UNSPEC, AF_INET), musl, Node (lookup, c-ares), Go in a loop while the leader moves: no error, no old address",
       (Variant(1), Variant(2)), within=120, namespace=True)
 def _(ctx):
     glibc, musl = compiled(ctx, "gcc"), compiled(ctx, "musl-gcc", "-static")
-    node, dig, drill = tool("node"), tool("dig"), tool("drill")
+    node, dig, drill, go = tool("node"), tool("dig"), tool("drill"), go_program(ctx)
     patroni, lictor = start(ctx)
     seconds = sum(GAPS) + 0.4 * len(GAPS) + 2
     script = os.path.join(HERE, "resolve.js")
@@ -114,6 +121,7 @@ def _(ctx):
         "glibc AF_UNSPEC": [glibc, NAME, "unspec", seconds], "glibc AF_INET": [glibc, NAME, "inet", seconds],
         "musl AF_UNSPEC": [musl, NAME, "unspec", seconds], "musl AF_INET": [musl, NAME, "inet", seconds],
         "node dns.lookup": [node, script, "lookup", NAME, seconds], "node dns.resolve4": [node, script, "resolve4", NAME, seconds],
+        "Go": [go, NAME, seconds],
         "dig": looped(ctx, "dig", f"{dig} +short {NAME}", seconds),
         "drill": looped(ctx, "drill", f"{drill} {NAME} A | awk '$4 == \"A\" && !/^;/ {{print $5}}'", seconds),
     }
@@ -134,7 +142,7 @@ def _(ctx):
     lictor.process.must_run()
     ctx.note("; ".join(f"{label}: {text}" for label, text in slowest.items()))
     ctx.note("versions: " + "; ".join([first_line("ldd", "--version"), musl_version(), "node " + first_line(node, "--version"),
-                                       "c-ares " + first_line(node, "-p", "process.versions.ares"), first_line(dig, "-v"),
+                                       "c-ares " + first_line(node, "-p", "process.versions.ares"), first_line(dig, "-v"), "Go of " + first_line("gccgo-12", "--version"),
                                        first_line(drill, "-v")]))
 
 

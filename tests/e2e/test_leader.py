@@ -5,8 +5,10 @@ the last byte of each of Consul's replies was handed over, clients note when the
 a blocking query of its own notes when Consul said what.
 """
 
+import http.server
 import json
 import socket
+import threading
 import time
 
 from harness import ask, consul, net
@@ -188,6 +190,63 @@ def _(ctx):
     patroni.leader = new
     patroni.announce(new, "primary")
     assert ask.addresses(question.result()[0]) == [HOSTS[2]]
+
+
+class Rest(threading.Thread):
+    """Patroni's REST API of one member, as far as `GET /patroni` goes."""
+
+    def __init__(self, ctx, scope, name):
+        super().__init__(daemon=True)
+        self.role, self.asked, self.scope, self.name_there = "replica", 0, scope, name
+        outer = self
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_GET(self):
+                outer.asked += 1
+                body = json.dumps({"state": "running", "role": outer.role, "timeline": 2,
+                                   "patroni": {"version": "4.1.0", "scope": outer.scope, "name": outer.name_there}}).encode()
+                self.send_response(200 if self.path == "/patroni" else 404)
+                self.end_headers()
+                self.wfile.write(body)
+
+            def log_message(self, *_args):
+                pass
+
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self.server.server_address[1]}/patroni"
+        ctx.undo.callback(self.server.shutdown)
+        self.start()
+
+    def run(self):
+        self.server.serve_forever()
+
+
+@test("a promotion that is slow to be told: the REST API of the lock's holder ends the hold before its record does; only while somebody waits")
+def _(ctx):
+    _agent, patroni, lictor, _proxy = start(ctx)
+    new = patroni.members[1]
+    new.rest = Rest(ctx, "pglab", new.name)
+    patroni.touch(new, "replica")
+    patroni.demote(patroni.leader)
+    patroni.take_lock(new)
+    patroni.touch(new, "replica")
+    time.sleep(0.3)
+    assert new.rest.asked == 0, "asked although nobody waits"
+    question = held(lictor)
+    stay_held(question, during=0.5)
+    assert 3 <= new.rest.asked <= 20, f"asked {new.rest.asked} times in half a second"
+    new.rest.role = "primary"
+    begin = time.monotonic()
+    assert ask.addresses(question.result()[0]) == [HOSTS[1]]
+    ctx.note(f"answered {(time.monotonic() - begin) * 1000:.0f} ms after the REST API said primary")
+    assert lictor.json("/leaders")["leaders"][0]["reason"] == "confirmed by probe"
+    record = lictor.json("/failovers")["failovers"][-1]
+    assert "promoted_by_probe" in json.dumps(record), record
+    patroni.leader = new
+    patroni.announce(new, "primary")
+    lictor.process.until(lambda: lictor.json("/leaders")["leaders"][0]["reason"] == "confirmed", 2, "the record says so too")
+    why = lictor.json("/leaders")["leaders"][0]["why"]
+    assert why.startswith(f"{HOSTS[1]}:5432 is answered: {new.name} holds the lock"), why
 
 
 @test("the lock beats the tag: a replica that is tagged master is not answered")

@@ -7,7 +7,9 @@
 
 #include "conf/parse.hpp"
 #include "resolver/core/resolver.hpp"
+#include "resolver/core/succession.hpp"
 #include "tests/scenarios/scenario.hpp"
+#include "tests/support/patroni_stage.hpp"
 #include "tests/support/render_message.hpp"
 
 namespace lictor::test {
@@ -87,6 +89,7 @@ public:
         static const std::map<std::string, void (Player::*)(const Words&, const std::string&)> verbs = {
             {"option", &Player::option}, {"hosts", &Player::hosts}, {"start", &Player::start}, {"service", &Player::service},
             {"node", &Player::node}, {"host", &Player::host}, {"leader", &Player::leader}, {"consul", &Player::consul},
+            {"patroni", &Player::patroni}, {"told", &Player::told_of}, {"judged", &Player::judged},
             {"query", &Player::query}, {"answers", &Player::answers}, {"held", &Player::held}, {"asks", &Player::asks},
             {"closes", &Player::closes}, {"wants", &Player::wants}, {"reply", &Player::reply}, {"refuses", &Player::refuses},
             {"passes", &Player::passes}, {"flush", &Player::flush}, {"gone", &Player::gone}};
@@ -228,6 +231,45 @@ private:
         }
         set(catalog_.leaders, words.at(1), std::move(entry));
     }
+    // ---- a Patroni cluster, by the real leader fusion (tests/support/patroni_stage.hpp)
+    void patroni(const Words& words, const std::string&) {
+        cluster_.emplace(words.at(1));
+        put_cluster();
+    }
+    Stage& cluster() {
+        if (!cluster_) fail("no Patroni here");
+        return *cluster_;
+    }
+    void told_of(const Words&, const std::string& rest) {
+        cluster().at = at_;
+        cluster().play(rest);
+        put_cluster();
+    }
+    void judged(const Words&, const std::string& rest) {
+        if (told(cluster().fusion.verdict()) != rest) fail("judged instead: " + told(cluster().fusion.verdict()));
+    }
+    /// As the watcher and the publisher do it: a version of its own for each change, the old leader withdrawn before the next is shown.
+    void put_cluster() {
+        const LeaderEntry& verdict = cluster().fusion.verdict();
+        const auto held = catalog_.leaders->find(verdict.service);
+        LeaderEntry entry = verdict;
+        if (held == catalog_.leaders->end() || verdict.version != cluster_version_) entry.version = ++version_;
+        else entry.version = held->second->version;
+        cluster_version_ = verdict.version;
+        const Catalog before = catalog_;
+        auto fresh = std::make_shared<TableOf<LeaderEntry>>(*catalog_.leaders);
+        (*fresh)[entry.service] = std::make_shared<const LeaderEntry>(std::move(entry));
+        catalog_.leaders = std::move(fresh);
+        const auto offered = std::make_shared<const Catalog>(catalog_), shown = std::make_shared<const Catalog>(before);
+        const Turn turn = next_turn(offered, shown, {shown});
+        if (!turn.done) {
+            catalog_ = *turn.show;
+            publish();
+            catalog_ = *offered;
+        }
+        publish();
+    }
+
     void consul(const Words& words, const std::string&) {
         catalog_.contact_lost = words.at(1) == "lost";
         catalog_.reachable = words.at(1) == "back";
@@ -413,6 +455,14 @@ private:
         const Now until = at_.now + (text.ends_with("ms") ? microseconds(milliseconds(value)) : microseconds(seconds(value)));
         for (unsigned turn = 0; turn < 10'000; ++turn) {
             const auto deadline = resolver_.deadline();
+            const auto judging = cluster_ ? cluster_->fusion.deadline() : std::nullopt;
+            if (judging && *judging <= until && (!deadline || *judging <= *deadline)) {
+                move_to(std::max(at_.now, *judging));
+                cluster_->at = at_;
+                cluster_->fusion.on_time(at_);
+                put_cluster();
+                continue;
+            }
             if (!deadline || *deadline > until) break;
             move_to(std::max(at_.now, *deadline));
             resolver_.on_tick(at_, actions_);
@@ -471,6 +521,8 @@ private:
     std::shared_ptr<const LeaderBook> book_ = std::make_shared<LeaderBook>();
     std::shared_ptr<const Rules> rules_;
     std::uint64_t generation_ = 0, version_ = 0;
+    std::optional<Stage> cluster_;
+    std::uint64_t cluster_version_ = 0;
     Moment at_{.now = seconds(1000), .unix_seconds = 1'700'001'000};
     WorkerCounters counters_;
     Random random_{Random::Seed{1, 2, 3, 4, 5, 6, 7, 8}};

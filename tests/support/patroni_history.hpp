@@ -63,6 +63,7 @@ private:
         row.host = HostText(address_of(name));
         row.port = 5432;
         row.api_url = "http://" + address_of(name) + ":8008/patroni";
+        if (state == "running") row.timeline = timeline_;
         truth_.facts.members[name] = row;
         if (state != "running") {
             if (truth_.writable == name) truth_.writable.clear();
@@ -101,7 +102,11 @@ private:
             truth_.writable = name;
             stamp();
         }
+        ++timeline_;
         set(name, "primary", "running");
+        for (auto& [other_name, row] : truth_.facts.members)  // those that follow
+            if (row.state == "running" && row.role == "replica") row.timeline = timeline_;
+        stamp();
     }
     void elect(const std::string& name) {
         acquire(name);
@@ -177,7 +182,7 @@ private:
     }
 
     std::mt19937_64& random_;
-    std::uint64_t index_ = 10;
+    std::uint64_t index_ = 10, timeline_ = 1;
     Truth truth_;
     std::vector<Truth> all_;
 };

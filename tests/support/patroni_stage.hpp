@@ -4,7 +4,7 @@
 //   nodes A=ok B=critical C=silent A=ok* (tagged primary)
 //   after 12s · after 20ms · gone · denied · contact lost [60] · contact back · reset · same
 //   aim · probe A (the REST API of A said primary, asked at the last `aim`, or now)
-// `lock=A` keeps the lock of the step before if A had it, `lock=A!` is a new lock of A. A member is `role[/state]`, `nodes` names those
+// `lock=A` keeps the lock of the step before if A had it, `lock=A!` is a new lock of A. A member is `role[/state][@timeline]`, `nodes` names those
 // in the catalog (`silent`: Patroni's own check is critical).
 #pragma once
 
@@ -25,14 +25,15 @@ inline std::string address_of(const std::string& member) {
 }
 
 /// members/<name> as this Patroni writes it.
-inline std::string member_json(const std::string& version, const std::string& name, std::string role, const std::string& state) {
+inline std::string member_json(const std::string& version, const std::string& name, std::string role, const std::string& state,
+                               const std::string& timeline = "2") {
     const std::string host = address_of(name);
     if (role == "oldest") return "postgres://r:p@" + host + ":5432/postgres?application_name=http://" + host + ":8008/patroni";
     if (role == "garbage") return "{";
     if (role == "primary" && version < "4") role = "master";
     std::string out = R"({"conn_url":"postgres://)" + host + R"(:5432/postgres","api_url":"http://)" + host +
                       R"(:8008/patroni","state":")" + state + R"(","role":")" + role + R"(","version":")" + version + "\"";
-    if (state == "running") out += R"(,"xlog_location":67109104,"timeline":2)";
+    if (state == "running") out += R"(,"xlog_location":67109104,"timeline":)" + timeline;
     if (state == "running" && role == "replica" && version >= "3") out += R"(,"replication_state":"streaming")";
     return out + "}";
 }
@@ -119,9 +120,12 @@ private:
             } else if (name == "released") {  // the key stays, its session is gone
                 keys.leader(value, "", index);
             } else {
+                const auto at_sign = value.find('@');
+                const std::string timeline = at_sign == std::string::npos ? "2" : value.substr(at_sign + 1);
+                value.resize(std::min(value.size(), at_sign));
                 const auto slash = value.find('/');
                 keys.member(name, member_json(version_, name, value.substr(0, slash),
-                                              slash == std::string::npos ? "running" : value.substr(slash + 1)));
+                                              slash == std::string::npos ? "running" : value.substr(slash + 1), timeline));
             }
         }
         if (!locked) owner_.clear();

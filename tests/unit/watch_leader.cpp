@@ -257,6 +257,15 @@ TEST_CASE("the lock alone gone: kept for the grace while the member says primary
           {"after 60s", "led A: confirmed"}});
 }
 
+TEST_CASE("who was overtaken while nobody looked is not kept", "[leader]") {
+    play({a_leads, {"kv B=replica@3 C=replica", "vacant: overtaken"}, {"kv B=replica@3", "vacant: overtaken"}, {"kv lock=B B=primary@3", "led B: confirmed"}});
+    play({a_leads, {"kv B=replica", "led A: kept for a grace"}, {"kv B=replica@3", "vacant: overtaken"}});
+    play({a_leads, {"kv B=replica@3 pause", "vacant: overtaken"}});
+    // A timeline of its own says nothing, one of before neither.
+    play({a_leads, {"kv A=primary@3 B=replica@3", "led A: kept for a grace"}});
+    play({{"kv lock=A A=primary@5 B=replica@4", "led A: confirmed"}, {"kv B=replica@4 C=replica@5", "led A: kept for a grace"}});
+}
+
 TEST_CASE("in pause the last leader is kept while it lives", "[leader]") {
     play({{"nodes A=ok", "loading: not read yet"},
           {"kv lock=A A=primary pause", "led A: confirmed"},

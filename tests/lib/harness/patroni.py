@@ -15,6 +15,7 @@ class Member:
         self.host = host
         self.port = port
         self.session = None
+        self.rest = None            # an object with `url`, where this member's REST API is
 
 
 class Patroni:
@@ -68,7 +69,7 @@ class Patroni:
     def record(self, member, role, state="running", **more):
         """The value of members/<name>. `more` overrides single fields; None leaves one out."""
         entry = {"conn_url": f"postgres://{member.host}:{member.port}/postgres",
-                 "api_url": f"http://{member.host}:8008/patroni", "state": state, "role": role, "version": self.version}
+                 "api_url": member.rest.url if member.rest else f"http://{member.host}:8008/patroni", "state": state, "role": role, "version": self.version}
         if state == "running":
             entry["xlog_location"] = self.lsn
             if role == "replica":

@@ -1,0 +1,40 @@
+// What does Go's own resolver say? Asks net.Resolver (the pure Go one; it never calls libc) again and again, one line each, as getaddrinfo.c
+// prints them:
+//     resolve-go NAME SECONDS
+package main
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"os"
+	"strconv"
+	"strings"
+	"time"
+)
+
+func main() {
+	name := os.Args[1]
+	seconds, _ := strconv.ParseFloat(os.Args[2], 64)
+	end := time.Now().Add(time.Duration(seconds * float64(time.Second)))
+	resolver := &net.Resolver{PreferGo: true}
+	for {
+		begin := time.Now()
+		found, err := resolver.LookupIPAddr(context.Background(), name)
+		took := float64(time.Since(begin).Microseconds()) / 1000
+		at := float64(begin.UnixNano()) / 1e9
+		if err != nil {
+			fmt.Printf("%.6f %.3f error %s\n", at, took, strings.ReplaceAll(err.Error(), " ", "_"))
+		} else {
+			words := []string{}
+			for _, one := range found {
+				words = append(words, one.IP.String())
+			}
+			fmt.Printf("%.6f %.3f ok %s\n", at, took, strings.Join(words, " "))
+		}
+		if !time.Now().Before(end) {
+			return
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+}
