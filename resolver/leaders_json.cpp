@@ -56,8 +56,10 @@ void write_leader(JsonWriter& json, const Status& status, const LeaderEntry& ent
     json.field("discovered", entry.discovered);
     json.field("state", word(entry.state));
     json.field("reason", word(entry.reason));
+    json.field("why", shown(leader_why(entry)));
     json.field("answer", answer_word(entry));
     json.field("member", shown(entry.member));
+    json.field("lock_holder", shown(entry.holder));
     json.field("host", shown(entry.host.text));
     json.field("node_address", shown(entry.node_address.text));
     json.field("port", entry.port);

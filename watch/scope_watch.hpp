@@ -1,5 +1,6 @@
-// One leader scope: a recursive read of Patroni's keys below `<namespace>/<scope>/` through Consul's leader, and the nodes of its
-// members from the catalog, fed into the LeaderFusion; its verdict is the LeaderEntry of the Catalog.
+// One leader scope: a recursive read of Patroni's keys below `<namespace>/<scope>/` through Consul's leader, the nodes of its members from
+// the catalog and, while somebody waits, the REST API of who holds the lock, fed into the LeaderFusion; its verdict is the LeaderEntry of
+// the Catalog.
 #pragma once
 
 #include <map>
@@ -10,6 +11,7 @@
 #include "watch/blocking_watch.hpp"
 #include "watch/consul_json.hpp"
 #include "watch/leader.hpp"
+#include "watch/probe_watch.hpp"
 #include "watch/replicas.hpp"
 
 namespace lictor {
@@ -29,6 +31,8 @@ public:
     const LeaderEntry& entry() const { return *entry_; }
     /// Instances of `service`, from its own watch.
     void on_service(const ServiceEntry& entry);
+    /// A question for the leader is held.
+    void somebody_waits() { probe_.wanted(context_.options.leader_hold); }
     /// Things that come with time: a watch that fails for a while, a prefix that is gone.
     void look(Now now);
     /// Options changed.
@@ -63,6 +67,7 @@ private:
     std::optional<Now> asked_single_at_;
     Http::Ticket single_ = 0;
     Timer deadline_;
+    ProbeWatch probe_;
 };
 
 }  // namespace lictor

@@ -40,7 +40,11 @@ void Watcher::want(const Need& need) {
     switch (need.kind) {
         case Need::Kind::service: self.run().services.want(need.name, need.datacenter, now); break;
         case Need::Kind::nodes: self.want_nodes(need.datacenter, now); break;
-        case Need::Kind::leader: break;  // watched from the start, or not at all
+        case Need::Kind::leader:  // watched from the start, or not at all
+            if (self.running)
+                for (const auto& scope : self.running->scopes)
+                    if (scope->service() == need.name) scope->somebody_waits();
+            break;
         case Need::Kind::host:
             self.tick_on();
             if (self.hosts.want(need.name, now) && self.hooks.resolve) self.hooks.resolve(need.name);
@@ -49,11 +53,11 @@ void Watcher::want(const Need& need) {
     self.settle();
 }
 
-void Watcher::on_host(const std::string& host, std::vector<Address> v4, std::vector<Address> v6, bool ok) {
+void Watcher::on_host(const std::string& host, HostAnswer answer) {
     auto& self = *state_;
     if (self.stopped) return;
-    if (ok) self.counters.hosts_resolved.add();
-    self.hosts.on_host(host, std::move(v4), std::move(v6), ok, Loop::now());
+    if (answer.any()) self.counters.hosts_resolved.add();
+    self.hosts.on_host(host, std::move(answer));
     self.settle();
 }
 

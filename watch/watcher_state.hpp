@@ -25,6 +25,7 @@ struct Watcher::State {
     /// All that talks to Consul. The members are gone in the opposite order: watches before what they use.
     struct Running {
         Http http;
+        Rest rest;
         Background background;
         Contact contact;
         WatchContext context;
@@ -36,8 +37,8 @@ struct Watcher::State {
         Discovery discovery;
 
         explicit Running(State& state)
-            : http(state.loop, state.options, state.counters, state.hooks.resolve_consul), background(state.loop),
-              context{state.loop, state.counters, state.random, http, background, contact, state.builder, state.options,
+            : http(state.loop, state.options, state.counters, state.hooks.resolve_consul), rest(state.loop, state.hooks.resolve_consul),
+              background(state.loop), context{state.loop, state.counters, state.random, http, rest, background, contact, state.builder, state.options,
                       [&state](ContactOutcome outcome) { state.exchanged(outcome); }, [&state] { state.settle(); }},
               agent(context, [&state] { state.agent_first_done(); }),
               services(context, [&state](const ServiceEntry& entry) { state.service_changed(entry); }),
