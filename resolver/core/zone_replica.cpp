@@ -176,10 +176,10 @@ Outcome answer_srv(ZoneReply& reply, const LeaderEntry& leader, const Seats& sea
 
 std::optional<Outcome> members(ZoneReply& reply, const ZoneName& name, bool srv, const Name& owner, const Into& into) {
     const Group group = group_of(name.tag);
-    if (group != Group::none && into.flat) return Outcome::no_name;  // a member whose host is the members' own name
     std::optional<Outcome> outcome;
     const LeaderEntry* leader = find_cluster(reply, name, group, outcome);
     if (!leader || outcome) return outcome;
+    if (into.flat) return Outcome::no_name;  // a member whose host is the members' own name
     reply.note_leader();
     if (group == Group::ranked && !srv) return Outcome::no_data;
     if (!srv && !serves(into.type, Address{}) && !serves(into.type, Address{{}, true})) return Outcome::no_data;

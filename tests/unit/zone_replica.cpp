@@ -200,6 +200,10 @@ TEST_CASE("members: host names become addresses of the name that was asked, the 
     world.set->seats.clear();
     world.seat("n6.node.consul", true, false);
     CHECK(world.addresses("replica.pg.service.consul A") == Set{"10.0.0.6"});
+    world.instance("web", world.node("n8", "10.0.0.8"), 80);
+    world.set->seats.clear();
+    world.seat("web.service.consul", true, false, "10.9.0.7");
+    CHECK(world.addresses("replica.pg.service.consul A") == Set{"10.0.0.8"});
     world.set->seats.clear();
     world.seat("replica.pg.service.consul", true, false, "10.9.0.7");
     CHECK(world.addresses("replica.pg.service.consul A") == Set{"10.9.0.7"});
