@@ -1,6 +1,7 @@
 // From a registration to a scope that is followed.
 #include "watch/discovery.hpp"
 
+#include <algorithm>
 #include <utility>
 
 #include "conf/log.hpp"
@@ -10,7 +11,8 @@
 namespace lictor {
 namespace {
 
-constexpr Now search_again = seconds(30), search_anew = seconds(2);
+constexpr Now search_again = seconds(30), search_anew = seconds(2), search_after_failure = seconds(1);
+constexpr unsigned failures_max = 8;
 constexpr milliseconds list_timeout{3000};
 constexpr std::size_t looks_max = 64;
 
@@ -39,7 +41,7 @@ void Discovery::on_service(const ServiceEntry& service) {
         look.again = std::min(look.again, Loop::now() + search_anew);
         return;
     }
-    if (looks_.size() >= looks_max || !hooks_.room()) {
+    if (looks_.size() >= looks_max || !has_room()) {
         context_.counters.discoveries_refused.add();
         static log::Sometimes said{60};
         if (said.now(Loop::now() / seconds(1)))
@@ -64,7 +66,7 @@ void Discovery::on_service(const ServiceEntry& service) {
 
 void Discovery::begin(const std::string& service, Look& look) {
     look.search.emplace(look.registration);
-    look.failed = false;
+    look.denied = look.failed = false;
     go_on(service);
 }
 
@@ -88,7 +90,7 @@ void Discovery::on_reply(const std::string& service, const HttpReply& reply) {
     if ((reply.status == 200 && names) || (reply.status == 404 && reply.has_index)) {
         look.search->on_names(*names);
     } else {
-        look.failed = true;
+        (reply.status == 403 ? look.denied : look.failed) = true;
         look.search->on_failure();
     }
     go_on(service);
@@ -107,14 +109,25 @@ void Discovery::conclude(const std::string service, Look& look) {
         looks_.erase(service);
         return hooks_.found(std::move(rule));  // its own entry takes the place of the one that waits
     }
+    // Consul has no leader, or is away: who leads is not known, and tags are no answer to that.
+    if (look.failed && look.waits && look.failures++ < failures_max) {
+        look.again = Loop::now() + search_after_failure;
+        return;
+    }
+    look.failures = 0;
     unwait(service, look);
     look.again = Loop::now() + search_again;
     if (std::exchange(look.warned, true)) return;
     const std::string remedy = "; its tags are answered (write leader=" + scope + ",namespace=N)";
     if (search.ambiguous()) log::warning("leader scope=" + scope + " is registered, and its keys are in several namespaces" + remedy);
-    else if (look.failed) log::warning("leader scope=" + scope + " is registered, and keys could not be listed to find its namespace" + remedy);
+    else if (look.failed || look.denied) log::warning("leader scope=" + scope + " is registered, and keys could not be listed to find its namespace" + remedy);
     else if (search.cut_short()) log::warning("leader scope=" + scope + " is registered, and there are too many folders of keys to look for it in" + remedy);
     else log::info("service=" + log::printable(service) + " is registered as Patroni does, but has no keys: an ordinary service");
+}
+
+bool Discovery::has_room() const {
+    const auto coming = std::count_if(looks_.begin(), looks_.end(), [](const auto& each) { return each.second.waits || each.second.search; });
+    return hooks_.room(static_cast<std::size_t>(coming));
 }
 
 void Discovery::unwait(const std::string& service, Look& look) {
@@ -130,10 +143,10 @@ void Discovery::look(Now now, const std::function<std::shared_ptr<const ServiceE
             at = looks_.erase(at);
             continue;
         }
-        if (idle && hooks_.room()) {
+        if (idle && (look.waits || has_room())) {
             if (const auto registration = patroni_registration(*entry)) look.registration = *registration;
             look.search.emplace(look.registration);
-            look.failed = false;
+            look.denied = look.failed = false;
         }
         ++at;
     }

@@ -19,7 +19,7 @@ class Discovery {
 public:
     struct Hooks {
         std::function<bool(const std::string& service)> followed;  ///< there is a scope for this service already
-        std::function<bool()> room;                                ///< one more may be followed
+        std::function<bool(std::size_t coming)> room;              ///< one more may be followed, besides those that may come
         std::function<void(LeaderRule)> found;                     ///< follow it
     };
     Discovery(WatchContext& context, Hooks hooks) : context_(context), hooks_(std::move(hooks)) {}
@@ -39,7 +39,8 @@ private:
         Http::Ticket ticket = 0;
         bool waits = false;                     ///< a leader entry stands in the Catalog until the search is over
         bool warned = false;
-        bool failed = false;                    ///< something could not be read
+        bool denied = false, failed = false;    ///< something may not be read; something could not be read just now
+        unsigned failures = 0;                  ///< searches in a row that failed
         Now again{};                            ///< not searched before
     };
     bool on() const { return context_.options.consul_dns_compat == ConsulCompat::fixed; }
@@ -48,6 +49,7 @@ private:
     void on_reply(const std::string& service, const HttpReply& reply);
     void conclude(const std::string service, Look& look);
     void unwait(const std::string& service, Look& look);
+    bool has_room() const;
 
     WatchContext& context_;
     Hooks hooks_;

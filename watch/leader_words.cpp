@@ -46,6 +46,22 @@ static_assert(std::all_of(reason_rows.begin(), reason_rows.end(),
 
 const ReasonRow& row_of(LeaderReason reason) { return reason_rows.at(static_cast<std::size_t>(reason)); }
 
+/// A plain lock has no cluster behind it.
+std::string_view because(const LeaderEntry& entry) {
+    if (entry.lock) {
+        switch (entry.reason) {
+            case LeaderReason::not_read_yet: return "the key has not been read yet";
+            case LeaderReason::confirmed: return "{member} holds the key (index {lock})";
+            case LeaderReason::lock_free: return "no session holds the key";
+            case LeaderReason::holder_unconfirmed: return "the key is held, and the holder's address is not known";
+            case LeaderReason::other_owner: return "the key is another session's now, and its node is not known yet";
+            case LeaderReason::access_denied: return "the token may not read the key";
+            default: break;
+        }
+    }
+    return row_of(entry.reason).because;
+}
+
 std::string what_it_says(const LeaderEntry& entry, const std::string& name) {
     const auto row = std::find_if(entry.members.begin(), entry.members.end(), [&](const MemberRow& member) { return member.name == name; });
     if (row == entry.members.end()) return "nothing";
@@ -74,7 +90,7 @@ std::string leader_why(const LeaderEntry& entry) {
     // The publisher's step between two leaders: the next one is known already.
     if (entry.reason == LeaderReason::other_owner && entry.member == entry.holder)
         return line + "the lock moved to " + named(entry.holder) + ", and every worker leaves the old address first";
-    for (std::string_view rest = row_of(entry.reason).because; !rest.empty();) {
+    for (std::string_view rest = because(entry); !rest.empty();) {
         const auto open = rest.find('{');
         line += rest.substr(0, open);
         if (open == std::string_view::npos) break;

@@ -68,6 +68,7 @@ std::shared_ptr<const ReplicaSet> ReplicaJudge::judge(const ScopeFacts& facts, c
         else if (row.noloadbalance) seat.objection = Objection::noloadbalance;
         else if (lagging) seat.objection = Objection::lagging;
         else if (row.replication_state != "streaming" && tells_replication(row.version)) seat.objection = Objection::not_streaming;
+        seat.standby_leader = row.role == "standby_leader" && name == facts.leader;
         // Whoever holds the lock is about to be the primary, whatever its key says still.
         if (row.role != "standby_leader" && name != facts.leader) {
             candidates.insert(name);
@@ -82,7 +83,11 @@ std::shared_ptr<const ReplicaSet> ReplicaJudge::judge(const ScopeFacts& facts, c
         seat.sync = seat.sync && seat.objection == best_sync;
     }
     std::erase_if(lagging_, [this](const std::string& name) { return living_.count(name) == 0; });
-    if (!last_ || *last_ != *set) last_ = std::move(set);
+    set->version = version_;
+    if (!last_ || *last_ != *set) {
+        set->version = ++version_;
+        last_ = std::move(set);
+    }
     return last_;
 }
 

@@ -33,11 +33,13 @@ struct ReplicaSeat {
     Objection objection = Objection::none;
     bool replica = false;  ///< answered for `replica.`
     bool sync = false;     ///< answered for `sync.`
+    bool standby_leader = false;  ///< holds the lock of a standby cluster
     std::optional<std::uint64_t> lag;  ///< bytes behind the leader, as far as the keys tell
     bool operator==(const ReplicaSeat&) const = default;
 };
 
 struct ReplicaSet {
+    std::uint64_t version = 0;       ///< rises with every change: a question that waits for somebody to come is decided again
     std::vector<ReplicaSeat> seats;  ///< by member name
     bool leader_last_resort = false;  ///< `replica.` may be the leader where no replica lives
     bool operator==(const ReplicaSet&) const = default;
@@ -73,6 +75,7 @@ private:
     std::set<std::string> lagging_;       ///< left out for their lag: they come back only well below the limit
     std::optional<Now> deadline_;
     std::shared_ptr<const ReplicaSet> last_;
+    std::uint64_t version_ = 0;
 };
 
 const char* word(Objection);

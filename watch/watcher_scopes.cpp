@@ -88,9 +88,9 @@ bool Watcher::State::is_followed(const std::string& service) const {
     return std::any_of(running->scopes.begin(), running->scopes.end(), [&](const auto& scope) { return scope->service() == service; });
 }
 
-bool Watcher::State::has_room() const {
+bool Watcher::State::has_room(std::size_t coming) const {
     const auto found = std::count_if(running->scopes.begin(), running->scopes.end(), [](const auto& scope) { return scope->discovered(); });
-    return static_cast<std::size_t>(found) < discovered_max;
+    return static_cast<std::size_t>(found) + coming < discovered_max;
 }
 
 void Watcher::State::follow(LeaderRule rule) {

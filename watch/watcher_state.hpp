@@ -43,7 +43,7 @@ struct Watcher::State {
               agent(context, [&state] { state.agent_first_done(); }),
               services(context, [&state](const ServiceEntry& entry) { state.service_changed(entry); }),
               discovery(context, {[&state](const std::string& service) { return state.is_followed(service); },
-                                  [&state] { return state.has_room(); }, [&state](LeaderRule rule) { state.follow(std::move(rule)); }}) {}
+                                  [&state](std::size_t coming) { return state.has_room(coming); }, [&state](LeaderRule rule) { state.follow(std::move(rule)); }}) {}
     };
 
     Loop& loop;
@@ -78,7 +78,7 @@ struct Watcher::State {
 
     // ---- scopes that were found
     bool is_followed(const std::string& service) const;
-    bool has_room() const;
+    bool has_room(std::size_t coming) const;
     void follow(LeaderRule rule);
     void look_at_scopes(Now now);
 

@@ -11,6 +11,7 @@
 #include "resolver/core/waiting.hpp"
 #include "resolver/core/zone.hpp"
 #include "resolver/wire/type_text.hpp"
+#include "watch/replicas.hpp"
 
 namespace lictor {
 namespace {
@@ -118,7 +119,9 @@ std::uint64_t Resolver::State::stamp(const Need& need) const {
             return 0;
         case Need::Kind::leader:
             if (const auto it = catalog.leaders->find(need.name); it != catalog.leaders->end()) {
-                const std::uint64_t own = mixed(it->second->version, it->second->state);
+                std::uint64_t own = mixed(it->second->version, it->second->state);
+                // A member who comes ends the gap of the names that any member answers.
+                if (it->second->replicas) own += it->second->replicas->version * 0x9e3779b97f4a7c15u;
                 // While the keys cannot be read the service's tags decide: they end the gap too.
                 return it->second->state == LeaderState::unreadable ? own + stamp({Need::Kind::service, need.name, {}}) : own;
             }

@@ -19,6 +19,7 @@ enum class Group : std::uint8_t {
     replica,
     sync,
     any,
+    standby,  ///< the standby leader: whoever holds the lock of a standby cluster
     plain,  ///< no tag: everybody, where the catalog has nobody
     ranked  ///< `_postgresql._tcp`: the primary, then the replicas
 };
@@ -28,6 +29,7 @@ Group group_of(std::string_view tag) {
     if (tag == "replica") return Group::replica;
     if (tag == "sync") return Group::sync;
     if (tag == "any") return Group::any;
+    if (tag == "standby-leader") return Group::standby;
     return tag == "_postgresql._tcp" ? Group::ranked : Group::none;
 }
 
@@ -80,7 +82,9 @@ Outcome find_seats(ZoneReply& reply, const LeaderEntry& leader, Group group, Sea
     if (group == Group::ranked && leader.state == LeaderState::vacant) return gap(reply, leader);
     if (led && (everybody || group == Group::ranked)) seats.push_back({&leader.host, &leader.node_address, leader.port, primary_first});
     for (const ReplicaSeat& seat : set.seats) {
-        const bool taken = everybody || (group == Group::sync ? seat.sync : seat.replica);
+        const bool taken = everybody || (group == Group::sync      ? seat.sync
+                                         : group == Group::standby ? seat.standby_leader && leader.state == LeaderState::standby
+                                                                   : seat.replica);
         if (taken) seats.push_back({&seat.host, &seat.node_address, seat.port, replica_second});
     }
     if (!seats.empty()) return Outcome::answered;
@@ -90,7 +94,8 @@ Outcome find_seats(ZoneReply& reply, const LeaderEntry& leader, Group group, Sea
     }
     // Nobody is there, but somebody may be in a moment.
     const bool waits = everybody || (group == Group::replica && set.leader_last_resort);
-    return waits && leader.state == LeaderState::vacant ? gap(reply, leader) : Outcome::no_data;
+    const LeaderState empty = group == Group::standby ? LeaderState::standby : LeaderState::vacant;
+    return (waits || group == Group::standby) && leader.state == empty ? gap(reply, leader) : Outcome::no_data;
 }
 
 void shuffle(ZoneReply& reply, Seats& seats) {
@@ -171,10 +176,10 @@ Outcome answer_srv(ZoneReply& reply, const LeaderEntry& leader, const Seats& sea
 
 std::optional<Outcome> members(ZoneReply& reply, const ZoneName& name, bool srv, const Name& owner, const Into& into) {
     const Group group = group_of(name.tag);
-    if (group != Group::none && into.flat) return Outcome::no_name;  // a member whose host is the members' own name
     std::optional<Outcome> outcome;
     const LeaderEntry* leader = find_cluster(reply, name, group, outcome);
     if (!leader || outcome) return outcome;
+    if (into.flat) return Outcome::no_name;  // a member whose host is the members' own name
     reply.note_leader();
     if (group == Group::ranked && !srv) return Outcome::no_data;
     if (!srv && !serves(into.type, Address{}) && !serves(into.type, Address{{}, true})) return Outcome::no_data;

@@ -1,4 +1,4 @@
-// Who else is there? `replica.`, `sync.` and `any.<service>.service` of a watched cluster, the cluster's plain name where nothing is
+// Who else is there? `replica.`, `sync.`, `any.` and `standby-leader.<service>.service` of a watched cluster, the cluster's plain name where nothing is
 // registered in the catalog, and `_postgresql._tcp.<service>.service` (SRV: primary 10, replicas 20): answered from the members' own keys,
 // in random order, TTL 0, addresses without aliases, never NXDOMAIN.
 #pragma once

@@ -4,12 +4,16 @@ registered nowhere, and SRV that tells the primary from the replicas?
 The members write what Patroni writes (tests/lib/harness/patroni.py).
 """
 
+import os
+import shutil
+import socket
 import time
 
 from harness import ask, consul, net
 from harness.lictor import Lictor
 from harness.patroni import Patroni
-from harness.runner import test
+from harness.process import Process
+from harness.runner import Skip, test
 
 HOSTS = ["10.78.0.1", "10.78.0.2", "10.78.0.3"]
 LEADER = "--leader=cluster_1"
@@ -132,3 +136,87 @@ def _(ctx):
     assert lictor.resolve(name("replica")) == sorted(HOSTS[1:])
     assert srv(lictor, "_postgresql._tcp." + name()) == {(10, 5432, HOSTS[0]), (20, 5432, HOSTS[1]), (20, 5432, HOSTS[2])}
     assert strict.resolve(name("any")) == ["NXDOMAIN"]
+
+
+HAPROXY = """
+global
+    stats socket {socket} mode 600 level admin
+defaults
+    mode tcp
+    timeout connect 1s
+    timeout client 5s
+    timeout server 5s
+resolvers lictor
+    nameserver lictor {server}
+    accepted_payload_size 8192
+    timeout resolve 100ms
+    timeout retry 200ms
+    hold valid 100ms
+    hold obsolete 0
+frontend write
+    bind 127.0.0.1:{port}
+    default_backend primary
+backend primary
+    server-template p 1 _cluster-1._master.service.consul resolvers lictor init-addr none
+backend read
+    server-template r 4 _cluster-1._replica.service.consul resolvers lictor init-addr none
+backend ranked
+    server-template a 4 _postgresql._tcp.cluster-1.service.consul resolvers lictor init-addr none
+"""
+
+
+def servers_of(path):
+    """{backend: {"address:port"}} of HAProxy's own view; slots without an address are left out."""
+    with socket.socket(socket.AF_UNIX) as link:
+        link.settimeout(2)
+        link.connect(path)
+        link.sendall(b"show servers state\n")
+        text = b""
+        while part := link.recv(65536):
+            text += part
+    lines = text.decode().splitlines()
+    columns = next(line for line in lines if line.startswith("# ")).split()[1:]
+    found = {}
+    for line in lines:
+        if line[:1].isdigit() and " " in line:
+            row = dict(zip(columns, line.split()))
+            if row["srv_addr"] != "-":
+                found.setdefault(row["be_name"], set()).add(f"{row['srv_addr']}:{row['srv_port']}")
+    return found
+
+
+@test("the real HAProxy fills its server-templates from these SRV names, ports included, and follows a switchover")
+def _(ctx):
+    program = shutil.which("haproxy") or "/usr/sbin/haproxy"
+    if not os.access(program, os.X_OK):
+        raise Skip("haproxy is not installed; tests/run installs it")
+    cluster, agent = ctx.shared("cluster", cluster_of)
+    patroni = Patroni("cluster_1", cluster.servers, HOSTS, namespace="/service/", version="4.1.0", service=False)
+    for port, member in enumerate(patroni.members, 5431):
+        member.port = port
+    ctx.undo.callback(patroni.stop)
+    patroni.start()
+    lictor = Lictor(ctx, LEADER, consul=agent.api.url)
+    lictor.until_resolves(name("master"), [HOSTS[0]], within=5)
+    path = ctx.path("haproxy.sock")
+    config = ctx.file("haproxy.cfg", HAPROXY.format(socket=path, server=f"{lictor.server.address}:{lictor.server.port}", port=net.free_port()))
+    haproxy = Process("haproxy", [program, "-db", "-f", config], ctx.path("haproxy.log"))
+    ctx.processes.append(haproxy)
+    ctx.undo.callback(haproxy.stop)
+    one, two, three = (f"{host}:{5431 + n}" for n, host in enumerate(HOSTS))
+    def sees(primary, *replicas):
+        wanted = {"primary": {primary}, "read": set(replicas), "ranked": {primary, *replicas}}
+        def right():
+            try:
+                return servers_of(path) == wanted
+            except OSError:
+                return False
+        try:
+            haproxy.until(right, 10, f"HAProxy has {wanted}", every=0.05)
+        except net.Timeout as late:
+            raise net.Timeout(f"{late}\n    it has: {servers_of(path)}") from None
+    sees(one, two, three)
+    patroni.switchover(1, lambda: time.sleep(0.02))
+    begin = time.monotonic()
+    sees(two, one, three)
+    ctx.note(f"HAProxy had the new primary {(time.monotonic() - begin) * 1000:.0f} ms after the last write")

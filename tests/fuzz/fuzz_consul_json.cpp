@@ -7,6 +7,7 @@
 #include "watch/consul_json.hpp"
 #include "watch/leader.hpp"
 #include "watch/lock_state.hpp"
+#include "watch/replicas.hpp"
 
 using namespace lictor;
 
@@ -30,6 +31,13 @@ void fuse(const ScopeFacts& facts) {
     const LeaderEntry& entry = fusion.verdict();
     expect((entry.state == LeaderState::led) == !entry.host.empty());
     expect(!fusion.deadline() || *fusion.deadline() > at.now);
+    static ReplicaJudge judge(rule);
+    const auto set = judge.judge(fusion.facts(), {}, entry, {.max_lag = 1 << 20, .leader_last_resort = true}, at.now);
+    for (std::size_t i = 0; set && i < set->seats.size(); ++i) {
+        expect(!set->seats[i].host.empty());
+        expect(entry.state != LeaderState::led || set->seats[i].member != entry.member);
+    }
+    expect(!judge.deadline() || *judge.deadline() > at.now);
 }
 
 }  // namespace

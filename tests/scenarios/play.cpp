@@ -11,6 +11,7 @@
 #include "tests/scenarios/scenario.hpp"
 #include "tests/support/patroni_stage.hpp"
 #include "tests/support/render_message.hpp"
+#include "watch/replicas.hpp"
 
 namespace lictor::test {
 namespace {
@@ -88,7 +89,7 @@ public:
         const std::string rest = trim(line.substr(verb.size()));
         static const std::map<std::string, void (Player::*)(const Words&, const std::string&)> verbs = {
             {"option", &Player::option}, {"hosts", &Player::hosts}, {"start", &Player::start}, {"service", &Player::service},
-            {"node", &Player::node}, {"host", &Player::host}, {"leader", &Player::leader}, {"consul", &Player::consul},
+            {"node", &Player::node}, {"host", &Player::host}, {"leader", &Player::leader}, {"members", &Player::members}, {"consul", &Player::consul},
             {"patroni", &Player::patroni}, {"told", &Player::told_of}, {"judged", &Player::judged},
             {"query", &Player::query}, {"answers", &Player::answers}, {"held", &Player::held}, {"asks", &Player::asks},
             {"closes", &Player::closes}, {"wants", &Player::wants}, {"reply", &Player::reply}, {"refuses", &Player::refuses},
@@ -229,6 +230,7 @@ private:
             entry.port = port;
             entry.member = words.size() > 3 ? words[3] : "m";
         }
+        if (const auto before = catalog_.leaders->find(words[1]); before != catalog_.leaders->end()) entry.replicas = before->second->replicas;
         set(catalog_.leaders, words.at(1), std::move(entry));
     }
     // ---- a Patroni cluster, by the real leader fusion (tests/support/patroni_stage.hpp)
@@ -270,6 +272,25 @@ private:
         publish();
     }
 
+    void members(const Words& words, const std::string&) {
+        const auto before = catalog_.leaders->find(words.at(1));
+        if (before == catalog_.leaders->end()) fail("no such leader: " + words[1]);
+        auto set_of = std::make_shared<ReplicaSet>();
+        set_of->version = ++version_;
+        for (std::size_t i = 2; i < words.size(); ++i) {
+            const auto parts = split(words[i], ',');
+            const auto [address, port] = address_port(parts.at(0));
+            ReplicaSeat seat;
+            seat.member = words[i];
+            seat.host = HostText(address);
+            seat.port = port;
+            for (std::size_t part = 1; part < parts.size(); ++part) (parts[part] == "sync" ? seat.sync : seat.replica) = true;
+            set_of->seats.push_back(std::move(seat));
+        }
+        LeaderEntry entry = *before->second;
+        entry.replicas = std::move(set_of);
+        set(catalog_.leaders, words[1], std::move(entry));
+    }
     void consul(const Words& words, const std::string&) {
         catalog_.contact_lost = words.at(1) == "lost";
         catalog_.reachable = words.at(1) == "back";

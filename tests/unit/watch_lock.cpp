@@ -2,7 +2,7 @@
 #include <catch2/catch.hpp>
 #include <string>
 
-#include "watch/leader.hpp"
+#include "watch/leader_words.hpp"
 #include "watch/lock_state.hpp"
 
 using namespace lictor;
@@ -94,7 +94,9 @@ TEST_CASE("lock: held, moved, free; never two and never the one before") {
     CHECK(play.session("s2", "n2") == "vacant: holder is not primary yet");
     CHECK(play.node("n1", "10.0.0.1") == "vacant: holder is not primary yet");
     CHECK(play.node("n2", "10.0.0.2") == "n2@10.0.0.2#0: confirmed");
+    CHECK(leader_why(play.state.verdict()) == "10.0.0.2 is answered: n2 holds the key (index 3)");
     CHECK(play.key("") == "vacant: lock is free");
+    CHECK(leader_why(play.state.verdict()) == "questions are held: no session holds the key");
     CHECK(play.key("s2") == "n2@10.0.0.2#0: confirmed");
     play.state.on_key(LockBody{}, play.at());
     CHECK(play.say() == "vacant: lock is free");

@@ -122,6 +122,13 @@ TEST_CASE("replicas: running replicas, never the leader, the holder of the lock,
     }
     play.leader.state = LeaderState::standby;
     CHECK(play.after("lock=A A=standby_leader B=replica") == "AB replica:B sync:");
+    CHECK(play.last->seats[0].standby_leader);
+    CHECK_FALSE(play.last->seats[1].standby_leader);
+    const auto before = play.last->version;
+    CHECK(play.after("lock=A A=standby_leader") == "AB replica:B sync:");
+    CHECK(play.last->version == before);
+    CHECK(play.after("lock=A A=standby_leader B=replica C=replica") == "ABC replica:BC sync:");
+    CHECK(play.last->version > before);
 }
 
 TEST_CASE("replicas: a failed node is out, whatever its key says still") {

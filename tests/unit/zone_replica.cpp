@@ -161,6 +161,12 @@ TEST_CASE("members: SRV tells the primary first, the real ports, and an address 
     CHECK(targets("_pg._master.service.consul SRV") == 1);
     world.led(LeaderState::standby);
     CHECK(targets(name + " SRV") == 2);
+    CHECK(world.ask("standby-leader.pg.service.consul A") == gap);
+    world.set->seats[1].standby_leader = true;
+    CHECK(world.addresses("standby-leader.pg.service.consul A") == Set{"10.0.0.3"});
+    world.led();
+    CHECK(world.ask("standby-leader.pg.service.consul A") == no_data);
+    world.led(LeaderState::standby);
     // The same address and port twice is one target.
     world.seat("10.0.0.2", true, false);
     CHECK(targets(name + " SRV") == 2);
@@ -194,6 +200,10 @@ TEST_CASE("members: host names become addresses of the name that was asked, the 
     world.set->seats.clear();
     world.seat("n6.node.consul", true, false);
     CHECK(world.addresses("replica.pg.service.consul A") == Set{"10.0.0.6"});
+    world.instance("web", world.node("n8", "10.0.0.8"), 80);
+    world.set->seats.clear();
+    world.seat("web.service.consul", true, false, "10.9.0.7");
+    CHECK(world.addresses("replica.pg.service.consul A") == Set{"10.0.0.8"});
     world.set->seats.clear();
     world.seat("replica.pg.service.consul", true, false, "10.9.0.7");
     CHECK(world.addresses("replica.pg.service.consul A") == Set{"10.9.0.7"});
