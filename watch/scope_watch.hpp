@@ -21,6 +21,10 @@ public:
     /// Key of the service whose instances are the members.
     const std::string& service() const { return fusion_.verdict().service; }
     const LeaderEntry& verdict() const { return fusion_.verdict(); }
+    /// Patroni's ttl, from its `config`.
+    std::uint32_t ttl() const { return ttl_; }
+    /// What was known before a restart, and until when it may be answered if Consul does not say better.
+    void remember(const ScopeFacts& facts, Now until);
     /// Instances of `service`, from its own watch.
     void on_service(const ServiceEntry& entry);
     /// Things that come with time: a watch that fails for a while, a prefix that is gone.
@@ -36,6 +40,7 @@ private:
     void on_trouble(Trouble trouble, const std::string& why) override;
 
     void with_contact();
+    void recall();
     void take(const ScopeFacts& facts);
     void ask_single_key();
     void on_single_key(const HttpReply& reply);
@@ -49,6 +54,9 @@ private:
     bool exists_ = false;      ///< of the facts held
     bool absent_ = false;      ///< the prefix reads as absent: gone or denied
     bool lost_ = false;
+    std::uint32_t ttl_ = 30;   ///< Patroni's default, until `config` tells
+    std::optional<ScopeFacts> remembered_;  ///< from before a restart; gone once Consul was read
+    Now remembered_until_{};
     std::optional<Now> asked_single_at_;
     Http::Ticket single_ = 0;
     Timer deadline_;

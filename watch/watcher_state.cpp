@@ -38,6 +38,10 @@ Watcher::State::Running& Watcher::State::run() {
     if (running) return *running;
     running = std::make_unique<Running>(*this);
     tick_on();
+    if (remembered) {
+        running->agent.remember(remembered->settings);
+        running->services.remember(remembered->services);
+    }
     running->agent.merge();
     running->agent.start();
     return *running;
@@ -66,6 +70,7 @@ void Watcher::State::configure() {
         if (known) continue;
         auto scope = std::make_unique<ScopeWatch>(now_running.context, rule);
         // The keys of a plain lock are not Patroni's: there is nothing below them to read.
+        remind(*scope);
         if (rule.key.empty()) scope->start();
         if (const auto entry = now_running.services.find(scope->service())) scope->on_service(*entry);
         scopes.push_back(std::move(scope));
@@ -89,6 +94,7 @@ void Watcher::State::exchanged(ContactOutcome outcome) {
     if (outcome == ContactOutcome::good) {
         last_contact = Loop::moment().unix_seconds;
         counters.consul_last_contact.set(static_cast<std::uint64_t>(last_contact));
+        remembered.reset();
     }
     counters.consul_connected.set(outcome == ContactOutcome::good ? 1 : 0);
     const bool opened = contact.on_exchange(outcome, options.consul_http_addr.size(), Loop::now());

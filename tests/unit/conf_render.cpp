@@ -50,7 +50,7 @@ const char* const everything =
     "consul-key-file=/ke\nconsul-tls-server-name=n\nconsul-datacenter=dc7\nconsul-domain=consul\nconsul-domain=em\nconsul-dns=192.0.2.6#8\n"
     "consul-consistency=consistent\nconsul-only-passing=off\nconsul-service-ttl=1\nconsul-node-ttl=2\nconsul-watch=w\nconsul-watch=w2\n"
     "consul-watch-max=9\nconsul-watch-idle=10\nconsul-max-stale=11\nconsul-dns-compat=strict\nleader=a,namespace=n/m,service=s,port=1,address=node\n"
-    "leader=\"b c\",address=service\nleader-hold=12\nleader-hold-max=13\nleader-max-stale=14\nleader-flush=q.r\nleader-exec=/bin/x\nleader-exec-timeout=15\nleader-exec-net-admin\n"
+    "leader=\"b c\",address=service\nleader-hold=12\nleader-hold-max=13\nleader-max-stale=14\nleader-flush=q.r\nleader-exec=/bin/x\nleader-exec-timeout=15\nleader-exec-net-admin\nsnapshot-file=/s\n"
     "stats-address=unix:///st at\nstats-host=m\nstats-host=::5\n";
 
 }  // namespace
