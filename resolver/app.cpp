@@ -19,10 +19,12 @@
 #include "resolver/disk.hpp"
 #include "resolver/host_resolver.hpp"
 #include "resolver/hook_runner.hpp"
+#include "resolver/interfaces.hpp"
 #include "resolver/listener.hpp"
 #include "resolver/listening.hpp"
 #include "resolver/privileges.hpp"
 #include "resolver/publisher.hpp"
+#include "resolver/shadow_asker.hpp"
 #include "resolver/readiness.hpp"
 #include "resolver/snapshot_keeper.hpp"
 #include "resolver/stats_json.hpp"
@@ -33,8 +35,9 @@
 namespace lictor {
 namespace {
 
-constexpr std::size_t wants_max = 4096;
+constexpr std::size_t wants_max = 4096, samples_max = 64;
 constexpr milliseconds probe_every = milliseconds(2000);
+constexpr milliseconds loop_probe_after = milliseconds(200);  // when the workers stand at the rules that know the names
 constexpr milliseconds stop_patience = milliseconds(900);
 constexpr double heart_stopped_seconds = 2.0;
 
@@ -87,6 +90,8 @@ private:
     void on_news(const LeaderNews& news);
     void tell(std::string_view type, const std::string& data);
     void offer_rules();
+    void on_interfaces();
+    void start_shadow();
     void reload();
     void stop();
     void finish_stop();
@@ -115,6 +120,8 @@ private:
 
     std::mutex wants_mutex_;
     std::vector<Need> wants_;           ///< guarded
+    std::vector<ShadowQuestion> samples_;  ///< guarded
+    std::vector<Endpoint> loops_;       ///< guarded
     bool seen_ = false;                 ///< guarded: a worker went on
     std::uint64_t wants_dropped_ = 0;   ///< guarded
 
@@ -122,6 +129,10 @@ private:
     std::unique_ptr<HookRunner> hooks_runner_;
     std::unique_ptr<Publisher> publisher_;
     std::unique_ptr<FollowedDisk> disk_;
+    std::unique_ptr<InterfaceWatch> interfaces_;
+    std::vector<Upstream> upstreams_before_;
+    std::unique_ptr<Timer> loop_probe_;
+    std::unique_ptr<ShadowAsker> shadow_;
     std::unique_ptr<HostResolver> hosts_;
     std::unique_ptr<Watcher> watcher_;
     std::unique_ptr<SnapshotKeeper> keeper_;
@@ -141,7 +152,9 @@ App::App(Parsed parsed, const Invocation& invocation, std::unique_ptr<HookProces
 
 Result<bool> App::bind() {
     BindRequest request;
-    request.endpoints = endpoints_of(options_);
+    const auto wanted = wanted_endpoints(options_, read_interfaces());
+    // With bind-dynamic an address may come later.
+    (options_.bind_dynamic ? request.if_present : request.endpoints) = wanted;
     request.workers = options_.threads;
     request.owner = owner_;
     auto bound = bind_all(request);
@@ -197,7 +210,7 @@ int App::run() {
     const std::string log_problem = log::open(options_.log_facility, false);
     if (*identity) {
         if (options_.log_facility.starts_with('/')) give_file(options_.log_facility, owner_);
-        if (const auto done = become(**identity); !done) {
+        if (const auto done = become(**identity, follows_interfaces(options_) && options_.port < 1024); !done) {
             log::error(done.error().text);
             log::close();
             return 5;
@@ -210,7 +223,7 @@ int App::run() {
     std::string where;
     for (const auto& endpoint : listening_) where += (where.empty() ? "" : ", ") + endpoint.text();
     log::info(std::string("started, version ") + LICTOR_VERSION + ", listening on " + where +
-              (options_.listen_address.empty() && options_.interface.empty() ? " (loopback only, unless listen-address says more)" : "") +
+              (options_.listen_address.empty() && options_.interface.empty() && options_.except_interface.empty() ? " (loopback only, unless listen-address says more)" : "") +
               (stats_ ? ", stats on " + stats_->address() : "") + (*identity ? ", as user " + (*identity)->user_name : ""));
     say_missing_interfaces(options_);
     // What a reload must read has to be readable by the user that we are now.
@@ -252,8 +265,12 @@ int App::run() {
                                });
                            }});
     if (!options_.snapshot_file.empty()) remember();
+    disk_->set_loop_token(random_.next_u64() | 1);
+    loop_probe_ = std::make_unique<Timer>(loop_, [this] { hosts_->probe_loops(*publisher_->current()->rules); });
     disk_->adopt(options_);
     offer_rules();
+    start_shadow();
+    interfaces_ = std::make_unique<InterfaceWatch>(loop_, [this] { on_interfaces(); });
     watcher_->start();
     start_workers();
     if (stats_) {
@@ -308,6 +325,7 @@ void App::start_workers() {
         setup.number = i;
         setup.sockets = std::move(bound_[i]);
         setup.seed = kernel_seed();
+        if (options_.max_tcp_connections) setup.tcp.connections = std::max<std::size_t>(1, *options_.max_tcp_connections / options_.threads);
         // Room for clients over TCP and for Consul stays; what is left is the workers' upstream sockets.
         setup.attempts_max = std::max<std::size_t>(64, (descriptors_ - std::min<std::size_t>(descriptors_ / 2, 1500)) / options_.threads);
         setup.want = [this](const Need& need) {
@@ -318,6 +336,22 @@ void App::start_workers() {
                     return;
                 }
                 wants_.push_back(need);
+            }
+            wake_->send();
+        };
+        setup.sampled = [this](const Sampled& sample) {
+            {
+                const std::lock_guard lock(wants_mutex_);
+                if (samples_.size() >= samples_max) return;  // the comparison is no business of the data plane
+                samples_.push_back({sample.name, sample.type});
+            }
+            wake_->send();
+        };
+        setup.loop_found = [this](const Endpoint& upstream) {
+            {
+                const std::lock_guard lock(wants_mutex_);
+                if (loops_.size() >= samples_max) return;
+                loops_.push_back(upstream);
             }
             wake_->send();
         };
@@ -336,16 +370,25 @@ void App::start_workers() {
 
 void App::on_wake() {
     std::vector<Need> wants;
+    std::vector<ShadowQuestion> samples;
+    std::vector<Endpoint> loops;
     bool seen = false;
     {
         const std::lock_guard lock(wants_mutex_);
         wants.swap(wants_);
+        samples.swap(samples_);
+        loops.swap(loops_);
         seen = std::exchange(seen_, false);
         counters_.wants_dropped.set(wants_dropped_);
     }
     if (stopping_) return finish_stop();
     if (seen) publisher_->on_seen();
     for (const auto& need : wants) watcher_->want(need);
+    if (shadow_)
+        for (const auto& sample : samples) shadow_->offer(sample);
+    bool looped = false;
+    for (const auto& upstream : loops) looped = disk_->on_loop(upstream) || looped;
+    if (looped) offer_rules();
 }
 
 void App::on_news(const LeaderNews& news) {
@@ -363,7 +406,12 @@ void App::offer_rules() {
     auto rules = make_rules(options_, disk_->files(), own_endpoints(listening_), notes);
     for (const auto& note : notes) log::info(log::one_line(note));
     if (rules->upstreams.empty()) log::warning("no upstream servers configured");
+    if (options_.clear_on_reload && !upstreams_before_.empty() && upstreams_before_ != rules->upstreams)
+        for (const auto& worker : workers_) worker->flush({});
+    const bool upstreams_moved = upstreams_before_ != rules->upstreams;
+    upstreams_before_ = rules->upstreams;
     hosts_->adopt(rules);
+    if (upstreams_moved && !rules->loop_probes.empty()) loop_probe_->start(loop_probe_after);
     publisher_->offer(std::move(rules));
 }
 
@@ -380,6 +428,45 @@ void App::probe_upstreams() {
     });
 }
 
+void App::start_shadow() {
+    shadow_.reset();
+    if (options_.shadow.empty() || listening_.empty()) return;
+    auto rule = read_shadow(options_.shadow);
+    if (rule) shadow_ = std::make_unique<ShadowAsker>(loop_, random_, std::move(*rule), listening_.front());
+}
+
+/// Addresses come and go: what is listened on follows where the configuration says so, and names made from addresses always do.
+void App::on_interfaces() {
+    if (stopping_) return;
+    if (follows_interfaces(options_)) {
+        const auto wanted = wanted_endpoints(options_, read_interfaces());
+        BindRequest request;
+        for (const auto& endpoint : wanted)
+            if (std::find(listening_.begin(), listening_.end(), endpoint) == listening_.end()) request.if_present.push_back(endpoint);
+        request.workers = static_cast<unsigned>(workers_.size());
+        request.owner = owner_;
+        auto bound = bind_all(request);
+        if (!bound) log::warning("an address has come that cannot be listened on: " + bound.error().text);
+        std::vector<std::vector<BoundSocket>> added(workers_.size());
+        if (bound) added = std::move(*bound);
+        std::vector<Endpoint> now;
+        for (const auto& endpoint : listening_) {
+            if (std::find(wanted.begin(), wanted.end(), endpoint) != wanted.end()) now.push_back(endpoint);
+            else log::info("no longer listening on " + endpoint.text());
+        }
+        for (const auto& socket : added.front()) {
+            if (socket.transport() != Transport::udp) continue;
+            now.push_back(socket.endpoint());
+            log::info("listening on " + socket.endpoint().text());
+        }
+        if (now != listening_) {
+            listening_ = now;
+            for (std::size_t i = 0; i < workers_.size(); ++i) workers_[i]->rebind(std::move(added[i]), now);
+        }
+    }
+    disk_->on_interfaces();
+}
+
 void App::reload() {
     Parsed fresh = parse_configuration(invocation_.arguments, invocation_.environment, *invocation_.files);
     reload_errors_.clear();
@@ -392,7 +479,7 @@ void App::reload() {
     if (!fresh.errors.empty()) return refuse();
 
     // New endpoints are bound before anything else changes: if that fails, nothing has.
-    const auto wanted = endpoints_of(fresh.options);
+    const auto wanted = wanted_endpoints(fresh.options, read_interfaces());
     BindRequest request;
     for (const auto& endpoint : wanted)
         if (std::find(listening_.begin(), listening_.end(), endpoint) == listening_.end()) request.endpoints.push_back(endpoint);
@@ -421,7 +508,9 @@ void App::reload() {
     say_missing_interfaces(options_);
     log::reopen();
     disk_->adopt(options_);
+    upstreams_before_.clear();  // so that loops are looked for again
     offer_rules();
+    if (before.shadow != options_.shadow) start_shadow();
     watcher_->adopt(options_);
     // As dnsmasq does: HUP empties the cache of forwarded answers. What is known of Consul stays.
     for (const auto& worker : workers_) worker->flush({});
@@ -491,6 +580,7 @@ Status App::status() const {
     if (!status.healthy) status.not_ready_because = "a worker's loop stands still";
     else if (!synced) status.not_ready_because = "the first reads from Consul are not done";
     else if (!answered) status.not_ready_because = "no upstream has answered yet";
+    if (shadow_) status.shadow = shadow_->report();
     status.resident_bytes = resident_bytes();
     status.open_descriptors = count_descriptors();
     return status;

@@ -127,6 +127,24 @@ std::string services_for_people(const std::string& json) {
     return text;
 }
 
+std::string shadow_for_people(const std::string& json) {
+    const Json answer = parse(json);
+    if (!answer.is_object()) return "";
+    if (member(answer, "on") != Json(true)) return "nothing is compared; start it with shadow=log:FILE or shadow=IP#PORT\n";
+    std::string text = "compared with " + words(member(answer, "with")) + ": " + words(member(answer, "compared")) + " of " + words(member(answer, "seen")) + " questions\n";
+    const auto& kinds = member(answer, "kinds");
+    if (kinds.is_object())
+        for (const auto& [kind, count] : kinds.items())
+            if (count != Json(0)) text += "  " + words(Json(kind)) + ": " + words(count) + '\n';
+    const auto& latest = member(answer, "latest_differences");
+    if (latest.is_array() && !latest.empty()) {
+        text += "latest differences:\n";
+        for (const auto& each : latest)
+            text += "  " + words(member(each, "name")) + ' ' + words(member(each, "type")) + ": " + words(member(each, "kind")) + ": " + words(member(each, "why")) + '\n';
+    }
+    return text;
+}
+
 std::string health_for_people(const std::string& json) {
     const Json answer = parse(json);
     if (!answer.is_object()) return "";

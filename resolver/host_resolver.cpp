@@ -35,6 +35,9 @@ HostResolver::HostResolver(Loop& loop, Random& random)
     : random_(random), forward_(own_, random_), tick_(loop, [this] {
           forward_.on_tick(Loop::moment(), actions_);
           perform();
+      }),
+      end_loops_(loop, [this] {
+          for (const AttemptId attempt : std::exchange(loops_, {})) links_->close(attempt);
       }) {
     links_ = std::make_unique<Links>(
         loop, random_, attempts_max,
@@ -54,6 +57,11 @@ void HostResolver::adopt(const std::shared_ptr<const Rules>& rules) {
     auto own = std::make_shared<Rules>(*rules);
     own->cache_entries = 0;
     own->log_queries = false;
+    own->stale_for.reset();
+    // The fixed ports are the workers'.
+    own->query_port.reset();
+    for (Upstream& upstream : own->upstreams)
+        if (upstream.source) upstream.source->port = 0;
     rules_ = own;
     forward_.adopt(own, Loop::now());
 }
@@ -105,6 +113,21 @@ void HostResolver::probe(std::function<void(bool)> done) {
     probes_.emplace(ticket, std::move(done));
     if (const auto reply = ask_upstream(Name{}, rrtype::ns, ticket)) take(ticket, *reply);
     perform();
+}
+
+void HostResolver::probe_loops(const Rules& rules) {
+    for (const auto& [name, endpoint] : rules.loop_probes) {
+        Ask ask;
+        ask.attempt = next_loop_++;
+        ask.upstream = endpoint;
+        const std::uint16_t id = random_.next_u16();
+        ask.bytes = {static_cast<std::uint8_t>(id >> 8), static_cast<std::uint8_t>(id), 1, 0, 0, 1, 0, 0, 0, 0, 0, 0};
+        ask.bytes.insert(ask.bytes.end(), name.wire().begin(), name.wire().end());
+        ask.bytes.insert(ask.bytes.end(), {0, rrtype::txt, 0, rrclass::in});
+        loops_.push_back(ask.attempt);
+        links_->ask(std::move(ask));
+    }
+    if (!loops_.empty()) end_loops_.start(seconds(2));
 }
 
 void HostResolver::take(std::uint64_t ticket, Bytes reply) {

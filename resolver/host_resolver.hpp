@@ -27,6 +27,9 @@ public:
     /// `done` comes once, at once or later, within the forwarding bound. The same name asked meanwhile joins.
     void resolve(const std::string& host, std::function<void(const HostAnswer&)> done);
 
+    /// dns-loop-detect: one question to each upstream for a name that only we know; the replies do not matter.
+    void probe_loops(const Rules& rules);
+
     /// Asks the default upstreams for the root's NS; `done` gets whether one of them answered at all.
     void probe(std::function<void(bool)> done);
 
@@ -53,6 +56,10 @@ private:
     Forward forward_;
     Timer tick_;
     std::unique_ptr<Links> links_;
+    AttemptId next_loop_ = loop_bit;
+    std::vector<AttemptId> loops_;                ///< open, until the next turn of the timer
+    Timer end_loops_;
+    static constexpr AttemptId loop_bit = AttemptId{1} << 63;   ///< attempts of the forwarding core never reach it
 };
 
 }  // namespace lictor

@@ -1,5 +1,5 @@
-// Where are questions taken, and which addresses are therefore lictor's own? Follows listen-address and interface; without either the
-// loopback addresses.
+// Which addresses are lictor's own because questions are taken there, and which named interface is not there? Where questions are taken
+// is said by interfaces.hpp.
 #pragma once
 
 #include <vector>
@@ -8,7 +8,6 @@
 
 namespace lictor {
 
-std::vector<Endpoint> endpoints_of(const Options& options);
 /// Where lictor would ask itself: with a wildcard address every address of the machine is its own.
 std::vector<Endpoint> own_endpoints(std::vector<Endpoint> listening);
 /// Loopback is listened on in any case, so that a misspelt interface would not be noticed: it is said.

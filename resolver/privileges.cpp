@@ -32,11 +32,25 @@ Result<std::optional<Identity>> find_identity(const std::string& user, const std
     return std::optional(identity);
 }
 
-Result<bool> become(const Identity& identity) {
+namespace {
+
+/// CAP_NET_BIND_SERVICE alone: for addresses that come later (capabilities(7); no library for one call).
+bool keep_only_binding() {
+    __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
+    __user_cap_data_struct data[2] = {};
+    data[0].effective = data[0].permitted = 1u << CAP_NET_BIND_SERVICE;
+    return syscall(SYS_capset, &header, data) == 0;
+}
+
+}  // namespace
+
+Result<bool> become(const Identity& identity, bool keep_binding) {
     const auto failed = [](const char* what) { return Error{std::string("cannot drop privileges: ") + what + ": " + std::strerror(errno)}; };
     if (setgroups(0, nullptr) != 0) return failed("setgroups");
     if (setgid(identity.group) != 0) return failed("setgid");
+    if (keep_binding && prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) != 0) return failed("PR_SET_KEEPCAPS");
     if (setuid(identity.user) != 0) return failed("setuid");
+    if (keep_binding && identity.user != 0 && !keep_only_binding()) return failed("capset");
     if (identity.user != 0 && setuid(0) == 0) return Error{"cannot drop privileges: root came back"};
     prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
 #ifdef __SANITIZE_ADDRESS__

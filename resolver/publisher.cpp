@@ -61,15 +61,10 @@ void Publisher::step() {
     std::vector<std::shared_ptr<const Catalog>> in_use;
     if (!std::exchange(out_of_patience_, false))
         for (const auto& view : retained_) in_use.push_back(view->catalog);
-    const auto moved = conflicts(*catalog_, in_use);
-    if (moved.empty()) {
-        patience_.stop();
-        put(catalog_);
-        return;
-    }
-    // The newest View must not name the old leaders any more; then wait until every worker stands at it.
-    if (!conflicts(*catalog_, {current_->catalog}).empty()) put(without_leaders(*catalog_, moved));
-    if (!patience_.active()) patience_.start(patience);
+    const auto turn = next_turn(catalog_, current_->catalog, in_use);
+    if (turn.show) put(turn.show);
+    if (turn.done) patience_.stop();
+    else if (!patience_.active()) patience_.start(patience);
 }
 
 void Publisher::put(std::shared_ptr<const Catalog> catalog) {

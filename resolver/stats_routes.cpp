@@ -32,6 +32,7 @@ StatsReply get_stats(const StatsRequest&, const StatsSources& from) { return doc
 StatsReply get_metrics(const StatsRequest&, const StatsSources& from) { return document(200, metrics_type, metrics_text(from.status())); }
 StatsReply get_leaders(const StatsRequest&, const StatsSources& from) { return document(200, json_type, leaders_json(from.status())); }
 StatsReply get_failovers(const StatsRequest&, const StatsSources& from) { return document(200, json_type, failovers_json(from.status())); }
+StatsReply get_shadow(const StatsRequest&, const StatsSources& from) { return document(200, json_type, shadow_json(from.status())); }
 StatsReply get_services(const StatsRequest&, const StatsSources& from) { return document(200, json_type, services_json(from.status())); }
 
 /// At first what was missed, or, without an id to go on from, how things stand.
@@ -86,7 +87,7 @@ struct Route {
 constexpr Route routes[] = {
     {"/", false, get_page},           {"/stats", false, get_stats},   {"/metrics", false, get_metrics},   {"/health", false, get_health},
     {"/ready", false, get_ready},     {"/leaders", false, get_leaders}, {"/services", false, get_services}, {"/flush", true, post_flush},
-    {"/failovers", false, get_failovers}, {"/events", false, get_events},
+    {"/failovers", false, get_failovers}, {"/events", false, get_events}, {"/shadow", false, get_shadow},
 };
 
 std::optional<StatsReply> refuse_host(const StatsRequest& request, const StatsSources& sources) {

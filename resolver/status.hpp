@@ -9,6 +9,7 @@
 #include "conf/metrics.hpp"
 #include "resolver/core/failovers.hpp"
 #include "resolver/core/resolver.hpp"
+#include "resolver/core/shadow.hpp"
 #include "watch/watch_report.hpp"
 
 namespace lictor {
@@ -30,6 +31,8 @@ struct Status {
     std::shared_ptr<const View> view;
     std::vector<WatchReport> watches;
     const Failovers* failovers = nullptr;
+
+    std::shared_ptr<const ShadowReport> shadow;       ///< null: off
 
     bool consul_on = false;
     std::string consul_address;                       ///< in use

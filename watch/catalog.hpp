@@ -156,6 +156,7 @@ struct MemberRow {
     HostText host;               ///< host of conn_url
     std::uint16_t port = 0;
     std::optional<std::uint64_t> timeline, lsn;
+    std::optional<std::uint64_t> replay_lsn;  ///< what a replica's readers see; since Patroni 4.1
     std::string api_url, version;
     bool noloadbalance = false;
     bool operator==(const MemberRow&) const = default;
@@ -184,10 +185,14 @@ struct LeaderTimes {
     std::optional<Now> old_tag_gone;       ///< the catalog no longer shows the old leader as passing and tagged primary
     bool operator==(const LeaderTimes&) const = default;
 };
+struct ReplicaSet;  // replicas.hpp
 
 struct LeaderEntry {
     std::string scope;
-    std::string service;         ///< lower case: `master.<service>.service.<domain>`
+    std::string service;         ///< lower case: `master.<service>.service.<domain>`; of a plain lock `<name>.leader`
+    bool lock = false;           ///< a plain lock of Consul's, no Patroni scope
+    bool discovered = false;     ///< found by its registration, not configured
+    std::string name_space;      ///< of the scope's keys
     LeaderState state = LeaderState::loading;
     LeaderReason reason = LeaderReason::not_read_yet;
     std::string member;          ///< who leads, or led last
@@ -202,6 +207,7 @@ struct LeaderEntry {
     Now since{};
     std::vector<MemberRow> members;
     LeaderTimes times;           ///< of the change under way or the last one; a newer time alone makes no new version
+    std::shared_ptr<const ReplicaSet> replicas;  ///< the members who live and do not lead; null until the keys were read
     std::shared_ptr<LeaderGap> gap = std::make_shared<LeaderGap>();
 };
 
@@ -214,6 +220,7 @@ struct ConsulSettings {
     bool only_passing = false;
     bool node_meta_txt = true;
     bool enable_truncate = false;
+    bool disable_compression = false;            ///< the agent reckons sizes without compression
     bool recursors = false;                      ///< the agent has recursors (RA under strict)
     bool translate_wan = false;
     std::uint32_t node_ttl = 0;

@@ -7,6 +7,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "conf/base/clock.hpp"
 #include "conf/options.hpp"
@@ -50,6 +51,8 @@ public:
     const LeaderEntry& verdict() const { return entry_; }
     /// Whom to ask for a role: who holds the lock, may be promoted and has not said so in KV yet.
     std::optional<UnprovenHolder> unproven() const;
+    /// The keys as last believed.
+    const ScopeFacts& facts() const { return facts_; }
     /// When on_time has to be called next; none = never.
     std::optional<Now> deadline() const { return deadline_; }
 

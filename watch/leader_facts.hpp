@@ -6,6 +6,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "watch/catalog.hpp"
 
@@ -24,6 +25,8 @@ struct ScopeFacts {
     bool pause = false;
     bool standby_cluster = false;     ///< `config.standby_cluster` is set
     bool failover_requested = false;  ///< `failover` key names a member and has no scheduled_at
+    std::optional<std::uint64_t> optime;     ///< where the leader's WAL ends: `status`, before Patroni 2.1 `optime/leader`
+    std::vector<std::string> sync_standbys;  ///< of the `sync` key
     bool operator==(const ScopeFacts&) const = default;
 };
 

@@ -39,4 +39,12 @@ std::shared_ptr<const Catalog> without_leaders(const Catalog& next, const std::v
     return catalog;
 }
 
+Turn next_turn(const std::shared_ptr<const Catalog>& offered, const std::shared_ptr<const Catalog>& shown,
+               const std::vector<std::shared_ptr<const Catalog>>& in_use) {
+    const auto moved = conflicts(*offered, in_use);
+    if (moved.empty()) return {offered, true};
+    // The newest View must not name the old leaders any more; then every worker has to stand at it.
+    return {conflicts(*offered, {shown}).empty() ? nullptr : without_leaders(*offered, moved), false};
+}
+
 }  // namespace lictor

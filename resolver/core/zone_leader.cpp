@@ -44,7 +44,7 @@ Outcome seat_by_tags(ZoneReply& reply, const LeaderEntry& leader, std::uint16_t 
     if (!first) return gap(reply, leader);
     const Target target = target_of(*first, type, reply.question.name, false);
     if (target.kind == Target::Kind::none) return gap(reply, leader);
-    seat = {target.host, &node_address(*first->node, type, false), srv_port(*first, false), first->weight};
+    seat = {target.host, &node_address(*first->node, type, false), static_cast<std::uint16_t>(srv_port(*first, false)), first->weight};
     return Outcome::answered;
 }
 
@@ -82,8 +82,8 @@ Outcome add_named(ZoneReply& reply, const LeaderEntry& leader, const Seat& seat,
     Outcome outcome = Outcome::no_name;
     if (target) {
         const auto mark = reply.mark();
-        reply.put_name(into.section, owner, rrtype::cname, 0, *target);
-        outcome = add_target(reply, *target, into);
+        if (!into.flat) reply.put_name(into.section, owner, rrtype::cname, 0, *target);
+        outcome = add_target(reply, *target, into, &owner);
         if (outcome == Outcome::answered || outcome == Outcome::wait) return outcome;
         reply.rewind(mark);
         if (outcome == Outcome::no_data && !is_dead_end(reply, *seat.host)) return outcome;  // it has addresses, of the other family
@@ -115,7 +115,8 @@ Outcome answer_srv(ZoneReply& reply, const LeaderEntry& leader, const Seat& seat
 }  // namespace
 
 const LeaderEntry* find_leader(const ZoneName& name, const Catalog& catalog) {
-    if (name.kind != ZoneKind::service || !name.datacenter.empty() || !is_leader_tag(name.tag)) return nullptr;
+    const bool asks = name.kind == ZoneKind::lock || (name.kind == ZoneKind::service && name.datacenter.empty() && is_leader_tag(name.tag));
+    if (!asks) return nullptr;
     const auto found = catalog.leaders->find(name.service);
     if (found == catalog.leaders->end() || found->second->state == LeaderState::gone) return nullptr;
     return found->second.get();

@@ -1,4 +1,4 @@
-// Who leads, and since which serial? `master.` and `primary.<service>.service` of a watched cluster: exactly one address, TTL 0, held while nobody leads, never
+// Who leads, and since which serial? `master.` and `primary.<service>.service` of a watched cluster, `<name>.leader` of a plain lock: exactly one address, TTL 0, held while nobody leads, never
 // NXDOMAIN, never an alias without an address behind it.
 #pragma once
 

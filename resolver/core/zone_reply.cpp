@@ -35,6 +35,12 @@ void ZoneReply::begin() {
     uncompressed_ = writer_.size();
 }
 
+/// The agent gives a client subnet back, with scope 0: the answer is good for everybody (RFC 7871 §7.2.1).
+std::size_t ZoneReply::opt_room() const {
+    if (!question.edns.present) return 0;
+    return Writer::opt_ede_size + (question.edns.subnet_size != 0 ? Writer::option_head + question.edns.subnet_size : 0u);
+}
+
 void ZoneReply::limit() {
     std::size_t bytes = buffer_size_;
     if (!question.over_tcp) {
@@ -43,7 +49,7 @@ void ZoneReply::limit() {
         bytes = std::min({bytes, most, offered});
     }
     writer_.limit(bytes);
-    writer_.reserve(question.edns.present ? Writer::opt_ede_size : 0);
+    writer_.reserve(opt_room());
 }
 
 void ZoneReply::restart(std::size_t answers_max, bool synced) {
@@ -54,7 +60,7 @@ void ZoneReply::restart(std::size_t answers_max, bool synced) {
     cut_ = soa_ = false;
     begin();
     writer_.limit(buffer_size_);
-    writer_.reserve(question.edns.present ? Writer::opt_ede_size : 0);
+    writer_.reserve(opt_room());
 }
 
 void ZoneReply::rewind(const Mark& mark) {
@@ -132,10 +138,11 @@ bool ZoneReply::put_name(Section section, const Name& owner, std::uint16_t type,
     return admit(section, owner.size() + target.size()) && done(section, writer_.name_record(section, owner, type, ttl_of(ttl), target));
 }
 
-bool ZoneReply::put_srv(const Name& owner, std::uint32_t ttl, std::uint16_t weight, std::uint16_t port, const Name& target) {
+bool ZoneReply::put_srv(const Name& owner, std::uint32_t ttl, std::uint16_t weight, std::uint16_t port, const Name& target,
+                        std::uint16_t priority) {
     if (!admit(Section::answer, owner.size() + 6 + target.size())) return false;
     if (!writer_.begin_record(Section::answer, owner, rrtype::srv, rrclass::in, ttl_of(ttl))) return done(Section::answer, false);
-    writer_.put_u16(1);
+    writer_.put_u16(priority);
     writer_.put_u16(weight);
     writer_.put_u16(port);
     writer_.put_name(target, false);
@@ -189,6 +196,8 @@ ZoneVerdict ZoneReply::finish(Outcome outcome) {
             return ZoneDelegate{};
         case Outcome::expired:
             return finish_error(rcode::servfail, ede::no_reachable_authority);
+        case Outcome::refused:
+            return finish_error(rcode::servfail);
         case Outcome::unencodable:
             return finish_error(rcode::servfail, ede::other);
         case Outcome::answered:
@@ -208,7 +217,7 @@ ZoneVerdict ZoneReply::finish(Outcome outcome) {
         // Only the size is lictor's own; the agent gives back the client's.
         const auto size = strict ? question.edns.udp_size : static_cast<std::uint16_t>(context.udp_max);
         writer_.reserve(0);
-        writer_.write_opt(size, false, code, error);
+        writer_.write_opt(size, false, code, error, question.edns.subnet_option());
     }
     return ZoneAnswer{writer_.finish().size(), code, leader_, stale_, cut_};
 }
@@ -220,7 +229,7 @@ ZoneVerdict ZoneReply::finish_error(unsigned code, std::optional<std::uint16_t> 
     if (question.edns.present) {
         const auto size = strict ? question.edns.udp_size : static_cast<std::uint16_t>(context.udp_max);
         writer_.reserve(0);
-        writer_.write_opt(size, false, code, extended_error);
+        writer_.write_opt(size, false, code, extended_error, question.edns.subnet_option());
     }
     return ZoneAnswer{writer_.finish().size(), code, leader_, stale_, false};
 }

@@ -19,6 +19,7 @@ enum class Outcome : std::uint8_t {
     wait,         ///< a fact is missing, see wait_for()
     delegate,     ///< the agent's DNS has to tell
     unencodable,  ///< what Consul knows fits no DNS name: SERVFAIL (the agent sends nothing at all)
+    refused,      ///< Consul refuses the look-up: SERVFAIL, as the agent says
     expired,      ///< facts too old to be told: SERVFAIL
 };
 
@@ -56,7 +57,8 @@ public:
     /// Each writes one record; false if there was no room (or, in `answer`, the number allowed is reached): nothing more fits there.
     bool put_address(Section section, const Name& owner, std::uint32_t ttl, const Address& address);
     bool put_name(Section section, const Name& owner, std::uint16_t type, std::uint32_t ttl, const Name& target);
-    bool put_srv(const Name& owner, std::uint32_t ttl, std::uint16_t weight, std::uint16_t port, const Name& target);
+    bool put_srv(const Name& owner, std::uint32_t ttl, std::uint16_t weight, std::uint16_t port, const Name& target,
+                 std::uint16_t priority = 1);
     bool put_txt(Section section, const Name& owner, std::uint32_t ttl, std::string_view text);
     bool put_soa(Section section);
     /// SOA of a zone of its own: a leader's service.
@@ -92,6 +94,7 @@ private:
     Name soa_domain();
     void begin();
     void limit();
+    std::size_t opt_room() const;
 
     Writer writer_;
     std::size_t buffer_size_ = 0;
