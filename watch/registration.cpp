@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "watch/leader.hpp"
+#include "watch/leader_name.hpp"
 
 namespace lictor {
 namespace {
