@@ -61,9 +61,10 @@ std::string answered_as(const Catalog& catalog, const LeaderEntry& entry);
 /// max(previous + 1, unix time), below 2^31: PgBouncer compares serials as signed numbers, beginning at 0.
 std::uint32_t next_serial(std::uint32_t previous, std::int64_t unix_seconds);
 
+using LeaderMarks = std::map<std::string, LeaderMark>;
+
 /// The book of a View with `catalog` that follows one with `book`; the same object when nothing in it changes. `marks`: serials from
 /// before a restart, for services that have no page yet.
-using LeaderMarks = std::map<std::string, LeaderMark>;
 std::shared_ptr<const LeaderBook> next_book(const std::shared_ptr<const LeaderBook>& book, const Catalog& catalog, std::int64_t unix_seconds,
                                             const LeaderMarks& marks = {});
 LeaderMarks marks_of(const LeaderBook& book);
