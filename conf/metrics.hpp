@@ -103,6 +103,8 @@ private:
     X(hook_merged, counter, "lictor_hook_merged_total", "", "Changes of leader told together with an earlier one, because a program still ran.") \
     X(hook_failures, counter, "lictor_hook_failures_total", "", "Programs of leader-exec that failed, took too long or could not be run.") \
     X(hook_lines_lost, counter, "lictor_hook_lines_lost_total", "", "Lines of programs of leader-exec that were not logged: too many.") \
+    X(snapshot_writes, counter, "lictor_snapshot_writes_total", "", "Times that snapshot-file was written.")                          \
+    X(snapshot_failures, counter, "lictor_snapshot_failures_total", "", "Times that snapshot-file could not be written or read.")     \
     X(reloads, counter, "lictor_reloads_total", "", "Configurations taken over by HUP.")                                              \
     X(reload_failures, counter, "lictor_reload_failures_total", "", "Configurations refused by HUP; the old one stayed.")             \
     X(log_dropped, gauge, "lictor_log_dropped", "", "Log lines dropped because the queue was full.")

@@ -333,6 +333,13 @@ constexpr Row main_rows[] = {
                   "`fixed` has the named improvements.",
      .initial = "fixed", .sample = "fixed",
      .field = Field::consul_dns_compat, .set = set_consul_dns_compat, .get = get_consul_dns_compat},
+    {.name = "snapshot-file", .shape = Shape::value, .group = Group::consul, .own = true, .reload = Reload::restart,
+     .argument = "<path>", .help = "file that keeps what is known of Consul",
+     .reference = "What is known of Consul is kept in this file (absolute path, in a folder of lictor's user) every ten seconds and at the end. After a "
+                  "restart while Consul cannot be reached services are answered from it, with TTL 0 and extended error 3, until Consul "
+                  "is read again; a leader only as long as Patroni's ttl since the last word from Consul. A damaged file is refused and written anew.",
+     .initial = "none", .sample = "/var/lib/lictor/snapshot",
+     .field = Field::snapshot_file, .set = set_checked<&Options::snapshot_file, parse_absolute_path>, .get = get_text<&Options::snapshot_file>},
     // ---- leaders
     {.name = "leader", .shape = Shape::value, .times = Times::repeatable, .group = Group::leaders, .own = true,
      .argument = "<scope>[,…]", .help = "Patroni scope to follow",
@@ -394,7 +401,7 @@ constexpr Row main_rows[] = {
                   "`LICTOR_REASON`, `LICTOR_TIMELINE`, `LICTOR_SERIAL`, `LICTOR_SKIPPED_ADDRESSES`. The old ones are empty for the first leader. "
                   "It runs as lictor's user, started by a process of its own, one run at a time; changes that come meanwhile are told as one. Its output goes to the log.",
      .initial = "none", .sample = "/usr/local/lib/lictor/pgbouncer-reconnect",
-     .field = Field::leader_exec, .set = add_parsed<&Options::leader_exec, parse_program, true>, .get = get_texts<&Options::leader_exec>},
+     .field = Field::leader_exec, .set = add_parsed<&Options::leader_exec, parse_absolute_path, true>, .get = get_texts<&Options::leader_exec>},
     {.name = "leader-exec-timeout", .shape = Shape::value, .group = Group::leaders, .own = true, .reload = Reload::restart,
      .argument = "<seconds>", .help = "seconds that such a program may take",
      .reference = "A program of `leader-exec` that takes longer is sent TERM, and KILL two seconds later, with all processes of its group.",

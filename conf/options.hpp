@@ -184,6 +184,7 @@ struct Options {
     seconds consul_watch_idle{600};
     seconds consul_max_stale{0};
     ConsulCompat consul_dns_compat = ConsulCompat::fixed;
+    std::string snapshot_file;           ///< absolute path; empty = none
 
     // ---- leaders
     std::vector<LeaderRule> leader;

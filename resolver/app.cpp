@@ -26,6 +26,7 @@
 #include "resolver/publisher.hpp"
 #include "resolver/shadow_asker.hpp"
 #include "resolver/readiness.hpp"
+#include "resolver/snapshot_keeper.hpp"
 #include "resolver/stats_json.hpp"
 #include "resolver/stats_server.hpp"
 #include "resolver/worker.hpp"
@@ -83,6 +84,7 @@ public:
 
 private:
     Result<bool> bind();
+    void remember();
     void start_workers();
     void on_wake();
     void on_news(const LeaderNews& news);
@@ -133,6 +135,7 @@ private:
     std::unique_ptr<ShadowAsker> shadow_;
     std::unique_ptr<HostResolver> hosts_;
     std::unique_ptr<Watcher> watcher_;
+    std::unique_ptr<SnapshotKeeper> keeper_;
     std::vector<Signal> signals_;
     std::unique_ptr<Timer> probe_, stop_timer_;
     bool upstream_answered_ = false;
@@ -261,6 +264,7 @@ int App::run() {
                                    done(std::move(all));
                                });
                            }});
+    if (!options_.snapshot_file.empty()) remember();
     disk_->set_loop_token(random_.next_u64() | 1);
     loop_probe_ = std::make_unique<Timer>(loop_, [this] { hosts_->probe_loops(*publisher_->current()->rules); });
     disk_->adopt(options_);
@@ -284,6 +288,7 @@ int App::run() {
     tell_systemd("READY=1");
     loop_.run();
 
+    if (keeper_) keeper_->finish();
     watcher_->stop();
     for (const auto& worker : workers_)
         if (worker->ended()) worker->join();
@@ -293,6 +298,25 @@ int App::run() {
     log::close();
     if (!all_ended) _exit(0);  // a worker hangs: the bound on stopping counts more than tidiness
     return 0;
+}
+
+/// What was known before a restart, and who keeps it for the next one.
+void App::remember() {
+    if (auto loaded = load_snapshot(options_.snapshot_file); !loaded) {
+        counters_.snapshot_failures.add();
+        log::warning(loaded.error().text);
+    } else if (*loaded) {
+        auto snapshot = std::make_shared<const Snapshot>(*std::move(*loaded));
+        log::info("snapshot of " + std::to_string(std::max<std::int64_t>(0, Loop::moment().unix_seconds - snapshot->contact_unix)) + " s ago: " +
+                  std::to_string(snapshot->services.size()) + " services, " + std::to_string(snapshot->leaders.size()) + " leaders");
+        publisher_->remember(snapshot->marks);
+        watcher_->remember(std::move(snapshot));
+    }
+    keeper_ = std::make_unique<SnapshotKeeper>(loop_, options_.snapshot_file, counters_, [this] {
+        auto snapshot = watcher_->snapshot();
+        if (snapshot) snapshot->marks = marks_of(*publisher_->current()->book);
+        return snapshot;
+    });
 }
 
 void App::start_workers() {

@@ -73,7 +73,7 @@ void Publisher::put(std::shared_ptr<const Catalog> catalog) {
     view->catalog = std::move(catalog);
     view->rules = rules_;
     const Moment at = Loop::moment();
-    view->book = next_book(current_->book, *view->catalog, at.unix_seconds);
+    view->book = next_book(current_->book, *view->catalog, at.unix_seconds, marks_);
     count_leader_changes(*current_->catalog, *view->catalog);
     current_ = view;
     retained_.push_back(view);

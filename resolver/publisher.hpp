@@ -30,6 +30,8 @@ public:
     void on_seen();
 
     const std::shared_ptr<const View>& current() const { return current_; }
+    /// Serials from before a restart.
+    void remember(LeaderMarks marks) { marks_ = std::move(marks); }
     const Failovers& failovers() const { return failovers_; }
 
 private:
@@ -48,6 +50,7 @@ private:
     std::deque<std::shared_ptr<const View>> retained_;  ///< may still be in use, oldest first; the last is `current_`
     std::uint64_t generation_ = 0;
     Failovers failovers_;
+    LeaderMarks marks_;
     Timer patience_;
     bool out_of_patience_ = false;
 };

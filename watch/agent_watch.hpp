@@ -21,6 +21,12 @@ public:
     void soon();
     /// Options changed.
     void merge();
+    /// What the agent told before a restart; its own word, once it comes, replaces it.
+    void remember(const ConsulSettings& settings) {
+        if (!agent_) agent_ = settings;
+    }
+    /// As the agent told it.
+    const std::optional<ConsulSettings>& told() const { return agent_; }
     bool first_done() const { return first_done_told_; }
     bool failing() const { return failing_; }
     const std::string& why() const { return why_; }

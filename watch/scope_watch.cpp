@@ -77,12 +77,15 @@ void ScopeWatch::on_facts(Parsed parsed, const HttpReply&) {
     exists_ = facts.exists;
     absent_ = false;
     if (single_) context_.http.cancel(std::exchange(single_, 0));
+    if (facts.ttl) ttl_ = *facts.ttl;
+    remembered_.reset();
     with_contact();
     take(facts);
 }
 
 void ScopeWatch::on_absent(const HttpReply&) {
     absent_ = true;
+    remembered_.reset();
     with_contact();
     ask_single_key();
 }
@@ -96,6 +99,28 @@ void ScopeWatch::on_same() {
 void ScopeWatch::on_trouble(Trouble trouble, const std::string& why) {
     // An unknown token says nothing of this prefix; a known one that may not read it does.
     if (trouble == Trouble::denied && why.find("ermission denied") != std::string::npos) take(denied_facts());
+    else recall();
+}
+
+void ScopeWatch::remember(const ScopeFacts& facts, Now until) {
+    remembered_ = facts;
+    remembered_until_ = until;
+}
+
+/// Consul cannot be read, and never was since the start: who led is judged from what was known before it, as long as a leader that lost
+/// contact with Consul at that time would still be one.
+void ScopeWatch::recall() {
+    if (!remembered_) return;
+    const auto facts = *std::exchange(remembered_, std::nullopt);
+    const Moment at = Loop::moment();
+    const auto left = std::chrono::duration_cast<seconds>(remembered_until_ - at.now);
+    if (left < seconds(1)) return;
+    log::info("leader scope=" + log::printable(rule_.scope) + " Consul cannot be read: judged from the snapshot for " + std::to_string(left.count()) + " s at most");
+    fusion_.on_scope(facts, at);
+    lost_ = true;
+    const auto most = context_.options.leader_max_stale;
+    fusion_.on_contact(true, at, most > seconds(0) ? std::min(most, left) : left);
+    put();
 }
 
 void ScopeWatch::with_contact() {

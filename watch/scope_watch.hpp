@@ -27,6 +27,10 @@ public:
     /// Key of the service whose instances are the members.
     const std::string& service() const { return fusion_.verdict().service; }
     const LeaderEntry& verdict() const { return fusion_.verdict(); }
+    /// Patroni's ttl, from its `config`.
+    std::uint32_t ttl() const { return ttl_; }
+    /// What was known before a restart, and until when it may be answered if Consul does not say better.
+    void remember(const ScopeFacts& facts, Now until);
     /// What stands in the Catalog.
     const LeaderEntry& entry() const { return *entry_; }
     /// Instances of `service`, from its own watch.
@@ -48,6 +52,7 @@ private:
     void on_trouble(Trouble trouble, const std::string& why) override;
 
     void with_contact();
+    void recall();
     void take(const ScopeFacts& facts);
     void ask_single_key();
     void on_single_key(const HttpReply& reply);
@@ -64,6 +69,9 @@ private:
     bool exists_ = false;      ///< of the facts held
     bool absent_ = false;      ///< the prefix reads as absent: gone or denied
     bool lost_ = false;
+    std::uint32_t ttl_ = 30;   ///< Patroni's default, until `config` tells
+    std::optional<ScopeFacts> remembered_;  ///< from before a restart; gone once Consul was read
+    Now remembered_until_{};
     std::optional<Now> asked_single_at_;
     Http::Ticket single_ = 0;
     Timer deadline_;

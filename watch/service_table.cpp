@@ -218,6 +218,14 @@ void ServiceTable::park_queued() {
         if (const auto found = watches_.find(key); found != watches_.end()) found->second->start();
 }
 
+void ServiceTable::remember(const std::vector<std::shared_ptr<const ServiceEntry>>& entries) {
+    for (const auto& entry : entries) {
+        if (attic_.size() >= 4 * std::size_t{std::max(1u, context_.options.consul_watch_max)}) return;
+        const auto key = service_key(entry->name, entry->datacenter);
+        if (attic_.emplace(key, entry).second) attic_order_.push_back(key);
+    }
+}
+
 void ServiceTable::restart() {
     queue_.clear();
     for (const auto& [key, watch] : watches_) watch->restart();

@@ -25,6 +25,8 @@ public:
     /// The services of the agent's own datacenter that are watched whether somebody asks or not, beyond the bound.
     void pin(const std::set<std::string>& names);
     void tick(Now now);
+    /// What was known before a restart, for an outage.
+    void remember(const std::vector<std::shared_ptr<const ServiceEntry>>& entries);
     /// The gate of Contact opened: first reads that were queued begin.
     void start_queued();
     /// The gate shut: those that were queued wait at it like all others.

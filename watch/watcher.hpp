@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -15,6 +16,7 @@
 #include "watch/host_table.hpp"
 #include "watch/http.hpp"
 #include "watch/loop/loop.hpp"
+#include "watch/snapshot.hpp"
 #include "watch/watch_report.hpp"
 
 namespace lictor {
@@ -40,6 +42,11 @@ public:
     /// Takes over a new configuration. Like `stop` never from inside a hook.
     void adopt(const Options& options);
     void stop();
+
+    /// What was known before a restart; before `start`.
+    void remember(std::shared_ptr<const Snapshot> snapshot);
+    /// What is known now; nothing while contact is lost, or before the first reads are done.
+    std::optional<Snapshot> snapshot() const;
 
     std::shared_ptr<const Catalog> catalog() const;
     std::vector<WatchReport> reports() const;

@@ -55,6 +55,7 @@ void Watcher::State::configure_scopes() {
         const bool known = std::any_of(scopes.begin(), scopes.end(), [&](const auto& scope) { return same_rule(rule, scope->rule()); });
         if (known || !rule.key.empty()) continue;
         auto scope = std::make_unique<ScopeWatch>(running->context, rule);
+        remind(*scope);
         scope->start();
         if (const auto entry = running->services.find(scope->service())) scope->on_service(*entry);
         scopes.push_back(std::move(scope));

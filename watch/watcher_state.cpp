@@ -33,6 +33,10 @@ Watcher::State::Running& Watcher::State::run() {
     if (running) return *running;
     running = std::make_unique<Running>(*this);
     tick_on();
+    if (remembered) {
+        running->agent.remember(remembered->settings);
+        running->services.remember(remembered->services);
+    }
     running->agent.merge();
     running->agent.start();
     return *running;
@@ -52,6 +56,7 @@ void Watcher::State::exchanged(ContactOutcome outcome) {
     if (outcome == ContactOutcome::good) {
         last_contact = Loop::moment().unix_seconds;
         counters.consul_last_contact.set(static_cast<std::uint64_t>(last_contact));
+        remembered.reset();
     }
     counters.consul_connected.set(outcome == ContactOutcome::good ? 1 : 0);
     const bool opened = contact.on_exchange(outcome, options.consul_http_addr.size(), Loop::now());

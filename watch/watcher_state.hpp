@@ -54,6 +54,7 @@ struct Watcher::State {
     CatalogBuilder builder;
     HostTable hosts;
     std::unique_ptr<Running> running;
+    std::shared_ptr<const Snapshot> remembered;  ///< from before the start
     Timer tick, publish_later;
     bool started = false, stopped = false;
     Now published_at{}, retry_one_at{};
@@ -85,6 +86,8 @@ struct Watcher::State {
     // ---- what watches tell
     void exchanged(ContactOutcome outcome);
     void agent_first_done();
+    /// Tells a scope what is remembered of it.
+    void remind(ScopeWatch& scope) const;
     /// Leaders first: theirs is the news that somebody waits for.
     void open_gate();
     void service_changed(const ServiceEntry& entry);

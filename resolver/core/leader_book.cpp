@@ -61,7 +61,8 @@ std::uint32_t next_serial(std::uint32_t previous, std::int64_t unix_seconds) {
     return static_cast<std::uint32_t>(std::clamp<std::int64_t>(unix_seconds, std::min(std::int64_t{previous} + 1, most), most));
 }
 
-std::shared_ptr<const LeaderBook> next_book(const std::shared_ptr<const LeaderBook>& book, const Catalog& catalog, std::int64_t unix_seconds) {
+std::shared_ptr<const LeaderBook> next_book(const std::shared_ptr<const LeaderBook>& book, const Catalog& catalog, std::int64_t unix_seconds,
+                                            const LeaderMarks& marks) {
     std::shared_ptr<LeaderBook> next;
     const auto open = [&]() -> LeaderBook& {
         if (!next) next = std::make_shared<LeaderBook>(*book);
@@ -73,8 +74,14 @@ std::shared_ptr<const LeaderBook> next_book(const std::shared_ptr<const LeaderBo
         if (found == book->end()) {
             auto page = std::make_shared<LeaderPage>();
             page->answerable = !now.empty();
-            if (page->answerable) page->serial = next_serial(0, unix_seconds);
-            page->answered = std::move(now);
+            if (const auto mark = marks.find(service); mark != marks.end()) {
+                page->serial = mark->second.serial;
+                page->answered = mark->second.answered;
+            }
+            if (page->answerable && now != page->answered) {
+                page->serial = next_serial(page->serial, unix_seconds);
+                page->answered = std::move(now);
+            }
             open()[service] = std::move(page);
             continue;
         }
@@ -95,6 +102,13 @@ std::shared_ptr<const LeaderBook> next_book(const std::shared_ptr<const LeaderBo
         if (!catalog.leaders->contains(service)) open().erase(service);
     if (next) return next;
     return book;
+}
+
+LeaderMarks marks_of(const LeaderBook& book) {
+    LeaderMarks marks;
+    for (const auto& [service, page] : book)
+        if (page->serial != 0) marks[service] = {page->serial, page->answered};
+    return marks;
 }
 
 void depose(const LeaderBook& book, const Catalog& offered) {

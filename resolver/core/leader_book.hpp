@@ -5,12 +5,14 @@
 
 #include <atomic>
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <string>
 #include <string_view>
 
 #include "conf/base/clock.hpp"
 #include "watch/catalog.hpp"
+#include "watch/snapshot.hpp"
 
 namespace lictor {
 
@@ -59,8 +61,13 @@ std::string answered_as(const Catalog& catalog, const LeaderEntry& entry);
 /// max(previous + 1, unix time), below 2^31: PgBouncer compares serials as signed numbers, beginning at 0.
 std::uint32_t next_serial(std::uint32_t previous, std::int64_t unix_seconds);
 
-/// The book of a View with `catalog` that follows one with `book`; the same object when nothing in it changes.
-std::shared_ptr<const LeaderBook> next_book(const std::shared_ptr<const LeaderBook>& book, const Catalog& catalog, std::int64_t unix_seconds);
+using LeaderMarks = std::map<std::string, LeaderMark>;
+
+/// The book of a View with `catalog` that follows one with `book`; the same object when nothing in it changes. `marks`: serials from
+/// before a restart, for services that have no page yet.
+std::shared_ptr<const LeaderBook> next_book(const std::shared_ptr<const LeaderBook>& book, const Catalog& catalog, std::int64_t unix_seconds,
+                                            const LeaderMarks& marks = {});
+LeaderMarks marks_of(const LeaderBook& book);
 
 /// The moment `offered` is known: what `book` tells and `offered` does not is deposed.
 void depose(const LeaderBook& book, const Catalog& offered);

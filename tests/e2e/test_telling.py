@@ -348,3 +348,112 @@ def _(ctx):
         events += 1
     lictor.process.until(lambda: lictor.metrics()["lictor_event_streams"] == 1, 2, "the deaf one is gone")
     deaf.close()
+
+
+# snapshot-file
+
+
+def kept(ctx, *options, ttl=30, **how):
+    """An agent of its own that can be killed, and lictor with a snapshot-file in a folder that it may write."""
+    agent = consul.dev_agent(ctx, name="mortal")
+    agent.api.register("n1", "10.9.0.1", {"Service": "web", "Port": 80, "Tags": ["v1"]})
+    patroni = Patroni("pglab", [agent] * 3, HOSTS)
+    patroni.start()
+    agent.api.put_key(patroni.prefix + "config", json.dumps({"ttl": ttl, "loop_wait": 10, "retry_timeout": 10}))
+    folder = ctx.path("state")
+    os.makedirs(folder, exist_ok=True)
+    os.chmod(folder, 0o777)
+    path = os.path.join(folder, "snapshot")
+    lictor = Lictor(ctx, LEADER, f"--snapshot-file={path}", "--consul-watch=web", "--consul-dns=", *options, consul=agent.api.url, **how)
+    lictor.until_resolves(NAME, [HOSTS[0]], within=5)
+    lictor.until_resolves("web.service.consul", ["10.9.0.1"], within=5)
+    return agent, patroni, lictor, path
+
+
+def die(agent):
+    agent.kill()
+
+
+@test("snapshot-file: restarted while Consul is dead, services and the leader are answered from it, TTL 0 and extended error 3; the serial stays",
+      within=90)
+def _(ctx):
+    agent, patroni, lictor, path = kept(ctx)
+    patroni.switchover(1, gap)
+    lictor.until_resolves(NAME, [HOSTS[1]], within=2)
+    before = serial(lictor)[1]
+    lictor.stop()
+    assert os.stat(path).st_mode & 0o777 == 0o600
+    die(agent)
+    begin = time.monotonic()
+    lictor.start()
+    lictor.until_logged(r"snapshot of \d+ s ago: \d+ services, 1 leaders")
+    lictor.until_resolves(NAME, [HOSTS[1]], within=4)
+    lictor.until_resolves("web.service.consul", ["10.9.0.1"], within=4)
+    lictor.until_resolves("v1.web.service.consul", ["10.9.0.1"], within=4)
+    ctx.note(f"answered {time.monotonic() - begin:.2f} s after the start")
+    def stale():
+        reply = lictor.udp("web.service.consul", edns=1232)
+        return 3 in ask.extended_errors(reply) and ask.ttls(reply) == [0]
+    lictor.process.until(stale, 3, "extended error 3 and TTL 0")
+    lictor.process.until(lambda: 3 in ask.extended_errors(lictor.udp(NAME, edns=1232)), 3, "extended error 3 for the leader")
+    assert lictor.json("/leaders")["leaders"][0]["reason"] == "kept without contact"
+    assert serial(lictor)[1] == before
+    assert lictor.http("/ready")[0] == 503
+    lictor.stop()               # nothing new is known: the file stays as it was
+    lictor.start()
+    lictor.until_resolves(NAME, [HOSTS[1]], within=4)
+
+
+@test("snapshot-file: a leader from it ends with Patroni's ttl, services go on; Consul's return is believed at once", within=120)
+def _(ctx):
+    agent, patroni, lictor, _path = kept(ctx, "--leader-hold=200", ttl=6)
+    lictor.process.until(lambda: lictor.metrics()["lictor_consul_changes_total"] > 2, 3, "the config was read")
+    time.sleep(0.3)
+    lictor.stop()
+    stopped = time.monotonic()
+    die(agent)
+    lictor.start()
+    lictor.until_resolves(NAME, [HOSTS[0]], within=3)
+    lictor.process.until(lambda: lictor.resolve(NAME) == ["SERVFAIL"], 10, "the leader is no longer answered")
+    ctx.note(f"the leader was answered until {time.monotonic() - stopped:.1f} s after the last word from Consul, ttl is 6 s")
+    assert time.monotonic() - stopped < 8
+    assert lictor.resolve("web.service.consul") == ["10.9.0.1"]
+    lictor.stop()
+    lictor.start()
+    lictor.process.until(lambda: lictor.resolve(NAME) == ["SERVFAIL"], 3, "too old: never answered")
+    lictor.until_resolves("web.service.consul", ["10.9.0.1"], within=4)
+    agent.start()
+    agent.wait_ready()
+    lictor.process.until(lambda: lictor.resolve("web.service.consul") == ["NXDOMAIN"], 10, "the new, empty Consul is believed")
+
+
+@test("snapshot-file: kept every ten seconds for a crash; a damaged one is refused with the reason, and written anew", within=90)
+def _(ctx):
+    agent, patroni, lictor, path = kept(ctx)
+    lictor.process.until(lambda: lictor.metrics()["lictor_snapshot_writes_total"] >= 1, 15, "it is written while lictor runs")
+    lictor.kill()
+    with open(path, "r+b") as file:
+        file.seek(-20, 2)
+        byte = file.read(1)
+        file.seek(-20, 2)
+        file.write(bytes([byte[0] ^ 1]))
+    lictor.start()
+    lictor.until_logged("its checksum is wrong; it is not used")
+    lictor.until_resolves(NAME, [HOSTS[0]], within=5)
+    lictor.stop()
+    mark = len(lictor.process.log())
+    lictor.start()
+    lictor.until_logged(r"snapshot of \d+ s ago", since=mark)
+    lictor.stop()
+    os.chmod(path, 0o666)
+    mark = len(lictor.process.log())
+    lictor.start()
+    lictor.until_logged("others than lictor's user can write it", since=mark)
+    lictor.until_resolves(NAME, [HOSTS[0]], within=5)
+
+
+@test("snapshot-file in a folder that cannot be written: said once, and everything else goes on", ONCE)
+def _(ctx):
+    _patroni, lictor = start(ctx, "--snapshot-file=/proc/nowhere")
+    lictor.stop()
+    lictor.until_logged("snapshot-file=/proc/nowhere: it cannot be written")

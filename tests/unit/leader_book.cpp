@@ -143,3 +143,22 @@ TEST_CASE("zone: the SOA of a leader's service is its own; other names keep the 
     world.settings->strict = true;
     CHECK(text("pg.service.consul SOA").find("answer consul 0 SOA") != std::string::npos);
 }
+
+TEST_CASE("book: serials from before a restart: the same leader has the same one, another one a higher") {
+    World before;
+    before.lead("10.0.0.1");
+    before.next(5000);
+    const auto marks = marks_of(*before.book);
+    World same, other, nobody;
+    same.lead("10.0.0.1");
+    CHECK(next_book(same.book, same.catalog, 6000, marks)->at("pg")->serial == 5000);
+    other.lead("10.0.0.2");
+    CHECK(next_book(other.book, other.catalog, 6000, marks)->at("pg")->serial == 6000);
+    CHECK(next_book(other.book, other.catalog, 4000, marks)->at("pg")->serial == 5001);
+    nobody.lead("");
+    nobody.book = next_book(nobody.book, nobody.catalog, 6000, marks);
+    CHECK(nobody.book->at("pg")->serial == 5000);
+    nobody.lead("10.0.0.1");
+    CHECK(nobody.next(7000).serial == 5000);
+    CHECK(marks_of(*std::make_shared<LeaderBook>()).empty());
+}
