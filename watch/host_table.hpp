@@ -22,6 +22,8 @@ public:
     void require(std::set<std::string> names);
     /// The result of one resolution; `ok` false: nothing was learnt.
     void on_host(const std::string& name, std::vector<Address> v4, std::vector<Address> v6, bool ok, Now now);
+    /// Consul is switched off: nothing of it is kept.
+    void clear() { rows_.clear(); }
     /// Names to be resolved now; forgets those that nobody asks for any more.
     std::vector<std::string> due(Now now);
 

@@ -77,6 +77,7 @@ void Watcher::State::configure() {
 
 void Watcher::State::end_running() {
     running.reset();
+    hosts.clear();
     builder.clear();
 }
 

@@ -122,6 +122,17 @@ std::optional<Address> parse_hex(std::string_view hex) {
     return Address::from_bytes(std::span(raw).first(hex.size() / 2));
 }
 
+/// The owner of an `.addr` name's address is in lower case, and before 1.11 always below the primary domain.
+std::optional<Name> hex_owner(ZoneReply& reply, const Name& lower, const Name& domain) {
+    const std::size_t below = lower.size() - domain.size();
+    std::array<std::uint8_t, 255> wire;
+    std::copy_n(lower.wire().begin(), below, wire.begin());
+    const Bytes tail = reply.answer_domain().wire();
+    if (below + tail.size() > wire.size()) return std::nullopt;
+    std::copy(tail.begin(), tail.end(), wire.begin() + static_cast<std::ptrdiff_t>(below));
+    return Name::from_wire(Bytes(wire).first(below + tail.size()));
+}
+
 }  // namespace
 
 bool is_node_type(std::uint16_t type) {
@@ -151,7 +162,7 @@ Outcome add_node_record(ZoneReply& reply, const NodeRecord& node, const Name& ow
         if (into.take()) reply.put_address(into.section, owner, ttl, *address.ip);
         return Outcome::answered;
     }
-    const auto target = name_of(node.address);
+    const auto target = name_of(node.registered(wan));
     if (!target) return Outcome::unencodable;
     return into.take() ? add_alias(reply, owner, *target, ttl, into) : Outcome::answered;
 }
@@ -202,11 +213,12 @@ Name hex_name(ZoneReply& reply, const Address& address, std::string_view datacen
     return name;
 }
 
-Outcome add_hex_address(ZoneReply& reply, const ZoneName& name, const Name& owner, const Into& into) {
+Outcome add_hex_address(ZoneReply& reply, const ZoneName& name, const Name& owner, const Name& domain, const Into& into) {
     const auto address = parse_hex(name.node);
     if (!address) return Outcome::no_name;
     if (!serves(into.type, *address)) return Outcome::no_data;
-    if (into.take()) reply.put_address(into.section, owner, into.ttl.value_or(reply.settings.node_ttl), *address);
+    const Name record_owner = reply.strict && !into.leader ? hex_owner(reply, owner.lower(), domain).value_or(owner) : owner;
+    if (into.take()) reply.put_address(into.section, record_owner, into.ttl.value_or(reply.settings.node_ttl), *address);
     return Outcome::answered;
 }
 
@@ -221,20 +233,11 @@ Outcome answer_hex_address(ZoneReply& reply, const ZoneName& name) {
     const std::uint16_t type = reply.question.type;
     const bool fits = type == rrtype::any || type == (address->v6 ? rrtype::aaaa : rrtype::a);
     if (!fits && !reply.strict) return Outcome::no_data;
-    // The owner is in lower case, and before 1.11 always below the primary domain.
-    Name owner = reply.question.lower;
-    if (reply.strict) {
-        const std::size_t below = reply.question.lower.size() - reply.domain.size();
-        std::array<std::uint8_t, 255> wire;
-        std::copy_n(reply.question.lower.wire().begin(), below, wire.begin());
-        const Bytes tail = reply.answer_domain().wire();
-        if (below + tail.size() > wire.size()) return Outcome::unencodable;
-        std::copy(tail.begin(), tail.end(), wire.begin() + static_cast<std::ptrdiff_t>(below));
-        owner = Name::from_wire(Bytes(wire).first(below + tail.size()));
-    }
+    const auto owner = reply.strict ? hex_owner(reply, reply.question.lower, reply.domain) : reply.question.lower;
+    if (!owner) return Outcome::unencodable;
     // Before 1.11 every type got the address as its answer; since then it stands beside an empty one.
     const bool answer = fits || !agent.at_least(11);
-    reply.put_address(answer ? Section::answer : Section::additional, owner, reply.settings.node_ttl, *address);
+    reply.put_address(answer ? Section::answer : Section::additional, *owner, reply.settings.node_ttl, *address);
     return Outcome::answered;
 }
 

@@ -104,7 +104,7 @@ Outcome add_target(ZoneReply& reply, const Name& target, const Into& into) {
         case ZoneKind::node:
             return add_node(reply, name, target, inner);
         case ZoneKind::address:
-            return add_hex_address(reply, name, target, inner);
+            return add_hex_address(reply, name, target, *domain, inner);
         case ZoneKind::elsewhere:
             return Outcome::delegate;
         case ZoneKind::nothing:

@@ -21,14 +21,15 @@ ODD_LETTERS = ["ü", " ", "'", "@", "(", "$", "~", "+", "/", ":", "=", "!", "#",
 class Catalog:
     """`entries`: bodies for /v1/catalog/register. The rest is what the questions are made of."""
 
-    def __init__(self, random, size, domain="consul", alt=None, tag="c"):
+    def __init__(self, random, size, domain="consul", alt=None, registered=False):
         self.random, self.domain, self.alt = random, domain, alt
         self.entries = []
         self.nodes = {}          # name -> body
         self.services = {}       # name -> {"tags": set, "count": n}
         self.addresses = set()   # of nodes and services, texts
         self.instances = 0
-        self._tag = tag
+        self.large = None
+        self._registered = registered      # tagged as agents register themselves: the plain address is a tag, too
         self._make(size)
 
     # names
@@ -172,6 +173,8 @@ class Catalog:
             body["Address"] = "10.1.0.1"
         if r.random() < 0.3:
             body["TaggedAddresses"] = self._tagged(False)
+            if self._registered:
+                body["TaggedAddresses"]["lan"] = body["Address"]
         if r.random() < 0.45:
             body["NodeMeta"] = self._meta()
         if r.random() < 0.4:
@@ -276,7 +279,7 @@ class Catalog:
 
     def add_large(self, count):
         """One service of many instances, each with an address of its own."""
-        name = "large" + self._word(2, 3)
+        name = self.large = "large" + self._word(2, 3)
         self.services[name] = {"tags": {"big"}, "count": count}
         names = [node for node, body in self.nodes.items() if len(node) < 40]
         for number in range(count):
