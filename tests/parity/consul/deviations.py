@@ -24,6 +24,8 @@ class Facts:
         self.soa = soa            # the agent's SOA record (owner: its primary domain), as an AUTHORITY record
         self.nodes = {}           # datacenter -> {lower-case node names}
         self.tags = {}            # (datacenter, service) -> [(tag, usable)]
+        self.large = None         # the service of 1,500 instances, if there is one
+        self.heavy = set()        # beginnings of names that something belongs to which fits no packet
         self.datacenters = {each.lower() for each in pair.datacenters}
 
     def soa_for(self, domain):
