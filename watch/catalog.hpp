@@ -32,7 +32,7 @@ struct HostText {
 
 /// Consul's TaggedAddresses of a node or a service instance; empty where absent.
 struct TaggedAddresses {
-    HostText lan, lan_ipv4, lan_ipv6, wan, wan_ipv4, wan_ipv6;
+    HostText lan_ipv4, lan_ipv6, wan, wan_ipv4, wan_ipv6;
     std::uint32_t wan_port = 0;  ///< services only
     bool operator==(const TaggedAddresses&) const = default;
 };
@@ -42,11 +42,9 @@ struct NodeRecord {
     std::string name_lower;
     std::string id;          ///< UUID, may be empty
     std::string datacenter;  ///< as Consul tells it
-    HostText address;        ///< of another datacenter perhaps translated by the agent (translate_wan_addrs)
+    HostText address;
     TaggedAddresses tagged;
     std::vector<std::pair<std::string, std::string>> meta;
-    /// The address that the node registered; a translated one has it left among its tags.
-    const HostText& registered(bool wan) const { return wan && !tagged.lan.empty() ? tagged.lan : address; }
     bool operator==(const NodeRecord&) const = default;
 };
 

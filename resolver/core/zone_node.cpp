@@ -162,7 +162,7 @@ Outcome add_node_record(ZoneReply& reply, const NodeRecord& node, const Name& ow
         if (into.take()) reply.put_address(into.section, owner, ttl, *address.ip);
         return Outcome::answered;
     }
-    const auto target = name_of(node.registered(wan));
+    const auto target = name_of(node.address);
     if (!target) return Outcome::unencodable;
     return into.take() ? add_alias(reply, owner, *target, ttl, into) : Outcome::answered;
 }

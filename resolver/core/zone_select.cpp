@@ -91,7 +91,7 @@ Target target_of(const Instance& instance, std::uint16_t type, const Name& owner
         // Over HTTP a translated node address stands where the registered one stood; the tag it was taken from tells.
         const TaggedAddresses& tags = instance.node->tagged;
         const bool translated = wan && (&node == &tags.wan || &node == &tags.wan_ipv4 || &node == &tags.wan_ipv6);
-        return {!translated && node == instance.node->registered(wan) ? Kind::node : Kind::address, &node};
+        return {!translated && node == instance.node->address ? Kind::node : Kind::address, &node};
     }
     // A service whose address is its own name would send the client round in a circle.
     if (node.ip) {

@@ -174,7 +174,10 @@ class Catalog:
         if r.random() < 0.3:
             body["TaggedAddresses"] = self._tagged(False)
             if self._registered:
-                body["TaggedAddresses"]["lan"] = body["Address"]
+                # As agents register themselves: what is tagged for the LAN is the node's own address. (Of another node's the
+                # HTTP API of a translating agent does not tell which address it registered.)
+                tags = body["TaggedAddresses"] = {key: value for key, value in body["TaggedAddresses"].items() if key.startswith("wan") and value[0] in "12f"}
+                tags["lan"] = tags["lan_ipv6" if ":" in body["Address"] else "lan_ipv4"] = body["Address"]
         if r.random() < 0.45:
             body["NodeMeta"] = self._meta()
         if r.random() < 0.4:
