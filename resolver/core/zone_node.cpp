@@ -75,8 +75,9 @@ bool has_names_below(const NodeTable& table, std::string_view name) {
 
 using Text = NearList<char, 1536>;  // Consul allows 128 bytes for a key and 512 for a value
 
-/// Puts text as the agent's DNS library does: a backslash takes itself away and quotes what follows it (`\DDD` is one byte).
-void put_unescaped(Text& out, std::string_view text) {
+/// Puts text as the agent's DNS library does: a backslash takes itself away and quotes what follows it (`\DDD` is one byte). Gives the
+/// size of the text before.
+std::size_t put_unescaped(Text& out, std::string_view text) {
     const auto digit = [&](std::size_t at) { return at < text.size() && text[at] >= '0' && text[at] <= '9'; };
     for (std::size_t i = 0; i < text.size(); ++i) {
         if (text[i] != '\\') {
@@ -88,10 +89,11 @@ void put_unescaped(Text& out, std::string_view text) {
             out.push_back(text[i]);
         }
     }
+    return text.size();
 }
 
 /// `key=value` with the key quoted after RFC 1464; only the value for keys that begin with `rfc1035-`.
-void write_attribute(Text& out, std::string_view key, std::string_view value) {
+std::size_t write_attribute(Text& out, std::string_view key, std::string_view value) {
     static constexpr std::string_view plain = "rfc1035-";
     const auto same = [](char a, char b) { return lower_ascii(static_cast<std::uint8_t>(a)) == static_cast<std::uint8_t>(b); };
     if (key.size() >= plain.size() && std::equal(plain.begin(), plain.end(), key.begin(), [&](char a, char b) { return same(b, a); }))
@@ -110,7 +112,7 @@ void write_attribute(Text& out, std::string_view key, std::string_view value) {
         if (c == '`') quoted.push_back('`');
         quoted.push_back(c);
     }
-    put_unescaped(out, {quoted.begin(), quoted.size()});
+    return put_unescaped(out, {quoted.begin(), quoted.size()});
 }
 
 /// Hex digits of an `.addr` name: 8 or 32 of them.
@@ -150,8 +152,9 @@ bool is_known_datacenter(const Catalog& catalog, std::string_view datacenter) {
 void put_metadata(ZoneReply& reply, Section section, const Name& owner, std::uint32_t ttl, const NodeRecord& node) {
     for (const auto& [key, value] : node.meta) {
         Text text;
-        write_attribute(text, key, value);
+        const std::size_t before = write_attribute(text, key, value);
         if (!reply.put_txt(section, owner, ttl, {text.begin(), text.size()})) return;
+        reply.reckon(before - text.size());
     }
 }
 

@@ -206,6 +206,15 @@ class Catalog:
             service["Address"] = r.choice(["::ffff:10.9.8.7", "fe80::1%eth0", "10.1.0.1"])
         if r.random() < 0.2 and not plain:
             service["TaggedAddresses"] = self._tagged(True)
+            if self._registered:
+                own = service.get("Address", "")
+                if own[:1] in "12f" and own[:1]:
+                    family = "6" if ":" in own else "4"
+                    service["TaggedAddresses"] = {key: value for key, value in service["TaggedAddresses"].items() if key == "wan" and value["Address"][0] in "12f"}
+                    for key in ("lan_ipv", "wan_ipv"):
+                        service["TaggedAddresses"][key + family] = {"Address": own, "Port": service["Port"]}
+                else:
+                    del service["TaggedAddresses"]
         if r.random() < 0.4:
             service["Weights"] = {"Passing": r.choice([1, 10, 100, 65535]), "Warning": r.choice([1, 3, 50])}
             if r.random() < 0.1:

@@ -15,6 +15,7 @@ from message import (A, AA, AAAA, ADDITIONAL, ANSWER, ANY, AUTHORITY, CNAME, NOE
 from questions import Asked
 
 FEW, MANY = 6, 32
+UDP_MOST = 4096       # lictor's own bound, in strict mode too
 LOT = "drawn by lot"
 
 
@@ -102,6 +103,8 @@ class Judge:
             # Both are cut at 64 KiB. The agent's library finds more names to compress against, so a few more records fit.
             if abs(theirs.count(ANSWER) - mine.count(ANSWER)) * 100 <= 6 * theirs.count(ANSWER):
                 return ["reply_of_64_KiB_packed_otherwise"]
+        if asked.transport == "udp" and theirs.size > UDP_MOST >= mine.size > UDP_MOST - 200 and self._within(mine, union):
+            return ["udp_reply_of_4096_bytes_at_most"]
         if len(drawn) < 200:
             more = self.samples(asked, "tcp", 3 * MANY) + self.samples(asked, asked.transport, 2 * MANY)
             union = _union(more + drawn)
