@@ -100,6 +100,17 @@ void write_settings(JsonWriter& json, const ConsulSettings& settings) {
     json.close_object();
     json.field("udp_answer_limit", settings.udp_answer_limit);
     json.field("a_record_limit", settings.a_record_limit);
+    json.field("enable_truncate", settings.enable_truncate);
+    json.field("disable_compression", settings.disable_compression);
+    json.field("enable_additional_node_meta_txt", settings.node_meta_txt);
+    json.field("recursors", settings.recursors);
+    json.field("translate_wan_addrs", settings.translate_wan);
+    json.key("soa").open_object();
+    json.field("refresh", settings.soa_refresh);
+    json.field("retry", settings.soa_retry);
+    json.field("expire", settings.soa_expire);
+    json.field("min_ttl", settings.soa_min_ttl);
+    json.close_object();
     json.close_object();
 }
 

@@ -72,6 +72,11 @@ void AgentWatch::on_reply(const HttpReply& reply) {
             why_ = read.error().text;
             context_.counters.consul_body_rejected.add();
         }
+    } else if (reply.status == 403 && reply.body.find("ACL not found") != std::string::npos) {
+        // Every other read is denied as well: this is no contact.
+        why_ = "the token is not known to Consul (ACL not found): see consul-token-file, CONSUL_HTTP_TOKEN";
+        static log::Sometimes unknown{3600};
+        if (unknown.now(Loop::now() / seconds(1))) log::error("consul does not know the token: " + why_);
     } else if (reply.status == 403) {
         // The token may not read it; the rest may be readable all the same.
         static log::Sometimes denied{3600};

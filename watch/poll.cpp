@@ -1,5 +1,7 @@
 // The rules of poll.hpp. Figures: waits of 60 s make a dead connection known within 75 s; a deposed Consul leader holds a default-mode
-// query to the end of its wait, so leader keys wait 10 s; pauses grow from 100 ms.
+// query to the end of its wait, so leader keys wait 10 s; pauses grow from 100 ms. An
+// abandoned wait keeps one of the agent's 200 connections to its end: waits begin with 5 s and double, so that a lictor which is started
+// again and again never holds more than two generations of them.
 #include "watch/poll.hpp"
 
 #include <algorithm>
@@ -8,7 +10,7 @@
 namespace lictor {
 namespace {
 
-constexpr seconds wait_usual{60}, wait_leader{10};
+constexpr seconds wait_usual{60}, wait_first{5}, wait_leader{10};
 constexpr milliseconds hold_without_leader{7000}, slack{3000};
 constexpr milliseconds pause_first{100}, pause_max{5000}, pause_max_leader{1000};
 constexpr milliseconds retry_after_max{60'000};
@@ -29,7 +31,8 @@ PollRequest Poll::next(Now now) {
     const bool full = !full_read_at_ || now - *full_read_at_ >= full_read_every;
     sent_ = {};
     sent_.index = settling_ || second_chance_ || full ? 0 : ask_index_;
-    sent_.wait = kind_.leader_keys ? wait_leader : wait_usual;
+    sent_.wait = kind_.leader_keys ? wait_leader : std::min(wait_usual, wait_first * (1 << std::min(waits_, 4u)));
+    if (sent_.index != 0) ++waits_;
     sent_.consistency = kind_.leader_keys ? ConsulConsistency::fresh : kind_.consistency;
     if (settling_ && sent_.consistency == ConsulConsistency::stale) sent_.consistency = ConsulConsistency::fresh;
     if (second_chance_) sent_.consistency = ConsulConsistency::stale;

@@ -86,6 +86,7 @@ private:
     Kind kind_;
     PollRequest sent_;
     Now sent_at_{};
+    unsigned waits_ = 0;                  ///< waits sent so far: the first ones are short
     std::uint64_t ask_index_ = 0;         ///< for the next request
     std::uint64_t held_index_ = 0;        ///< of the facts held
     std::optional<std::uint64_t> held_hash_;

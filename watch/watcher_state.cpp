@@ -44,6 +44,7 @@ Watcher::State::Running& Watcher::State::run() {
 
 void Watcher::State::end_running() {
     running.reset();
+    hosts.clear();
     builder.clear();
 }
 

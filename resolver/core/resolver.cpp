@@ -385,7 +385,7 @@ Verdict Resolver::on_query(Bytes message, const Client& client, Moment at, std::
         case QuestionFault::formerr: decided = s.fail(question, rcode::formerr, ede::other, buffer); break;
         case QuestionFault::notimp: decided = s.fail(question, rcode::notimp, ede::other, buffer); break;
         case QuestionFault::badvers:
-            if (!s.view->catalog->settings->strict || !s.consul_domain(question.lower)) {
+            if (!s.view->catalog->settings->strict || !(s.consul_domain(question.lower) || s.reverse_domain(question))) {
                 decided = s.fail(question, rcode::badvers, ede::other, buffer);
                 break;
             }

@@ -132,7 +132,7 @@ bool ZoneName::parse_locality(std::size_t first, const ConsulSettings& settings)
     } else {
         const AgentVersion version(settings.version);
         const bool enterprise = settings.version.find("+ent") != std::string::npos;  // knows `<namespace>.<dc>` and more
-        bool known = count % 2 == 0 && (!settings.strict || version.at_least(14, 2)), foreign = false;
+        bool known = count % 2 == 0 && version.at_least(14, 2), foreign = false;
         for (std::size_t i = first; known && i < count_; i += 2) {
             const bool pair = is_foreign_pair(label(i + 1));
             foreign = foreign || pair;

@@ -75,8 +75,9 @@ bool has_names_below(const NodeTable& table, std::string_view name) {
 
 using Text = NearList<char, 1536>;  // Consul allows 128 bytes for a key and 512 for a value
 
-/// Puts text as the agent's DNS library does: a backslash takes itself away and quotes what follows it (`\DDD` is one byte).
-void put_unescaped(Text& out, std::string_view text) {
+/// Puts text as the agent's DNS library does: a backslash takes itself away and quotes what follows it (`\DDD` is one byte). Gives the
+/// size of the text before.
+std::size_t put_unescaped(Text& out, std::string_view text) {
     const auto digit = [&](std::size_t at) { return at < text.size() && text[at] >= '0' && text[at] <= '9'; };
     for (std::size_t i = 0; i < text.size(); ++i) {
         if (text[i] != '\\') {
@@ -88,10 +89,11 @@ void put_unescaped(Text& out, std::string_view text) {
             out.push_back(text[i]);
         }
     }
+    return text.size();
 }
 
 /// `key=value` with the key quoted after RFC 1464; only the value for keys that begin with `rfc1035-`.
-void write_attribute(Text& out, std::string_view key, std::string_view value) {
+std::size_t write_attribute(Text& out, std::string_view key, std::string_view value) {
     static constexpr std::string_view plain = "rfc1035-";
     const auto same = [](char a, char b) { return lower_ascii(static_cast<std::uint8_t>(a)) == static_cast<std::uint8_t>(b); };
     if (key.size() >= plain.size() && std::equal(plain.begin(), plain.end(), key.begin(), [&](char a, char b) { return same(b, a); }))
@@ -110,7 +112,7 @@ void write_attribute(Text& out, std::string_view key, std::string_view value) {
         if (c == '`') quoted.push_back('`');
         quoted.push_back(c);
     }
-    put_unescaped(out, {quoted.begin(), quoted.size()});
+    return put_unescaped(out, {quoted.begin(), quoted.size()});
 }
 
 /// Hex digits of an `.addr` name: 8 or 32 of them.
@@ -120,6 +122,17 @@ std::optional<Address> parse_hex(std::string_view hex) {
     const auto digit = [](char c) { return static_cast<unsigned>(c <= '9' ? c - '0' : c - 'a' + 10); };
     for (std::size_t i = 0; i < hex.size(); i += 2) raw[i / 2] = static_cast<std::uint8_t>(digit(hex[i]) << 4 | digit(hex[i + 1]));
     return Address::from_bytes(std::span(raw).first(hex.size() / 2));
+}
+
+/// The owner of an `.addr` name's address is in lower case, and before 1.11 always below the primary domain.
+std::optional<Name> hex_owner(ZoneReply& reply, const Name& lower, const Name& domain) {
+    const std::size_t below = lower.size() - domain.size();
+    std::array<std::uint8_t, 255> wire;
+    std::copy_n(lower.wire().begin(), below, wire.begin());
+    const Bytes tail = reply.answer_domain().wire();
+    if (below + tail.size() > wire.size()) return std::nullopt;
+    std::copy(tail.begin(), tail.end(), wire.begin() + static_cast<std::ptrdiff_t>(below));
+    return Name::from_wire(Bytes(wire).first(below + tail.size()));
 }
 
 }  // namespace
@@ -139,8 +152,9 @@ bool is_known_datacenter(const Catalog& catalog, std::string_view datacenter) {
 void put_metadata(ZoneReply& reply, Section section, const Name& owner, std::uint32_t ttl, const NodeRecord& node) {
     for (const auto& [key, value] : node.meta) {
         Text text;
-        write_attribute(text, key, value);
+        const std::size_t before = write_attribute(text, key, value);
         if (!reply.put_txt(section, owner, ttl, {text.begin(), text.size()})) return;
+        reply.reckon(before - text.size());
     }
 }
 
@@ -202,11 +216,12 @@ Name hex_name(ZoneReply& reply, const Address& address, std::string_view datacen
     return name;
 }
 
-Outcome add_hex_address(ZoneReply& reply, const ZoneName& name, const Name& owner, const Into& into) {
+Outcome add_hex_address(ZoneReply& reply, const ZoneName& name, const Name& owner, const Name& domain, const Into& into) {
     const auto address = parse_hex(name.node);
     if (!address) return Outcome::no_name;
     if (!serves(into.type, *address)) return Outcome::no_data;
-    if (into.take()) reply.put_address(into.section, owner, into.ttl.value_or(reply.settings.node_ttl), *address);
+    const Name record_owner = reply.strict && !into.leader ? hex_owner(reply, owner.lower(), domain).value_or(owner) : owner;
+    if (into.take()) reply.put_address(into.section, record_owner, into.ttl.value_or(reply.settings.node_ttl), *address);
     return Outcome::answered;
 }
 
@@ -221,20 +236,11 @@ Outcome answer_hex_address(ZoneReply& reply, const ZoneName& name) {
     const std::uint16_t type = reply.question.type;
     const bool fits = type == rrtype::any || type == (address->v6 ? rrtype::aaaa : rrtype::a);
     if (!fits && !reply.strict) return Outcome::no_data;
-    // The owner is in lower case, and before 1.11 always below the primary domain.
-    Name owner = reply.question.lower;
-    if (reply.strict) {
-        const std::size_t below = reply.question.lower.size() - reply.domain.size();
-        std::array<std::uint8_t, 255> wire;
-        std::copy_n(reply.question.lower.wire().begin(), below, wire.begin());
-        const Bytes tail = reply.answer_domain().wire();
-        if (below + tail.size() > wire.size()) return Outcome::unencodable;
-        std::copy(tail.begin(), tail.end(), wire.begin() + static_cast<std::ptrdiff_t>(below));
-        owner = Name::from_wire(Bytes(wire).first(below + tail.size()));
-    }
+    const auto owner = reply.strict ? hex_owner(reply, reply.question.lower, reply.domain) : reply.question.lower;
+    if (!owner) return Outcome::unencodable;
     // Before 1.11 every type got the address as its answer; since then it stands beside an empty one.
     const bool answer = fits || !agent.at_least(11);
-    reply.put_address(answer ? Section::answer : Section::additional, owner, reply.settings.node_ttl, *address);
+    reply.put_address(answer ? Section::answer : Section::additional, *owner, reply.settings.node_ttl, *address);
     return Outcome::answered;
 }
 

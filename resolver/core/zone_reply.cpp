@@ -53,7 +53,7 @@ void ZoneReply::limit() {
 }
 
 void ZoneReply::restart(std::size_t answers_max, bool synced) {
-    answers_ = 0;
+    answers_ = reckoned_ = 0;
     answers_max_ = answers_max;
     synced_ = synced;
     std::fill(std::begin(closed_), std::end(closed_), false);

@@ -79,8 +79,10 @@ public:
     void restart(std::size_t answers_max, bool synced);
     bool synced() const { return synced_; }  ///< ADDITIONAL holds one address per SRV target and nothing else
     bool overflowed() const { return closed_[0] || closed_[1] || closed_[2]; }
-    std::size_t size() const { return writer_.size(); }
-    std::size_t uncompressed_size() const { return uncompressed_; }
+    std::size_t size() const { return writer_.size() + reckoned_; }
+    std::size_t uncompressed_size() const { return uncompressed_ + reckoned_; }
+    /// The agent reckons with so many bytes more than it sends.
+    void reckon(std::size_t more) { reckoned_ += more; }
     void lose_opt() { opt_ = false; }
     void mark_truncated() { cut_ = true; }
 
@@ -104,7 +106,7 @@ private:
     std::optional<ZoneWait> wait_;
     const LeaderPage* told_ = nullptr;
     std::size_t answers_ = 0, answers_max_ = std::numeric_limits<std::size_t>::max();
-    std::size_t uncompressed_ = 0;
+    std::size_t uncompressed_ = 0, reckoned_ = 0;
     bool closed_[3] = {false, false, false};
     bool stale_ = false, leader_ = false, cut_ = false, synced_ = false, opt_ = true, soa_ = false;
 };

@@ -88,10 +88,12 @@ Target target_of(const Instance& instance, std::uint16_t type, const Name& owner
     if (service.empty()) {
         if (node.empty()) return {};
         if (!node.ip) return {Kind::name, &node};
-        // Over HTTP a translated node address stands where the registered one stood; the tag it was taken from tells.
+        // Over HTTP a translated node address stands where the registered one stood; the tag it was taken from tells. Agents tag the
+        // registered address for the LAN, and for the WAN too unless told otherwise.
         const TaggedAddresses& tags = instance.node->tagged;
         const bool translated = wan && (&node == &tags.wan || &node == &tags.wan_ipv4 || &node == &tags.wan_ipv6);
-        return {!translated && node == instance.node->address ? Kind::node : Kind::address, &node};
+        const bool registered = translated ? node == tags.lan_ipv4 || node == tags.lan_ipv6 : node == instance.node->address;
+        return {registered ? Kind::node : Kind::address, &node};
     }
     // A service whose address is its own name would send the client round in a circle.
     if (node.ip) {

@@ -108,7 +108,7 @@ Outcome add_target(ZoneReply& reply, const Name& target, const Into& into, const
         case ZoneKind::node:
             return add_node(reply, name, owner, inner);
         case ZoneKind::address:
-            return add_hex_address(reply, name, owner, inner);
+            return add_hex_address(reply, name, owner, *domain, inner);
         case ZoneKind::elsewhere:
             return Outcome::delegate;
         case ZoneKind::lock:

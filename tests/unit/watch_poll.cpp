@@ -55,8 +55,17 @@ TEST_CASE("a watch reads at once first and then waits at the index of the facts"
     play.adopt(17, "[1]", 1);
     CHECK(play.pause() == 0s);
     CHECK(play.next().index == 17);
-    CHECK(play.last.wait == 60s);
-    CHECK(play.last.timeout == 73'750ms);
+    CHECK(play.last.wait == 5s);
+    CHECK(play.last.timeout == 15'312ms);
+}
+
+TEST_CASE("waits begin short, so that the abandoned ones of a lictor started again and again soon leave the agent") {
+    Play play;
+    play.adopt(17, "[1]", 1);
+    for (const auto wait : {5s, 10s, 20s, 40s, 60s, 60s}) {
+        CHECK(play.next().wait == wait);
+        CHECK(play.reply(200, 17, "[1]", wait) == PollVerdict::same);
+    }
 }
 
 TEST_CASE("leader keys are read through Consul's leader with short waits") {

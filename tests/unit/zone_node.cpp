@@ -33,6 +33,14 @@ TEST_CASE("zone: a node's address is answered, its metadata beside it") {
     CHECK(world.node_table().usage->asked == 77);
 }
 
+TEST_CASE("zone: metadata is quoted as the agent and its DNS library do") {
+    ZoneWorld world;
+    world.node("odd", "10.1.0.1", {{"  ", ""}, {"path", "C:\\dir"}, {"byte", "a\\065b"}, {"end", "x\\"}});
+    CHECK(world.ask("odd.node.consul TXT") ==
+          "NOERROR aa ra\nanswer odd.node.consul 0 TXT \"` `` =\"\nanswer odd.node.consul 0 TXT \"byte=aAb\"\n"
+          "answer odd.node.consul 0 TXT \"end=x\"\nanswer odd.node.consul 0 TXT \"path=C:dir\"\n");
+}
+
 TEST_CASE("zone: NODATA of a node carries the SOA") {
     ZoneWorld world = sample();
     CHECK(world.ask("six.node.consul A") == no_data);

@@ -86,6 +86,9 @@ class Api:
     def put(self, path, body=None, **query):
         return self._json("PUT", path, body, **query)
 
+    def post(self, path, body=None, **query):
+        return self._json("POST", path, body, **query)
+
     def delete(self, path, **query):
         return self._json("DELETE", path, **query)
 
@@ -240,12 +243,17 @@ class Cluster:
 
 def dev_agent(owner, name="dev1", address=None, **settings):
     """A single agent in development mode: a whole Consul in one process, ready in a second."""
+    return dev_agent_unready(owner, name, address, **settings).wait_ready()
+
+
+def dev_agent_unready(owner, name="dev1", address=None, **settings):
+    """The same for who has to do something before it is ready, or sees that in another way."""
     address = address or net.loopback_net() + ".1"
     ports = {kind: net.free_port(address) for kind in ("dns", "http", "server", "serf_lan")}
     agent = Agent(owner, name, address, ports, dict({"server": True, "bootstrap": True}, **settings), dev=True)
     agent.start()
     owner.undo.callback(agent.kill)
-    return agent.wait_ready()
+    return agent
 
 
 def watch(api, path, index, wait="30s", **query):

@@ -9,7 +9,7 @@ import socket
 import time
 
 WINDOW = 24
-TRIES = (0.7, 1.5)       # seconds until a question is put again
+TRIES = (1.0, 2.0)       # seconds until a question is put again
 PER_CONNECTION = 100
 
 

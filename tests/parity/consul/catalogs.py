@@ -21,14 +21,15 @@ ODD_LETTERS = ["ü", " ", "'", "@", "(", "$", "~", "+", "/", ":", "=", "!", "#",
 class Catalog:
     """`entries`: bodies for /v1/catalog/register. The rest is what the questions are made of."""
 
-    def __init__(self, random, size, domain="consul", alt=None, tag="c"):
+    def __init__(self, random, size, domain="consul", alt=None, registered=False):
         self.random, self.domain, self.alt = random, domain, alt
         self.entries = []
         self.nodes = {}          # name -> body
         self.services = {}       # name -> {"tags": set, "count": n}
         self.addresses = set()   # of nodes and services, texts
         self.instances = 0
-        self._tag = tag
+        self.large = None
+        self._registered = registered      # tagged as agents register themselves: the plain address is a tag, too
         self._make(size)
 
     # names
@@ -172,6 +173,11 @@ class Catalog:
             body["Address"] = "10.1.0.1"
         if r.random() < 0.3:
             body["TaggedAddresses"] = self._tagged(False)
+            if self._registered:
+                # As agents register themselves: what is tagged for the LAN is the node's own address. (Of another node's the
+                # HTTP API of a translating agent does not tell which address it registered.)
+                tags = body["TaggedAddresses"] = {key: value for key, value in body["TaggedAddresses"].items() if key.startswith("wan") and value[0] in "12f"}
+                tags["lan"] = tags["lan_ipv6" if ":" in body["Address"] else "lan_ipv4"] = body["Address"]
         if r.random() < 0.45:
             body["NodeMeta"] = self._meta()
         if r.random() < 0.4:
@@ -200,6 +206,15 @@ class Catalog:
             service["Address"] = r.choice(["::ffff:10.9.8.7", "fe80::1%eth0", "10.1.0.1"])
         if r.random() < 0.2 and not plain:
             service["TaggedAddresses"] = self._tagged(True)
+            if self._registered:
+                own = service.get("Address", "")
+                if own[:1] in "12f" and own[:1]:
+                    family = "6" if ":" in own else "4"
+                    service["TaggedAddresses"] = {key: value for key, value in service["TaggedAddresses"].items() if key == "wan" and value["Address"][0] in "12f"}
+                    for key in ("lan_ipv", "wan_ipv"):
+                        service["TaggedAddresses"][key + family] = {"Address": own, "Port": service["Port"]}
+                else:
+                    del service["TaggedAddresses"]
         if r.random() < 0.4:
             service["Weights"] = {"Passing": r.choice([1, 10, 100, 65535]), "Warning": r.choice([1, 3, 50])}
             if r.random() < 0.1:
@@ -276,7 +291,7 @@ class Catalog:
 
     def add_large(self, count):
         """One service of many instances, each with an address of its own."""
-        name = "large" + self._word(2, 3)
+        name = self.large = "large" + self._word(2, 3)
         self.services[name] = {"tags": {"big"}, "count": count}
         names = [node for node, body in self.nodes.items() if len(node) < 40]
         for number in range(count):

@@ -24,6 +24,8 @@ class Facts:
         self.soa = soa            # the agent's SOA record (owner: its primary domain), as an AUTHORITY record
         self.nodes = {}           # datacenter -> {lower-case node names}
         self.tags = {}            # (datacenter, service) -> [(tag, usable)]
+        self.large = None         # the service of 1,500 instances, if there is one
+        self.heavy = set()        # beginnings of names that something belongs to which fits no packet
         self.datacenters = {each.lower() for each in pair.datacenters}
 
     def soa_for(self, domain):
@@ -102,7 +104,7 @@ def _moved(name, primary, domain):
 def domain_of_the_question(asked, parsed, facts, reply, agent):
     """Names made for an answer end in the domain that was asked, as with agents since 1.11; this one gives its primary one."""
     primary = facts.domains[0]
-    if parsed.domain is None or parsed.domain == primary:
+    if parsed.domain is None or len(facts.domains) == 1:
         return False
     moved = type(reply.records)()
     for record, count in reply.records.items():
@@ -116,9 +118,20 @@ def domain_of_the_question(asked, parsed, facts, reply, agent):
                 data = data[:6] + _moved(data[6:], primary, parsed.domain)
             elif record.type == NS:
                 data = _moved(data, primary, parsed.domain)
-        if parsed.keyword == b"addr" and record.section == ANSWER:
+        if parsed.keyword == b"addr" and record.section == ANSWER and record.type in (A, AAAA):
             owner = asked.lower
         moved[record._replace(owner=owner, rdata=data)] += count
+    # An `.addr` name that somebody registered below the other domain is owner of its own address, too.
+    targets = {lower(record.rdata[6:] if record.type == SRV else record.rdata): record.rdata[6:] if record.type == SRV else record.rdata
+               for record in moved if record.type in (SRV, CNAME)}
+    for record, count in list(moved.items()):
+        if record.type in (A, AAAA) and b"\x04addr" in record.owner:
+            for domain in facts.domains:
+                wanted = record.owner[:len(record.owner) - len(primary)] + domain
+                if record.owner.endswith(primary) and lower(record.owner) not in targets and lower(wanted) in targets:
+                    del moved[record]
+                    moved[record._replace(owner=targets[lower(wanted)])] += count
+                    break
     changed = moved != reply.records
     reply.records = moved
     return changed

@@ -212,6 +212,9 @@ def difference(one, other, mine="agent", theirs="lictor"):
         if a != b:
             word = (lambda v: RCODES.get(v, v)) if field == "rcode" else (lambda v: f"{v:04x}") if field == "flags" else (lambda v: v)
             lines.append(f"{field}: {mine} {word(a)}, {theirs} {word(b)}")
+    sizes = [[each.count(section) for section in (ANSWER, AUTHORITY, ADDITIONAL)] for each in (one, other)]
+    if sizes[0] != sizes[1]:
+        lines.append(f"records: {mine} {sizes[0]} in {one.size} bytes, {theirs} {sizes[1]} in {other.size} bytes")
     for record, count in sorted((one.records - other.records).items()):
         lines.append(f"only {mine}: {show(record)}{f' x{count}' if count > 1 else ''}")
     for record, count in sorted((other.records - one.records).items()):

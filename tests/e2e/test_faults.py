@@ -1,0 +1,219 @@
+"""What does lictor make of a Consul that misbehaves, or that it may not read? Each fault is made by a real agent.
+
+Indexes that start over, tokens that are unknown or taken away, catalogs that are hidden, connections that are refused for their
+number, a server lost behind a client agent, wake-ups that bring nothing, floods of names that are not there.
+"""
+
+import socket
+import threading
+import time
+
+from harness import ask, consul, net
+from harness.lictor import Lictor
+from harness.runner import ONCE, test
+from harness.upstream import Sink
+
+MASTER = "11111111-2222-3333-4444-555555555555"
+
+
+def guarded(ctx, **limits):
+    """A default-deny agent in development mode."""
+    agent = consul.dev_agent_unready(ctx, acl={"enabled": True, "default_policy": "deny", "tokens": {"master": MASTER, "agent": MASTER}},
+                                     **({"limits": limits} if limits else {}))
+    agent.api.token = MASTER
+    agent.wait_ready()
+    net.until(lambda: agent.api.put("/v1/acl/policy", {"Name": "seen", "Rules": 'node_prefix "" { policy = "read" } service_prefix "web" { policy = "read" }'
+                                                       ' agent_prefix "" { policy = "read" }'}), 20, "ACLs work", every=0.3)
+    return agent
+
+
+def web(api, *addresses, name="web"):
+    for n, address in enumerate(addresses):
+        api.register(f"node{n}", address, {"Service": name, "Port": 80})
+
+
+@test("an unknown token is no contact: /ready says so, and the right one heals it", ONCE)
+def _(ctx):
+    agent = guarded(ctx)
+    web(agent.api, "10.8.0.1")
+    token = ctx.file("token", "22222222-2222-2222-2222-222222222222")
+    lictor = Lictor(ctx, f"--consul-token-file={token}", consul=agent.api.url)
+    net.steadily(lambda: lictor.http("/ready")[0] == 503, 2.0, "/ready is 503 while the token is unknown")
+    lictor.until_logged("ACL not found")
+    ctx.file("token", agent.api.put("/v1/acl/token", {"Policies": [{"Name": "seen"}]})["SecretID"])
+    lictor.wait_ready()
+    lictor.until_resolves("web.service.consul", ["10.8.0.1"])
+
+
+@test("a token taken away in mid-wait: what is known is kept and marked, a new token brings the rest", ONCE, within=60)
+def _(ctx):
+    agent = guarded(ctx)
+    web(agent.api, "10.8.0.1")
+    given = agent.api.put("/v1/acl/token", {"Policies": [{"Name": "seen"}]})
+    token = ctx.file("token", given["SecretID"])
+    lictor = Lictor(ctx, f"--consul-token-file={token}", consul=agent.api.url)
+    lictor.until_resolves("web.service.consul", ["10.8.0.1"])
+    agent.api.delete(f"/v1/acl/token/{given['AccessorID']}")
+    web(agent.api, "10.8.0.1", "10.8.0.2")       # ends the wait
+    lictor.process.until(lambda: ask.extended_errors(lictor.udp("web.service.consul", edns=1232)) == [3], 15, "answers are marked as stale")
+    assert "10.8.0.1" in lictor.resolve("web.service.consul")
+    ctx.file("token", agent.api.put("/v1/acl/token", {"Policies": [{"Name": "seen"}]})["SecretID"])
+    lictor.until_resolves("web.service.consul", ["10.8.0.1", "10.8.0.2"], within=15)
+
+
+@test("what the token may not see is NXDOMAIN, as the agent says with that token; what it may see is there", ONCE)
+def _(ctx):
+    agent = guarded(ctx)
+    web(agent.api, "10.8.0.1")
+    web(agent.api, "10.8.0.1", name="secret")
+    sink = Sink(ctx)
+    lictor = Lictor(ctx, f"--consul-dns={sink.option}", consul=agent.api.url,
+                    env={"CONSUL_HTTP_TOKEN": agent.api.put("/v1/acl/token", {"Policies": [{"Name": "seen"}]})["SecretID"]})
+    lictor.wait_ready()
+    assert lictor.resolve("web.service.consul") == ["10.8.0.1"]
+    assert lictor.resolve("secret.service.consul") == ["NXDOMAIN"]
+    assert sink.count() == 0
+
+
+@test("the agent lets in eight connections: forty services are answered all the same, and the slots of others are not eaten", ONCE, within=60)
+def _(ctx):
+    agent = consul.dev_agent(ctx, limits={"http_max_conns_per_client": 8})
+    for n in range(40):
+        agent.api.register("many", "10.8.1.1", {"Service": f"s{n}", "ID": f"s{n}", "Port": 80})
+    lictor = Lictor(ctx, f"--consul-dns={agent.dns.address}#{agent.dns.port}", consul=agent.api.url)
+    for round_ in range(3):
+        for n in range(40):
+            found = lictor.resolve(f"s{n}.service.consul", within=6)
+            assert found == ["10.8.1.1"], f"round {round_}, s{n}: {found}"
+    assert lictor.resolve("nothere.service.consul", within=6) == ["NXDOMAIN"]
+
+
+@test("a Consul of the same address with an empty state and lower indexes: known answers stay until it has told its own", ONCE, within=60)
+def _(ctx):
+    agent = consul.dev_agent(ctx)
+    for n in range(30):
+        agent.api.put_key(f"raise/{n}", "the index")
+    web(agent.api, "10.8.0.1", "10.8.0.2")
+    lictor = Lictor(ctx, consul=agent.api.url)
+    lictor.until_resolves("web.service.consul", ["10.8.0.1", "10.8.0.2"])
+    agent.kill()
+    agent.start()
+    agent.wait_ready()
+    web(agent.api, "10.8.0.7")
+    begin = time.monotonic()
+    lictor.until_resolves("web.service.consul", ["10.8.0.7"], within=10)
+    ctx.note(f"right {1000 * (time.monotonic() - begin):.0f} ms after the new cluster knew")
+
+
+@test("the only server behind a client agent is killed: last known answers go on, and its return is noticed", ONCE, within=90)
+def _(ctx):
+    cluster = consul.Cluster(ctx, servers=1)
+    client = cluster.client()
+    web(cluster.api, "10.8.0.1")
+    lictor = Lictor(ctx, f"--consul-dns={Sink(ctx).option}", consul=client.api.url)
+    lictor.until_resolves("web.service.consul", ["10.8.0.1"], within=10)
+    cluster.servers[0].kill()
+    lictor.process.until(lambda: ask.extended_errors(lictor.udp("web.service.consul", edns=1232)) == [3], 10, "answers are marked")
+    net.steadily(lambda: lictor.resolve("web.service.consul") == ["10.8.0.1"], 2.0, "the last known answer")
+    cluster.servers[0].start()
+    cluster.servers[0].wait_ready(60)
+    web(cluster.api, "10.8.0.1", "10.8.0.2")
+    net.until(lambda: len(client.api.get("/v1/health/service/web", stale="")) == 2, 60, "the client agent found its server again", every=0.1)
+    lictor.until_resolves("web.service.consul", ["10.8.0.1", "10.8.0.2"], within=6)
+
+
+@test("TERM of the agent ends every wait with the old facts: nothing is lost, and nothing spins meanwhile", ONCE, within=60)
+def _(ctx):
+    agent = consul.dev_agent(ctx)
+    web(agent.api, "10.8.0.1")
+    lictor = Lictor(ctx, consul=agent.api.url)
+    lictor.until_resolves("web.service.consul", ["10.8.0.1"])
+    agent.stop()
+    before = lictor.process.cpu_seconds()
+    net.steadily(lambda: lictor.resolve("web.service.consul") == ["10.8.0.1"], 3.0, "the last known answer", every=0.1)
+    used = lictor.process.cpu_seconds() - before
+    assert used < 0.6, f"{used:.2f} s of CPU in three seconds without an agent"
+
+
+@test("wake-ups that bring nothing: no new view, no flush, no spinning", ONCE, within=60)
+def _(ctx):
+    agent = consul.dev_agent(ctx)
+    web(agent.api, "10.8.0.1")
+    lictor = Lictor(ctx, consul=agent.api.url)
+    lictor.until_resolves("web.service.consul", ["10.8.0.1"])
+    assert lictor.resolve("missing.service.consul") == ["NXDOMAIN"]
+    time.sleep(0.5)
+    generation, cpu = lictor.json("/stats")["view"]["generation"], lictor.process.cpu_seconds()
+    for n in range(200):       # a watch of what does not exist wakes for many a write
+        agent.api.register("noise", "10.8.9.9", {"Service": f"missinx{n % 7}", "ID": "x", "Port": n})
+    time.sleep(1.0)
+    assert lictor.json("/stats")["view"]["generation"] == generation, "a view was published though nothing that is known changed"
+    assert lictor.process.cpu_seconds() - cpu < 0.8
+    assert lictor.resolve("web.service.consul") == ["10.8.0.1"]
+
+
+@test("ten thousand names that are not there: bounded watches and memory, and the known ones are answered at once", ONCE, within=100)
+def _(ctx):
+    agent = consul.dev_agent(ctx)
+    web(agent.api, "10.8.0.1")
+    lictor = Lictor(ctx, f"--consul-dns={agent.dns.address}#{agent.dns.port}", consul=agent.api.url)
+    lictor.until_resolves("web.service.consul", ["10.8.0.1"])
+    slow, ended = [], threading.Event()
+
+    def known():
+        while not ended.is_set():
+            begin = time.monotonic()
+            if lictor.resolve("web.service.consul") != ["10.8.0.1"]:
+                slow.append("wrong")
+            slow.append(time.monotonic() - begin)
+            time.sleep(0.005)
+
+    watcher = threading.Thread(target=known, daemon=True)
+    watcher.start()
+    memory = int(lictor.process.status("VmRSS")[0])
+    sock = ask.connected(lictor.server, 0.0)
+    outcomes, sent = {}, 0
+    ends = time.monotonic() + 60
+    flight = 0
+    while (sent < 10_000 or flight) and time.monotonic() < ends:
+        while sent < 10_000 and flight < 64:
+            sock.send(ask.packet(f"unknown-{sent}.service.consul", ident=sent & 0xffff))
+            sent += 1
+            flight += 1
+        try:
+            _ident, code, _addresses = ask.quick_addresses(sock.recv(4096))
+            outcomes[code] = outcomes.get(code, 0) + 1
+            flight -= 1
+        except BlockingIOError:
+            time.sleep(0.001)
+    ended.set()
+    watcher.join()
+    grown = int(lictor.process.status("VmRSS")[0]) - memory
+    watches = lictor.json("/stats")["watches"]["total"]
+    ctx.note(f"{outcomes.get(3, 0)} NXDOMAIN, {outcomes.get(2, 0)} SERVFAIL; {watches} watches, {grown} kB more; "
+             f"the known name: {len(slow)} answers, slowest {1000 * max(t for t in slow if t != 'wrong'):.0f} ms")
+    assert "wrong" not in slow and max(slow) < 0.5, max(slow)
+    assert sum(outcomes.values()) == 10_000, f"{10_000 - sum(outcomes.values())} questions without a reply"
+    assert outcomes.get(3, 0) >= 9_900, outcomes
+    assert watches <= 140, f"{watches} watches"
+    assert grown < 20_000, f"{grown} kB"
+
+
+@test("an agent that listens on a unix socket alone is followed like any other", ONCE, within=60)
+def _(ctx):
+    path = ctx.path("http.sock")
+    first = consul.dev_agent_unready(ctx, "here", addresses={"http": f"unix://{path}"}, unix_sockets={"mode": "0666"})
+    first.process.until(lambda: socket_answers(path), 20, "the socket answers")
+    address = first.address
+    lictor = Lictor(ctx, "--consul-watch=consul", consul=f"unix://{path}")
+    lictor.process.until(lambda: lictor.resolve("consul.service.consul") == [address], 15, "the agent's own service is answered")
+
+
+def socket_answers(path):
+    with socket.socket(socket.AF_UNIX) as link:
+        link.connect(path)
+        link.sendall(b"GET /v1/catalog/service/consul HTTP/1.0\r\n\r\n")
+        reply = b""
+        while piece := link.recv(4096):
+            reply += piece
+        return b"ServiceAddress" in reply
