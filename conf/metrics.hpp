@@ -96,6 +96,13 @@ private:
     X(hosts_resolved, counter, "lictor_hosts_resolved_total", "", "Host names from Consul resolved to addresses.")                    \
     X(stats_requests, counter, "lictor_stats_requests_total", "", "Requests to the stats endpoint.")                                  \
     X(stats_refused, counter, "lictor_stats_refused_total", "", "Requests to the stats endpoint refused.")                            \
+    X(event_streams, gauge, "lictor_event_streams", "", "Listeners of /events.")                                                      \
+    X(event_streams_dropped, counter, "lictor_event_streams_dropped_total", "", "Listeners of /events dropped because they did not read.") \
+    X(event_streams_refused, counter, "lictor_event_streams_refused_total", "", "Listeners of /events refused because there were too many.") \
+    X(hook_runs, counter, "lictor_hook_runs_total", "", "Changes of leader that programs of leader-exec were run for.")               \
+    X(hook_merged, counter, "lictor_hook_merged_total", "", "Changes of leader told together with an earlier one, because a program still ran.") \
+    X(hook_failures, counter, "lictor_hook_failures_total", "", "Programs of leader-exec that failed, took too long or could not be run.") \
+    X(hook_lines_lost, counter, "lictor_hook_lines_lost_total", "", "Lines of programs of leader-exec that were not logged: too many.") \
     X(reloads, counter, "lictor_reloads_total", "", "Configurations taken over by HUP.")                                              \
     X(reload_failures, counter, "lictor_reload_failures_total", "", "Configurations refused by HUP; the old one stayed.")             \
     X(log_dropped, gauge, "lictor_log_dropped", "", "Log lines dropped because the queue was full.")

@@ -386,6 +386,26 @@ constexpr Row main_rows[] = {
      .reference = "A name outside Consul's domain whose cached answers are dropped at each change of a leader.",
      .initial = "none", .sample = "db.example.com",
      .field = Field::leader_flush, .set = add_parsed<&Options::leader_flush, parse_domain, true>, .get = get_texts<&Options::leader_flush>},
+    {.name = "leader-exec", .shape = Shape::value, .times = Times::repeatable, .group = Group::leaders, .own = true, .reload = Reload::restart,
+     .argument = "<path>", .help = "program run when a leader changes",
+     .reference = "A program (absolute path, no arguments) that is run when another leader has become answerable, and once when the first one "
+                  "is known; several are run one after the other. It finds the facts in its environment: `LICTOR_SCOPE`, `LICTOR_SERVICE`, "
+                  "`LICTOR_OLD_NAME`, `LICTOR_OLD_ADDRESS`, `LICTOR_OLD_PORT`, `LICTOR_NEW_NAME`, `LICTOR_NEW_ADDRESS`, `LICTOR_NEW_PORT`, "
+                  "`LICTOR_REASON`, `LICTOR_TIMELINE`, `LICTOR_SERIAL`, `LICTOR_SKIPPED_ADDRESSES`. The old ones are empty for the first leader. "
+                  "It runs as lictor's user, started by a process of its own, one run at a time; changes that come meanwhile are told as one. Its output goes to the log.",
+     .initial = "none", .sample = "/usr/local/lib/lictor/pgbouncer-reconnect",
+     .field = Field::leader_exec, .set = add_parsed<&Options::leader_exec, parse_program, true>, .get = get_texts<&Options::leader_exec>},
+    {.name = "leader-exec-timeout", .shape = Shape::value, .group = Group::leaders, .own = true, .reload = Reload::restart,
+     .argument = "<seconds>", .help = "seconds that such a program may take",
+     .reference = "A program of `leader-exec` that takes longer is sent TERM, and KILL two seconds later, with all processes of its group.",
+     .initial = "10", .sample = "10",
+     .field = Field::leader_exec_timeout, .set = set_number<&Options::leader_exec_timeout, 1, 3600>, .get = get_number<&Options::leader_exec_timeout>},
+    {.name = "leader-exec-net-admin", .times = Times::repeatable, .group = Group::leaders, .own = true, .reload = Reload::restart,
+     .help = "such programs keep CAP_NET_ADMIN",
+     .reference = "Programs of `leader-exec` get the capability CAP_NET_ADMIN, which closing connections (`ss -K`) takes; lictor itself gives it up "
+                  "like all others. Without it they have no capability.",
+     .initial = "off",
+     .field = Field::leader_exec_net_admin, .set = set_flag<&Options::leader_exec_net_admin>, .get = get_flag<&Options::leader_exec_net_admin>},
     // ---- looking inside
     {.name = "stats-address", .shape = Shape::emptiable, .group = Group::stats, .own = true, .reload = Reload::restart,
      .argument = "<ip>:<port>", .help = "stats endpoint; empty = off",

@@ -27,7 +27,8 @@
         consul_ca_file, consul_ca_path, consul_cert_file, consul_key_file, consul_tls_server_name, consul_tls_verify,                 \
         consul_datacenter, consul_domain, consul_dns, consul_consistency, consul_only_passing, consul_service_ttl, consul_node_ttl,   \
         consul_watch, consul_watch_max, consul_watch_idle, consul_max_stale, consul_dns_compat, leader, leader_hold, leader_hold_max, \
-        leader_probe, leader_max_stale, leader_flush, leader_max_lag, leader_last_resort, stats_address, stats_host, shadow
+        leader_probe, leader_max_stale, leader_flush, leader_max_lag, leader_last_resort, leader_exec, leader_exec_timeout,           \
+        leader_exec_net_admin, stats_address, stats_host, shadow
 
 namespace lictor {
 

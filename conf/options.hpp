@@ -194,6 +194,9 @@ struct Options {
     std::vector<std::string> leader_flush;
     std::optional<std::uint64_t> leader_max_lag;  ///< bytes of WAL
     bool leader_last_resort = false;
+    std::vector<std::string> leader_exec;  ///< absolute paths
+    seconds leader_exec_timeout{10};
+    bool leader_exec_net_admin = false;
 
     // ---- looking inside
     std::string stats_address = "127.0.0.1:9153";  ///< `host:port`, `unix:///path`, empty = off

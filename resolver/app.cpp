@@ -2,10 +2,7 @@
 #include "resolver/app.hpp"
 
 #include <fcntl.h>
-#include <ifaddrs.h>
 #include <malloc.h>
-#include <net/if.h>
-#include <netinet/in.h>
 #include <signal.h>
 #include <sys/random.h>
 #include <sys/stat.h>
@@ -21,8 +18,10 @@
 #include "conf/option_rows.hpp"
 #include "resolver/disk.hpp"
 #include "resolver/host_resolver.hpp"
+#include "resolver/hook_runner.hpp"
 #include "resolver/interfaces.hpp"
 #include "resolver/listener.hpp"
+#include "resolver/listening.hpp"
 #include "resolver/privileges.hpp"
 #include "resolver/publisher.hpp"
 #include "resolver/shadow_asker.hpp"
@@ -52,30 +51,6 @@ Random::Seed kernel_seed() {
     return seed;
 }
 
-/// Where lictor would ask itself: with a wildcard address every address of the machine is its own.
-std::vector<Endpoint> own_endpoints(std::vector<Endpoint> listening) {
-    const auto wildcard = std::find_if(listening.begin(), listening.end(), [](const Endpoint& at) { return at.address.is_unspecified(); });
-    if (wildcard == listening.end()) return listening;
-    const auto port = wildcard->port;
-    for (const auto& at : read_interfaces())
-        if (at.up) listening.push_back({at.address, port});
-    return listening;
-}
-
-/// Loopback is listened on in any case, so that a misspelt interface would not be noticed.
-void say_missing_interfaces(const Options& options) {
-    ifaddrs* list = nullptr;
-    if (options.interface.empty() || getifaddrs(&list) != 0) return;
-    for (const auto& pattern : options.interface) {
-        bool found = pattern.ends_with('*');
-        for (const ifaddrs* at = list; at && !found; at = at->ifa_next)
-            found = at->ifa_name == pattern && at->ifa_addr && (at->ifa_flags & IFF_UP) && (at->ifa_addr->sa_family == AF_INET || at->ifa_addr->sa_family == AF_INET6);
-        if (!found)
-            log::warning("interface=" + log::printable(pattern) + ": no such interface is up with an address; not listened on (correct the name, or start again once it is there)");
-    }
-    freeifaddrs(list);
-}
-
 /// The log file is opened again (USR2) by the user that lictor becomes, so it is theirs; a device or a link stays whose it is.
 void give_file(const std::string& path, unsigned owner) {
     const int fd = open(path.c_str(), O_WRONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
@@ -103,13 +78,15 @@ std::uint64_t resident_bytes() {
 /// Everything that lives while lictor serves; the order of members is the order of life.
 class App {
 public:
-    App(Parsed parsed, const Invocation& invocation);
+    App(Parsed parsed, const Invocation& invocation, std::unique_ptr<HookProcess> hooks);
     int run();
 
 private:
     Result<bool> bind();
     void start_workers();
     void on_wake();
+    void on_news(const LeaderNews& news);
+    void tell(std::string_view type, const std::string& data);
     void offer_rules();
     void on_interfaces();
     void start_shadow();
@@ -122,6 +99,7 @@ private:
     Parsed parsed_;
     const Invocation& invocation_;
     Options options_;
+    std::unique_ptr<HookProcess> hook_process_;
     std::int64_t started_unix_ = 0, loaded_unix_ = 0;
     Now started_{};
     std::vector<std::string> reload_errors_;
@@ -135,6 +113,7 @@ private:
     std::vector<std::unique_ptr<Worker>> workers_;
     std::vector<Endpoint> listening_;
     std::vector<std::vector<BoundSocket>> bound_;
+    std::unique_ptr<EventRing> events_;
     std::unique_ptr<StatsServer> stats_;
 
     std::mutex wants_mutex_;
@@ -145,6 +124,7 @@ private:
     std::uint64_t wants_dropped_ = 0;   ///< guarded
 
     std::unique_ptr<Wake> wake_;
+    std::unique_ptr<HookRunner> hooks_runner_;
     std::unique_ptr<Publisher> publisher_;
     std::unique_ptr<FollowedDisk> disk_;
     std::unique_ptr<InterfaceWatch> interfaces_;
@@ -160,10 +140,12 @@ private:
     bool stopping_ = false;
 };
 
-App::App(Parsed parsed, const Invocation& invocation) : parsed_(std::move(parsed)), invocation_(invocation), options_(parsed_.options) {
+App::App(Parsed parsed, const Invocation& invocation, std::unique_ptr<HookProcess> hooks)
+    : parsed_(std::move(parsed)), invocation_(invocation), options_(parsed_.options), hook_process_(std::move(hooks)) {
     const Moment at = Loop::moment();
     started_ = at.now;
     started_unix_ = loaded_unix_ = at.unix_seconds;
+    events_ = std::make_unique<EventRing>(started_unix_);
 }
 
 Result<bool> App::bind() {
@@ -256,6 +238,7 @@ int App::run() {
             log::warning("HUP will not be able to read " + file + " as this user: " + std::strerror(errno));
 
     wake_ = std::make_unique<Wake>(loop_, [this] { on_wake(); });
+    if (hook_process_) hooks_runner_ = std::make_unique<HookRunner>(loop_, std::move(hook_process_), counters_);
     publisher_ = std::make_unique<Publisher>(loop_, board_, counters_,
                                              Publisher::Hooks{.wake =
                                                                   [this] {
@@ -267,7 +250,9 @@ int App::run() {
                                                                       for (const auto& worker : workers_)
                                                                           if (!worker->ended()) seen.push_back(worker->generation_seen());
                                                                       return seen;
-                                                                  }});
+                                                                  },
+                                                              .news = [this](const LeaderNews& news) { on_news(news); },
+                                                              .done = [this](const FailoverRecord& record) { tell("failover", failover_json(record, Loop::now())); }});
     disk_ = std::make_unique<FollowedDisk>(loop_, [this] { offer_rules(); });
     hosts_ = std::make_unique<HostResolver>(loop_, random_);
     watcher_ = std::make_unique<Watcher>(
@@ -298,7 +283,8 @@ int App::run() {
                                                    .flush =
                                                        [this](std::optional<Name> name) {
                                                            for (const auto& worker : workers_) worker->flush(name);
-                                                       }});
+                                                       },
+                                                   .events = events_.get()});
         if (!started) log::warning("no stats endpoint: " + started.error().text);
     }
     probe_ = std::make_unique<Timer>(loop_, [this] { probe_upstreams(); });
@@ -392,6 +378,16 @@ void App::on_wake() {
     bool looped = false;
     for (const auto& upstream : loops) looped = disk_->on_loop(upstream) || looped;
     if (looped) offer_rules();
+}
+
+void App::on_news(const LeaderNews& news) {
+    tell(news.withdrawn() ? "withdrawn" : "leader", news_json(news));
+    if (hooks_runner_) hooks_runner_->tell(news);
+}
+
+void App::tell(std::string_view type, const std::string& data) {
+    const auto& text = events_->add(type, data);
+    if (stats_) stats_->send_event(text);
 }
 
 void App::offer_rules() {
@@ -563,6 +559,7 @@ Status App::status() const {
     status.upstreams = std::move(upstreams);
     status.view = publisher_->current();
     status.watches = watcher_->reports();
+    status.failovers = &publisher_->failovers();
     status.consul_on = status.view->catalog->consul_on;
     status.consul_last_contact_unix = watcher_->last_contact();
     status.consul_address = options_.consul_http_addr.empty() ? "" : watcher_->consul_address();
@@ -584,7 +581,13 @@ int serve(Parsed parsed, const Invocation& invocation) {
     // Few arenas and early trimming: a small sidecar keeps little memory, and its hot path does not allocate.
     mallopt(M_ARENA_MAX, 2);
     mallopt(M_TRIM_THRESHOLD, 256 * 1024);
-    App app(std::move(parsed), invocation);
+    // Before there is a socket, a loop or a thread: the process that runs hooks has none of them.
+    auto hooks = HookProcess::start(parsed.options);
+    if (!hooks) {
+        log::error(hooks.error().text);
+        return 1;
+    }
+    App app(std::move(parsed), invocation, *std::move(hooks));
     return app.run();
 }
 

@@ -26,6 +26,7 @@ struct Command {
 constexpr Command commands[] = {
     {"stats", "/stats", false, stats_for_people, "what it does and how it is"},
     {"leaders", "/leaders", false, leaders_for_people, "who leads, since when, and why nobody does"},
+    {"failovers", "/failovers", false, failovers_for_people, "what happened, when, in each change of leader"},
     {"services", "/services", false, services_for_people, "what is watched on Consul, and the instances known"},
     {"shadow", "/shadow", false, shadow_for_people, "how our answers differ from another server's (option shadow)"},
     {"health", "/health", false, health_for_people, "exit code 0 if every worker's loop turns"},

@@ -59,6 +59,36 @@ Result<bool> become(const Identity& identity, bool keep_binding) {
     return true;
 }
 
+namespace {
+
+/// Permitted, effective and inheritable: CAP_NET_ADMIN alone, or nothing.
+bool set_capabilities(bool net_admin) {
+    __user_cap_header_struct header{.version = _LINUX_CAPABILITY_VERSION_3, .pid = 0};
+    __user_cap_data_struct data[2] = {};
+    if (net_admin) data[CAP_TO_INDEX(CAP_NET_ADMIN)] = {CAP_TO_MASK(CAP_NET_ADMIN), CAP_TO_MASK(CAP_NET_ADMIN), CAP_TO_MASK(CAP_NET_ADMIN)};
+    return syscall(SYS_capset, &header, data) == 0;
+}
+
+}  // namespace
+
+Result<bool> become_for_hooks(const std::optional<Identity>& identity, bool net_admin) {
+    const bool stays_root = geteuid() == 0 && (!identity || identity->user == 0);
+    if (identity) {
+        prctl(PR_SET_KEEPCAPS, net_admin ? 1 : 0, 0, 0, 0);
+        if (setgroups(0, nullptr) != 0 || setgid(identity->group) != 0 || setuid(identity->user) != 0) _exit(5);  // never as root by mistake
+    }
+    if (stays_root) return true;
+    prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
+    if (net_admin && (!set_capabilities(true) || prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, CAP_NET_ADMIN, 0, 0) != 0)) {
+        const int code = errno;
+        set_capabilities(false);
+        return Error{std::string("leader-exec-net-admin: CAP_NET_ADMIN cannot be kept: ") + std::strerror(code) +
+                     "; start as root or grant the capability (in a container: --cap-add NET_ADMIN)"};
+    }
+    if (!net_admin) set_capabilities(false);
+    return true;
+}
+
 std::size_t raise_file_limit() {
     rlimit limit{};
     if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return 1024;

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "conf/metrics.hpp"
+#include "resolver/core/failovers.hpp"
 #include "resolver/core/resolver.hpp"
 #include "resolver/core/shadow.hpp"
 #include "watch/watch_report.hpp"
@@ -29,6 +30,7 @@ struct Status {
     std::vector<UpstreamReport> upstreams;            ///< summed over the workers; rtt is the worst
     std::shared_ptr<const View> view;
     std::vector<WatchReport> watches;
+    const Failovers* failovers = nullptr;
 
     std::shared_ptr<const ShadowReport> shadow;       ///< null: off
 

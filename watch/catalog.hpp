@@ -220,6 +220,7 @@ struct ConsulSettings {
     bool only_passing = false;
     bool node_meta_txt = true;
     bool enable_truncate = false;
+    bool disable_compression = false;            ///< the agent reckons sizes without compression
     bool recursors = false;                      ///< the agent has recursors (RA under strict)
     bool translate_wan = false;
     std::uint32_t node_ttl = 0;

@@ -95,6 +95,7 @@ void read_debug(JsonValue debug, ConsulSettings& out) {
     adopt(debug.get("DNSOnlyPassing"), out.only_passing);
     adopt(debug.get("DNSNodeMetaTXT"), out.node_meta_txt);
     adopt(debug.get("DNSEnableTruncate"), out.enable_truncate);
+    adopt(debug.get("DNSDisableCompression"), out.disable_compression);
     adopt(debug.get("TranslateWANAddrs"), out.translate_wan);
     adopt(debug.get("DNSUDPAnswerLimit"), out.udp_answer_limit);
     adopt(debug.get("DNSARecordLimit"), out.a_record_limit);

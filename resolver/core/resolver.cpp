@@ -87,6 +87,12 @@ struct Resolver::State {
     void end_hold(WaitingQuestion held, Moment at, Actions& actions);
     void reply_later(const Client& client, Bytes bytes, Actions& actions);
 
+    /// Where the gap that a leader's question waits in is tallied.
+    GapTally* gap_of(const Need& need) const {
+        const auto page = view->book->find(need.name);
+        return page == view->book->end() ? nullptr : page->second->gap.get();
+    }
+
     // ---- bookkeeping
     void finish_aliases(Actions& actions, std::size_t from);
     void count(Bytes reply);
@@ -177,7 +183,7 @@ Decided Resolver::State::delegate(const Question& question, const Client& client
 
 Decided Resolver::State::decide_consul(const Question& question, const Name& domain, const Client& client, Moment at,
                                        std::span<std::uint8_t> buffer, Actions& actions) {
-    const ZoneContext context{*view->catalog, random, at, view->rules->edns_packet_max};
+    const ZoneContext context{*view->catalog, random, at, view->rules->edns_packet_max, view->book.get()};
     const ZoneVerdict verdict = answer_zone(question, domain, context, buffer);
     if (const auto* answer = std::get_if<ZoneAnswer>(&verdict)) {
         (answer->leader ? counters.answers_leader : counters.answers_consul).add();
@@ -261,7 +267,9 @@ Decided Resolver::State::hold(const Question& question, Bytes message, const Cli
             actions.emplace_back(Notice{Notice::Kind::waiting_overflow, "too many questions wait for an answer from Consul: SERVFAIL"});
             return fail(question, rcode::servfail, ede::not_ready, buffer);
         case Waiting::Put::held:
-            if (first_time && decided.leader_gap) counters.held.add();
+            if (!first_time || !decided.leader_gap) break;
+            counters.held.add();
+            if (auto* tally = gap_of(decided.need)) tally->held.fetch_add(1, std::memory_order_relaxed);
             break;
         case Waiting::Put::joined:
             break;
@@ -281,7 +289,10 @@ void Resolver::State::again(WaitingQuestion held, Moment at, Actions& actions) {
     question.over_tcp = held.client.connection != 0;
     Decided decided = decide(question, held.client, at, scratch, actions, 0);
     if (decided.kind == Decided::Kind::wait) decided = hold(question, held.message, held.client, decided, at, held.arrived, held.deadline, scratch, actions);
-    else if (held.leader_gap) counters.held_released.add();
+    else if (held.leader_gap) {
+        counters.held_released.add();
+        if (auto* tally = gap_of(held.need)) tally->released(at.now - held.arrived);
+    }
     if (decided.kind == Decided::Kind::answer) reply_later(held.client, Bytes(scratch).first(decided.size), actions);
 }
 
@@ -293,6 +304,10 @@ void Resolver::State::end_hold(WaitingQuestion held, Moment at, Actions& actions
     Decided decided;
     if (held.leader_gap) {
         counters.held_expired.add();
+        if (auto* tally = gap_of(held.need)) {
+            tally->expired.fetch_add(1, std::memory_order_relaxed);
+            tally->released(at.now - held.arrived);
+        }
         const auto entry = view->catalog->leaders->find(held.need.name);
         if (held.deadline - held.arrived >= view->rules->leader_hold && entry != view->catalog->leaders->end())
             entry->second->gap->spent.store(entry->second->version, std::memory_order_relaxed);

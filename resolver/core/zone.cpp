@@ -30,6 +30,10 @@ Outcome answer_name(ZoneReply& reply, const ZoneName& name) {
             return answer_node(reply, name);
         case ZoneKind::address:
             return answer_hex_address(reply, name);
+        case ZoneKind::spelled:
+            return reply.strict && !is_node_type(reply.question.type) ? Outcome::answered : Outcome::no_name;
+        case ZoneKind::nameless:
+            return Outcome::refused;
         case ZoneKind::elsewhere:
             return Outcome::delegate;
         case ZoneKind::inner:
@@ -49,6 +53,8 @@ ZoneVerdict answer_zone(const Question& question, const Name& domain, const Zone
     if (!question.lower.is_below_or_equal(domain)) return reply.finish(answer_reverse(reply));
     switch (question.type) {
         case rrtype::soa:
+            if (answer_leader_soa(reply)) return reply.finish(Outcome::answered);
+            [[fallthrough]];
         case rrtype::ns:
             return reply.finish(answer_apex(reply));
         case rrtype::axfr:

@@ -23,7 +23,7 @@ struct AgentLimits {
 template <class Write>
 Outcome write_as_agent(ZoneReply& reply, const Write& write) {
     const AgentLimits limits = AgentLimits::of(reply);
-    bool synced = false, uncompressed = false;
+    bool synced = false, uncompressed = reply.settings.disable_compression;
     Outcome outcome = Outcome::answered;
     const auto measure = [&](std::size_t answers) {
         reply.restart(answers, synced);
@@ -37,7 +37,8 @@ Outcome write_as_agent(ZoneReply& reply, const Write& write) {
     if (outcome != Outcome::answered || all == 0) return outcome;
     std::size_t answers = std::min(all, limits.answers_max);
     if (answers < all) {
-        synced = uncompressed = !limits.tcp;
+        synced = !limits.tcp;
+        uncompressed = uncompressed || synced;
         size = measure(answers);
     }
     const bool over = answers > 1 && size > limits.bytes - limits.margin;

@@ -44,11 +44,15 @@ Outcome seat_by_tags(ZoneReply& reply, const LeaderEntry& leader, std::uint16_t 
     if (!first) return gap(reply, leader);
     const Target target = target_of(*first, type, reply.question.name, false);
     if (target.kind == Target::Kind::none) return gap(reply, leader);
-    seat = {target.host, &node_address(*first->node, type, false), srv_port(*first, false), first->weight};
+    seat = {target.host, &node_address(*first->node, type, false), static_cast<std::uint16_t>(srv_port(*first, false)), first->weight};
     return Outcome::answered;
 }
 
 Outcome find_seat(ZoneReply& reply, const LeaderEntry& leader, std::uint16_t type, Seat& seat) {
+    const LeaderPage* page = reply.page_of(leader.service);
+    // The control thread knows already that this is over; its View is on the way.
+    if (page && page->answerable && page->tally->deposed.load(std::memory_order_acquire)) return gap(reply, leader);
+    reply.note_told(page);
     switch (leader.state) {
         case LeaderState::led:
             seat = {&leader.host, &leader.node_address, leader.port, 1};
@@ -130,6 +134,25 @@ Outcome add_leader(ZoneReply& reply, const LeaderEntry& leader, const Name& owne
     if (seat.host->ip) return add_address(reply, *seat.host->ip, owner, one);
     if (one.type == rrtype::txt) one.type = rrtype::any;
     return add_named(reply, leader, seat, owner, one);
+}
+
+bool answer_leader_soa(ZoneReply& reply) {
+    if (reply.strict || reply.catalog.leaders->empty()) return false;
+    const std::size_t labels = reply.question.lower.label_count(), outside = reply.domain.label_count();
+    // From the domain downwards: the first name that is a leader's service is the zone.
+    for (std::size_t below = labels - outside; below-- > 0;) {
+        const Name at = reply.question.lower.parent(below);
+        ZoneName name;
+        name.parse(at, reply.domain, false, reply.settings);
+        if (name.kind != ZoneKind::service || !name.tag.empty() || !name.datacenter.empty()) continue;
+        const auto leader = reply.catalog.leaders->find(name.service);
+        if (leader == reply.catalog.leaders->end() || leader->second->state == LeaderState::gone) return false;
+        const LeaderPage* page = reply.page_of(name.service);
+        reply.note_leader();
+        reply.put_soa(ZoneReply::Section::answer, reply.question.name.parent(below), page ? page->serial : 0);
+        return true;
+    }
+    return false;
 }
 
 Outcome answer_leader(ZoneReply& reply, const LeaderEntry& leader) {

@@ -15,6 +15,17 @@ constexpr std::array<bool, 256> escaped_bytes = [] {
     return escaped;
 }();
 
+/// Characters of the label in presentation form: `\.` for a special one, `\DDD` for what cannot be printed.
+std::size_t spelled_size_of(std::string_view label) {
+    std::size_t size = label.size();
+    for (const char c : label) {
+        const auto byte = static_cast<unsigned char>(c);
+        if (byte < 0x20 || byte >= 0x7f) size += 3;
+        else if (escaped_bytes[byte]) size += 1;
+    }
+    return size;
+}
+
 enum class Keyword : std::uint8_t { none, service, node, addr, elsewhere };
 
 Keyword keyword_of(std::string_view label) {
@@ -75,13 +86,17 @@ void ZoneName::parse(const Name& lower, const Name& domain, bool srv, const Cons
     if (keyword == Keyword::addr && parts == 1) {
         kind = ZoneKind::address;  // what follows the keyword is not looked at
         node = label(0);
+        spelled_size = spelled_size_of(node);
         return;
     }
     if (keyword == Keyword::elsewhere && parts > 0) {
         kind = ZoneKind::elsewhere;
         return;
     }
-    if (!plain) return;
+    if (!plain) {
+        if (keyword == Keyword::node && parts > 0 && parse_locality(suffix, settings)) kind = ZoneKind::spelled;
+        return;
+    }
     if (keyword == Keyword::none && count_ == 2 && label(1) == "leader") {
         kind = ZoneKind::lock;
         service = labels(0, 2);
@@ -105,7 +120,7 @@ void ZoneName::parse_service(std::size_t parts) {
         service = label(parts - 1);
         tag = labels(0, parts - 1);  // one tag, dots and all
     }
-    if (!service.empty()) kind = ZoneKind::service;
+    kind = service.empty() ? ZoneKind::nameless : ZoneKind::service;
 }
 
 /// Labels right of the keyword: nothing, `<dc>`, or since 1.14.2 `<dc>.dc`; the other pairs are the agent's business.

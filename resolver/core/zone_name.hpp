@@ -19,6 +19,8 @@ enum class ZoneKind : std::uint8_t {
     node,
     address,    ///< `<hex>.addr`
     lock,       ///< `<name>.leader`: `service` is both labels
+    spelled,    ///< a node's name in bytes that no registered name equals (see zone_name.cpp)
+    nameless,   ///< a service without a name (`_._tcp`): Consul refuses the look-up
     elsewhere,  ///< a form that only the agent can answer
 };
 
@@ -34,7 +36,8 @@ public:
 
     ZoneKind kind = ZoneKind::nothing;
     std::string_view service, tag;  ///< tag empty: any
-    std::string_view node;          ///< for `node`; for `address` the hex digits
+    std::string_view node;          ///< for `node`; for `address` the hex digits, with the room that presentation form takes in `spelled_size`
+    std::size_t spelled_size = 0;
     std::string_view datacenter;    ///< as asked for; empty = the agent's own, which is never named here
 
 private:

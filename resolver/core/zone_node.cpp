@@ -73,32 +73,44 @@ bool has_names_below(const NodeTable& table, std::string_view name) {
     });
 }
 
-bool is_for_node(std::uint16_t type) {
-    return type == rrtype::a || type == rrtype::aaaa || type == rrtype::txt || type == rrtype::any;
-}
-
 using Text = NearList<char, 1536>;  // Consul allows 128 bytes for a key and 512 for a value
+
+/// Puts text as the agent's DNS library does: a backslash takes itself away and quotes what follows it (`\DDD` is one byte).
+void put_unescaped(Text& out, std::string_view text) {
+    const auto digit = [&](std::size_t at) { return at < text.size() && text[at] >= '0' && text[at] <= '9'; };
+    for (std::size_t i = 0; i < text.size(); ++i) {
+        if (text[i] != '\\') {
+            out.push_back(text[i]);
+        } else if (digit(i + 1) && digit(i + 2) && digit(i + 3)) {
+            out.push_back(static_cast<char>((text[i + 1] - '0') * 100 + (text[i + 2] - '0') * 10 + (text[i + 3] - '0')));
+            i += 3;
+        } else if (++i < text.size()) {
+            out.push_back(text[i]);
+        }
+    }
+}
 
 /// `key=value` with the key quoted after RFC 1464; only the value for keys that begin with `rfc1035-`.
 void write_attribute(Text& out, std::string_view key, std::string_view value) {
     static constexpr std::string_view plain = "rfc1035-";
     const auto same = [](char a, char b) { return lower_ascii(static_cast<std::uint8_t>(a)) == static_cast<std::uint8_t>(b); };
-    if (key.size() >= plain.size() && std::equal(plain.begin(), plain.end(), key.begin(), [&](char a, char b) { return same(b, a); })) {
-        for (const char c : value) out.push_back(c);
-        return;
-    }
+    if (key.size() >= plain.size() && std::equal(plain.begin(), plain.end(), key.begin(), [&](char a, char b) { return same(b, a); }))
+        return put_unescaped(out, value);
+    Text quoted;
     const auto first = std::min(key.find_first_not_of(' '), key.size());
     const auto last = key.find_last_not_of(' ');
     for (std::size_t i = 0; i < key.size(); ++i) {
         const bool edge = key[i] == ' ' && (i < first || last == std::string_view::npos || i > last);
-        if (edge || key[i] == '`' || key[i] == '=') out.push_back('`');
-        out.push_back(key[i]);
+        if (edge || key[i] == '`' || key[i] == '=') quoted.push_back('`');
+        if (first == key.size() && i + 1 == key.size()) quoted.push_back('`');  // of a key of blanks alone the last one is quoted twice
+        quoted.push_back(key[i]);
     }
-    out.push_back('=');
+    quoted.push_back('=');
     for (const char c : value) {
-        if (c == '`') out.push_back('`');
-        out.push_back(c);
+        if (c == '`') quoted.push_back('`');
+        quoted.push_back(c);
     }
+    put_unescaped(out, {quoted.begin(), quoted.size()});
 }
 
 /// Hex digits of an `.addr` name: 8 or 32 of them.
@@ -111,6 +123,10 @@ std::optional<Address> parse_hex(std::string_view hex) {
 }
 
 }  // namespace
+
+bool is_node_type(std::uint16_t type) {
+    return type == rrtype::a || type == rrtype::aaaa || type == rrtype::txt || type == rrtype::any;
+}
 
 bool is_known_datacenter(const Catalog& catalog, std::string_view datacenter) {
     const auto nodes = catalog.nodes->find(datacenter);
@@ -152,12 +168,12 @@ Outcome add_node(ZoneReply& reply, const ZoneName& name, const Name& owner, cons
 Outcome answer_node(ZoneReply& reply, const ZoneName& name) {
     const std::uint16_t type = reply.question.type;
     // The agent does not even look whether the node exists.
-    if (reply.strict && !is_for_node(type)) return Outcome::answered;
+    if (reply.strict && !is_node_type(type)) return Outcome::answered;
     const NodeTable* table = nullptr;
     if (const Outcome found = find_nodes(reply, name.datacenter, table); found != Outcome::answered) return found;
     const NodeRecord* node = find_record(reply, *table, name.node);
     if (!node) return !reply.strict && has_names_below(*table, name.node) ? Outcome::no_data : Outcome::no_name;
-    if (!is_for_node(type)) return Outcome::no_data;
+    if (!is_node_type(type)) return Outcome::no_data;
     const Name& owner = reply.question.name;
     const std::uint32_t ttl = reply.settings.node_ttl;
     if (type != rrtype::txt) {
@@ -199,7 +215,7 @@ Outcome answer_hex_address(ZoneReply& reply, const ZoneName& name) {
     const AgentVersion agent = reply.agent();
     if (!address) {
         // Up to 1.17 a wrong number of digits (but not an odd one next to a right one) is an empty answer.
-        const bool near = name.node.size() / 2 == 4 || name.node.size() / 2 == 16;
+        const bool near = name.spelled_size / 2 == 4 || name.spelled_size / 2 == 16;
         return near || agent.at_least(18) ? Outcome::no_name : Outcome::answered;
     }
     const std::uint16_t type = reply.question.type;
@@ -232,6 +248,7 @@ Outcome answer_reverse(ZoneReply& reply) {
     for (const auto& node : table->in_order) {
         if (node->address.ip != address) continue;
         target = reply.node_name(node->name, {});
+        if (!target) return Outcome::unencodable;
         break;
     }
     if (!target) {

@@ -5,6 +5,9 @@
 
 namespace lictor {
 
+/// The agent looks for a node only for these types.
+bool is_node_type(std::uint16_t type);
+
 Outcome answer_node(ZoneReply& reply, const ZoneName& name);
 /// Behind an alias: the node's address as a record of `owner`.
 Outcome add_node(ZoneReply& reply, const ZoneName& name, const Name& owner, const Into& into);

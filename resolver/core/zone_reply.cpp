@@ -35,6 +35,12 @@ void ZoneReply::begin() {
     uncompressed_ = writer_.size();
 }
 
+/// The agent gives a client subnet back, with scope 0: the answer is good for everybody (RFC 7871 §7.2.1).
+std::size_t ZoneReply::opt_room() const {
+    if (!question.edns.present) return 0;
+    return Writer::opt_ede_size + (question.edns.subnet_size != 0 ? Writer::option_head + question.edns.subnet_size : 0u);
+}
+
 void ZoneReply::limit() {
     std::size_t bytes = buffer_size_;
     if (!question.over_tcp) {
@@ -43,7 +49,7 @@ void ZoneReply::limit() {
         bytes = std::min({bytes, most, offered});
     }
     writer_.limit(bytes);
-    writer_.reserve(question.edns.present ? Writer::opt_ede_size : 0);
+    writer_.reserve(opt_room());
 }
 
 void ZoneReply::restart(std::size_t answers_max, bool synced) {
@@ -54,7 +60,7 @@ void ZoneReply::restart(std::size_t answers_max, bool synced) {
     cut_ = soa_ = false;
     begin();
     writer_.limit(buffer_size_);
-    writer_.reserve(question.edns.present ? Writer::opt_ede_size : 0);
+    writer_.reserve(opt_room());
 }
 
 void ZoneReply::rewind(const Mark& mark) {
@@ -96,6 +102,12 @@ std::optional<Name> ZoneReply::node_name(std::string_view node, std::string_view
         if (name && !name->append(located("node", datacenter))) name.reset();
     }
     return name;
+}
+
+const LeaderPage* ZoneReply::page_of(std::string_view service) const {
+    if (!context.book) return nullptr;
+    const auto found = context.book->find(service);
+    return found == context.book->end() ? nullptr : found->second.get();
 }
 
 Outcome ZoneReply::wait_for(Need::Kind kind, std::string_view name, std::string_view datacenter, bool leader_gap) {
@@ -157,9 +169,10 @@ Name ZoneReply::soa_domain() {
     return below ? domain : root_domain(settings);
 }
 
-bool ZoneReply::put_soa(Section section) {
-    const Name owner = soa_domain();
-    Name primary = owner, mailbox = owner;
+bool ZoneReply::put_soa(Section section) { return put_soa(section, soa_domain(), static_cast<std::uint32_t>(context.at.unix_seconds)); }
+
+bool ZoneReply::put_soa(Section section, const Name& owner, std::uint32_t serial) {
+    Name primary = soa_domain(), mailbox = primary;
     primary.prepend("ns");
     mailbox.prepend("hostmaster");
     soa_ = true;
@@ -167,7 +180,7 @@ bool ZoneReply::put_soa(Section section) {
     if (!writer_.begin_record(section, owner, rrtype::soa, rrclass::in, ttl_of(settings.soa_min_ttl))) return done(section, false);
     writer_.put_name(primary, true);
     writer_.put_name(mailbox, true);
-    writer_.put_u32(static_cast<std::uint32_t>(context.at.unix_seconds));
+    writer_.put_u32(serial);
     writer_.put_u32(settings.soa_refresh);
     writer_.put_u32(settings.soa_retry);
     writer_.put_u32(settings.soa_expire);
@@ -183,6 +196,8 @@ ZoneVerdict ZoneReply::finish(Outcome outcome) {
             return ZoneDelegate{};
         case Outcome::expired:
             return finish_error(rcode::servfail, ede::no_reachable_authority);
+        case Outcome::refused:
+            return finish_error(rcode::servfail);
         case Outcome::unencodable:
             return finish_error(rcode::servfail, ede::other);
         case Outcome::answered:
@@ -190,6 +205,7 @@ ZoneVerdict ZoneReply::finish(Outcome outcome) {
         case Outcome::no_name:
             break;
     }
+    if (told_ && outcome == Outcome::answered) told_->tally->told(context.at.now);
     const bool no_name = outcome == Outcome::no_name;
     if (outcome != Outcome::answered && !soa_) put_soa(Section::authority);
     const unsigned code = no_name ? rcode::nxdomain : rcode::noerror;
@@ -201,7 +217,7 @@ ZoneVerdict ZoneReply::finish(Outcome outcome) {
         // Only the size is lictor's own; the agent gives back the client's.
         const auto size = strict ? question.edns.udp_size : static_cast<std::uint16_t>(context.udp_max);
         writer_.reserve(0);
-        writer_.write_opt(size, false, code, error);
+        writer_.write_opt(size, false, code, error, question.edns.subnet_option());
     }
     return ZoneAnswer{writer_.finish().size(), code, leader_, stale_, cut_};
 }
@@ -213,7 +229,7 @@ ZoneVerdict ZoneReply::finish_error(unsigned code, std::optional<std::uint16_t> 
     if (question.edns.present) {
         const auto size = strict ? question.edns.udp_size : static_cast<std::uint16_t>(context.udp_max);
         writer_.reserve(0);
-        writer_.write_opt(size, false, code, extended_error);
+        writer_.write_opt(size, false, code, extended_error, question.edns.subnet_option());
     }
     return ZoneAnswer{writer_.finish().size(), code, leader_, stale_, false};
 }

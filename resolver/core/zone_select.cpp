@@ -76,8 +76,8 @@ const HostText& srv_address(const Instance& instance, bool wan) {
     return choose(instance.address, instance.tagged, rrtype::any, wan);
 }
 
-std::uint16_t srv_port(const Instance& instance, bool wan) {
-    return static_cast<std::uint16_t>(wan && instance.tagged.wan_port ? instance.tagged.wan_port : instance.port);
+std::uint32_t srv_port(const Instance& instance, bool wan) {
+    return wan && instance.tagged.wan_port ? instance.tagged.wan_port : instance.port;
 }
 
 Target target_of(const Instance& instance, std::uint16_t type, const Name& owner, bool wan) {

@@ -67,7 +67,8 @@ Target target_of(const Instance& instance, std::uint16_t type, const Name& owner
 const HostText& node_address(const NodeRecord& node, std::uint16_t type, bool wan);
 /// Key of SRV de-duplication beside the node's name and the port.
 const HostText& srv_address(const Instance& instance, bool wan);
-std::uint16_t srv_port(const Instance& instance, bool wan);
+/// As registered; a record holds its lower 16 bits.
+std::uint32_t srv_port(const Instance& instance, bool wan);
 
 /// Addresses given already.
 class SeenAddresses {

@@ -134,7 +134,7 @@ Outcome add_srv(ZoneReply& reply, const Picks& picks, const Lookup& lookup) {
             nameless = true;
             continue;
         }
-        if (!reply.put_srv(owner, lookup.ttl, instance.weight, srv_port(instance, lookup.wan), *name) && !reply.strict) break;
+        if (!reply.put_srv(owner, lookup.ttl, instance.weight, static_cast<std::uint16_t>(srv_port(instance, lookup.wan)), *name) && !reply.strict) break;
     }
     if (reply.answers() == 0) return nameless ? Outcome::unencodable : Outcome::no_data;
     return add_srv_additional(reply, picks, lookup);

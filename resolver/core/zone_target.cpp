@@ -49,12 +49,11 @@ const HostEntry* find_host(ZoneReply& reply, const HostKey& key) {
 }
 
 Outcome add_host(ZoneReply& reply, const Name& owner, const Name& lower, const Into& into) {
-    // The agent asks its recursors for A, whatever the client wants, and adds nothing without them.
-    const bool strict = reply.strict && !into.leader;
-    if (strict && !reply.settings.recursors) return Outcome::no_data;
-    const bool v4 = strict || into.type != rrtype::aaaa;
-    const bool v6 = !strict && into.type != rrtype::a;
-    if (!strict && into.type != rrtype::a && into.type != rrtype::aaaa && into.type != rrtype::any && into.type != rrtype::srv)
+    // What the agent adds comes from its recursors, chains, TTLs and all: only its DNS tells. Without recursors it adds nothing.
+    if (reply.strict && !into.leader) return reply.settings.recursors ? Outcome::delegate : Outcome::no_data;
+    const bool v4 = into.type != rrtype::aaaa;
+    const bool v6 = into.type != rrtype::a;
+    if (into.type != rrtype::a && into.type != rrtype::aaaa && into.type != rrtype::any && into.type != rrtype::srv)
         return Outcome::no_data;
     const HostKey key(lower);
     const HostEntry* host = find_host(reply, key);
@@ -117,6 +116,8 @@ Outcome add_target(ZoneReply& reply, const Name& target, const Into& into, const
             break;
         case ZoneKind::nothing:
         case ZoneKind::inner:
+        case ZoneKind::spelled:
+        case ZoneKind::nameless:
             break;
     }
     return Outcome::no_name;

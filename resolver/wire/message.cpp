@@ -83,6 +83,18 @@ std::optional<Record> read_record(Reader& reader) {
 
 namespace {
 
+/// Keeps a well-formed client subnet option: family, prefix length, scope, as many address bytes as the prefix needs.
+void keep_subnet(Bytes option, Edns& edns) {
+    if (edns.subnet_size != 0 || option.size() < 4) return;
+    const unsigned family = unsigned{option[0]} << 8 | option[1], prefix = option[2];
+    const unsigned most = family == 1 ? 32 : family == 2 ? 128 : 0;
+    if ((family > 2) || prefix > most || option[3] > most || option.size() != 4 + (prefix + 7) / 8) return;
+    std::copy(option.begin(), option.end(), edns.subnet.begin());
+    edns.subnet_size = static_cast<std::uint8_t>(option.size());
+    edns.subnet[3] = 0;
+    if (prefix % 8 != 0) edns.subnet[edns.subnet_size - 1u] &= static_cast<std::uint8_t>(0xff << (8 - prefix % 8));
+}
+
 /// Reads what follows the question: records are walked over, OPT is taken (RFC 6891 §6.1.1: at most one, owner root).
 QuestionFault read_rest(Reader& reader, const Header& header, Edns& edns) {
     const unsigned records = unsigned{header.ancount} + header.nscount + header.arcount;
@@ -93,9 +105,10 @@ QuestionFault read_rest(Reader& reader, const Header& header, Edns& edns) {
         if (record->type != rrtype::opt) continue;
         if (edns.present || !record->owner.is_root()) return QuestionFault::formerr;
         for (Reader options(record->rdata); options.left() > 0;) {
-            options.u16();
-            options.skip(options.u16());
+            const std::uint16_t code = options.u16();
+            const Bytes option = options.take(options.u16());
             if (!options.ok()) return QuestionFault::formerr;
+            if (code == 8) keep_subnet(option, edns);
         }
         edns.present = true;
         edns.udp_size = record->klass;

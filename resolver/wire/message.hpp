@@ -106,6 +106,9 @@ struct Edns {
     std::uint8_t version = 0;
     std::uint8_t extended_rcode = 0;
     bool dnssec_ok = false;
+    std::array<std::uint8_t, 20> subnet{};  ///< the client subnet option (RFC 7871), the address cut to its prefix, scope 0; what is malformed is not kept
+    std::uint8_t subnet_size = 0;
+    Bytes subnet_option() const { return Bytes(subnet).first(subnet_size); }
 };
 
 /// A question from a client, parsed.
@@ -116,7 +119,6 @@ struct Question {
     std::uint16_t type = 0, klass = 0;
     std::size_t end = 0;         ///< offset just past the question section
     Edns edns;
-    std::uint16_t ecs_scope_source = 0;
     bool over_tcp = false;
 };
 
@@ -167,9 +169,11 @@ public:
     Mark mark() const;
     void rewind(const Mark& mark);
 
-    /// OPT for the reply (only if the client sent one): our UDP size, DO copied if `copy_do`, an extended error if given.
-    void write_opt(std::uint16_t udp_size, bool dnssec_ok, unsigned extended_rcode, std::optional<std::uint16_t> extended_error = {});
-    static constexpr std::size_t opt_size = 11, opt_ede_size = 11 + 6;
+    /// OPT for the reply (only if the client sent one): our UDP size, DO copied if `copy_do`, an extended error if given,
+    /// and a client subnet option.
+    void write_opt(std::uint16_t udp_size, bool dnssec_ok, unsigned extended_rcode, std::optional<std::uint16_t> extended_error = {},
+                   Bytes subnet = {});
+    static constexpr std::size_t opt_size = 11, opt_ede_size = 11 + 6, option_head = 4;
 
     void set_rcode(unsigned rcode);
     void set_tc();

@@ -159,7 +159,8 @@ void Writer::rewind(const Mark& mark) {
     broken_ = false;
 }
 
-void Writer::write_opt(std::uint16_t udp_size, bool dnssec_ok, unsigned extended_rcode, std::optional<std::uint16_t> extended_error) {
+void Writer::write_opt(std::uint16_t udp_size, bool dnssec_ok, unsigned extended_rcode, std::optional<std::uint16_t> extended_error,
+                       Bytes subnet) {
     reserved_ = 0;
     const Mark before = mark();
     broken_ = false;
@@ -167,11 +168,16 @@ void Writer::write_opt(std::uint16_t udp_size, bool dnssec_ok, unsigned extended
     put_u16(rrtype::opt);
     put_u16(udp_size);
     put_u32((extended_rcode >> 4 & 0xff) << 24 | (dnssec_ok ? 0x8000u : 0u));
-    put_u16(extended_error ? 6 : 0);
+    put_u16(static_cast<std::uint16_t>((extended_error ? 6 : 0) + (subnet.empty() ? 0 : option_head + subnet.size())));
     if (extended_error) {
         put_u16(15);  // RFC 8914
         put_u16(2);
         put_u16(*extended_error);
+    }
+    if (!subnet.empty()) {
+        put_u16(8);  // RFC 7871
+        put_u16(static_cast<std::uint16_t>(subnet.size()));
+        put_bytes(subnet);
     }
     if (broken_) {
         rewind(before);

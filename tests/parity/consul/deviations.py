@@ -1,0 +1,234 @@
+"""What does lictor's answer have to be, given the agent's? In strict mode: the same. In the default mode: the agent's, changed by the
+named deviations, each of which is a function from the agent's reply to the reply that lictor owes. Nothing is masked: whatever the
+chain of deviations gives is compared whole.
+
+Where the agent's reply is drawn by lot (which of many instances, which alias) or cut for size, `judge.py` compares sets.
+"""
+
+import struct
+
+from message import (A, AA, AAAA, ADDITIONAL, ANSWER, ANY, AUTHORITY, AXFR, CNAME, DS, NOERROR, NS, NXDOMAIN, PTR, RA, SERVFAIL, SOA, SRV, TC, TXT,
+                     Edns, Record, labels, lower, name_from, name_of)
+
+OWN_EDNS_SIZE = 1232          # edns-packet-max
+KEYWORDS = (b"service", b"node", b"addr", b"query", b"connect", b"ingress", b"virtual")
+SPECIAL = b".'@;()\"\\"
+
+
+class Facts:
+    """What a deviation may look at besides the reply: the catalog, the agent's settings."""
+
+    def __init__(self, pair, catalogs, soa):
+        self.pair = pair
+        self.domains = [name_from(domain) for domain in pair.domains]
+        self.soa = soa            # the agent's SOA record (owner: its primary domain), as an AUTHORITY record
+        self.nodes = {}           # datacenter -> {lower-case node names}
+        self.tags = {}            # (datacenter, service) -> [(tag, usable)]
+        self.datacenters = {each.lower() for each in pair.datacenters}
+
+    def soa_for(self, domain):
+        primary = self.domains[0]
+        data = self.soa.rdata.replace(primary, domain) if domain != primary else self.soa.rdata
+        return Record(AUTHORITY, domain, SOA, 1, self.soa.ttl, data)
+
+    def domain_of(self, name):
+        """The longest domain that the lower-case name is at or below."""
+        found = [domain for domain in self.domains if name.endswith(domain)]
+        return max(found, key=len) if found else None
+
+
+class Parsed:
+    """The labels below the domain, split at the first keyword from the right, as the agent does."""
+
+    def __init__(self, asked, facts):
+        self.domain = facts.domain_of(asked.lower)
+        self.keyword = None
+        self.left, self.right = [], []
+        if self.domain is None:
+            return
+        below = labels(asked.lower)[:len(labels(asked.lower)) - len(labels(self.domain))]
+        self.below = below
+        self.plain = all(0x20 < c < 0x7f and c not in SPECIAL for part in below for c in part)
+        for at in range(len(below) - 1, -1, -1):
+            if below[at] in KEYWORDS:
+                self.keyword, self.left, self.right = below[at], below[:at], below[at + 1:]
+                return
+            if asked.type == SRV and below[at].startswith(b"_"):
+                self.keyword, self.left, self.right = b"service", below[:at + 1], below[at + 1:]
+                return
+        self.right = below
+
+    def datacenter(self, facts):
+        return (self.right[0].decode("latin-1") if self.right else facts.pair.datacenter)
+
+
+# Each takes (asked, parsed, facts, reply, agent) and changes `reply` in place; true if it did. `agent(asked)` asks the agent again.
+
+def ds_answered_here(asked, parsed, facts, reply, agent):
+    """DS inside the zone is answered here, as any type that Consul has none of; an agent with recursors sends it away."""
+    if asked.type != DS or not facts.pair.recursors:
+        return False
+    other = agent(asked.over(asked.transport, type=65281))
+    for field in ("flags", "rcode", "edns", "records"):
+        setattr(reply, field, getattr(other, field))
+    return True
+
+
+def ra_is_set(asked, parsed, facts, reply, agent):
+    """A forwarder beside the client does recurse; caches keep only what says so."""
+    if reply.flags & RA:
+        return False
+    reply.flags |= RA
+    return True
+
+
+def edns_size_is_own(asked, parsed, facts, reply, agent):
+    """OPT tells the size that lictor takes, not the client's own."""
+    if reply.edns is None or reply.edns.size == OWN_EDNS_SIZE:
+        return False
+    reply.edns = reply.edns._replace(size=OWN_EDNS_SIZE)
+    return True
+
+
+def _moved(name, primary, domain):
+    """A name that the agent made for this answer, below the domain of the question."""
+    if not name.lower().endswith(primary):
+        return name
+    parts = labels(name)[:len(labels(name)) - len(labels(primary))]
+    made = len(parts) >= 3 and parts[-2] in (b"node", b"addr") or not parts
+    return name[:len(name) - len(primary)] + domain if made else name
+
+
+def domain_of_the_question(asked, parsed, facts, reply, agent):
+    """Names made for an answer end in the domain that was asked, as with agents since 1.11; this one gives its primary one."""
+    primary = facts.domains[0]
+    if parsed.domain is None or parsed.domain == primary:
+        return False
+    moved = type(reply.records)()
+    for record, count in reply.records.items():
+        owner, data = record.owner, record.rdata
+        if record.type == SOA:
+            owner, data = parsed.domain, data.replace(primary, parsed.domain)
+        else:
+            if lower(owner) != asked.lower:
+                owner = _moved(owner, primary, parsed.domain)
+            if record.type == SRV:
+                data = data[:6] + _moved(data[6:], primary, parsed.domain)
+            elif record.type == NS:
+                data = _moved(data, primary, parsed.domain)
+        if parsed.keyword == b"addr" and record.section == ANSWER:
+            owner = asked.lower
+        moved[record._replace(owner=owner, rdata=data)] += count
+    changed = moved != reply.records
+    reply.records = moved
+    return changed
+
+
+def addr_is_typed(asked, parsed, facts, reply, agent):
+    """`<hex>.addr` has the address of its own family only; agents before 1.11 give it for every type that is asked."""
+    if parsed.keyword != b"addr" or reply.rcode != NOERROR or asked.type in (SOA, NS):
+        return False
+    given = {record.type for record in reply.records if record.section == ANSWER}
+    if len(given) != 1 or asked.type in given | {ANY}:
+        return False
+    reply.records.clear()
+    reply.records[facts.soa_for(parsed.domain)] = 1
+    return True
+
+
+def _inner(parsed, facts):
+    """The name is none of Consul's, but has names of Consul's below it (RFC 8020)."""
+    if not parsed.plain or parsed.left or parsed.keyword in (b"query", b"connect", b"ingress", b"virtual") and parsed.left:
+        return False
+    right = parsed.right
+    if not right:
+        return True
+    if len(right) == 1 and (right[0] == b"dc" or (parsed.keyword is None and right[0] in (b"ns",))):
+        return True
+    known = right[0].decode("latin-1") in facts.datacenters
+    return known and (len(right) == 1 or (len(right) == 2 and right[1] == b"dc"))
+
+
+def _dotted_below(parsed, facts):
+    """Some tag or node name goes on to the left of this name: `2.web.service` where `v1.2` is a tag of web."""
+    if not parsed.plain or len(parsed.right) > 1:
+        return False
+    where = parsed.datacenter(facts)
+    text = b".".join(parsed.left).decode("latin-1")
+    if parsed.keyword == b"node":
+        return any(node.endswith("." + text) for node in facts.nodes.get(where, ()))
+    if parsed.keyword == b"service" and len(parsed.left) > 1:
+        if len(parsed.left) == 2 and all(part.startswith(b"_") for part in parsed.left):
+            service, tag = parsed.left[0][1:].decode("latin-1"), parsed.left[1][1:].decode("latin-1")
+        else:
+            service, tag = parsed.left[-1].decode("latin-1"), b".".join(parsed.left[:-1]).decode("latin-1")
+        return any(usable and known.endswith("." + tag) for known, usable in facts.tags.get((where, service), ()))
+    return False
+
+
+def empty_non_terminal_is_nodata(asked, parsed, facts, reply, agent):
+    """A name with names below it exists: NOERROR with the SOA, not NXDOMAIN."""
+    if parsed.domain is None or reply.rcode != NXDOMAIN:
+        return False
+    if not (_inner(parsed, facts) if parsed.keyword is None or not parsed.left else _dotted_below(parsed, facts)):
+        return False
+    reply.rcode = NOERROR
+    return True
+
+
+def _node_known(parsed, facts):
+    return parsed.plain and b".".join(parsed.left).decode("latin-1") in facts.nodes.get(parsed.datacenter(facts), ())
+
+
+def _about_node(asked, parsed):
+    return parsed.keyword == b"node" and parsed.left and len(parsed.right) <= 1 and asked.type not in (SOA, NS, AXFR)
+
+
+def unknown_node_is_nxdomain(asked, parsed, facts, reply, agent):
+    """A node that does not exist is NXDOMAIN for every type; the agent looks only for some, and takes the beginning of a node's UUID
+    for its name."""
+    if not _about_node(asked, parsed) or reply.rcode != NOERROR or _node_known(parsed, facts):
+        return False
+    below = _dotted_below(parsed, facts)
+    reply.records.clear()
+    reply.rcode = NOERROR if below else NXDOMAIN
+    reply.records[facts.soa_for(parsed.domain)] = 1
+    return True
+
+
+def node_nodata_has_soa(asked, parsed, facts, reply, agent):
+    """NODATA for a node carries the SOA, so that nobody invents how long it may be kept (RFC 2308)."""
+    if not _about_node(asked, parsed) or reply.rcode != NOERROR or not _node_known(parsed, facts):
+        return False
+    if any(record.section in (ANSWER, AUTHORITY) for record in reply.records):
+        return False
+    reply.records[facts.soa_for(parsed.domain)] = 1
+    return True
+
+
+def edns_version_is_checked(asked, parsed, facts, reply, agent):
+    """An EDNS version that is not known is BADVERS (RFC 6891 section 6.1.3)."""
+    if asked.edns is None or asked.edns.version == 0:
+        return False
+    reply.records.clear()
+    reply.rcode = NOERROR
+    reply.flags = reply.flags & ~(AA | TC) | RA
+    reply.edns = Edns(OWN_EDNS_SIZE, 0, asked.edns.flags, b"\0\x0f\0\2\0\0", 1)
+    return True
+
+
+# In the order in which they apply.
+FIXED = [ds_answered_here, domain_of_the_question, addr_is_typed, empty_non_terminal_is_nodata, unknown_node_is_nxdomain, node_nodata_has_soa,
+         ra_is_set, edns_size_is_own]
+
+
+def owed(asked, facts, reply, agent):
+    """(what lictor owes in the default mode, [names of the deviations that applied])."""
+    parsed = Parsed(asked, facts)
+    reply = reply.copy()
+    if parsed.domain is None:
+        parsed.plain, parsed.below = True, []
+    if edns_version_is_checked(asked, parsed, facts, reply, agent):
+        return reply, ["edns_version_is_checked"]
+    applied = [each.__name__ for each in FIXED if each(asked, parsed, facts, reply, agent)]
+    return reply, applied

@@ -1,0 +1,198 @@
+"""Which agents are asked? A world is a real Consul with client agents whose settings differ; beside each agent stand two lictors
+that know its HTTP API alone, one with consul-dns-compat=strict and one in the default mode.
+
+Their consul-dns points at a port that counts who comes and answers nobody.
+"""
+
+import json
+import os
+import threading
+
+from harness import consul, net
+from harness.ask import Server
+from harness.lictor import Lictor
+from harness.upstream import Sink
+
+from stub import HOSTS, Stub
+
+# Waits of every lictor here come from one address; the agent's usual 200 connections are another test's subject.
+MANY = {"limits": {"http_max_conns_per_client": 8000}}
+
+KNOBS = {
+    "domain": "Example.Corp", "alt_domain": "other.corp",
+    "dns_config": {
+        "service_ttl": {"consul": "10s", "a*": "20s", "ab*": "7s", "*": "1500ms"}, "node_ttl": "7s", "only_passing": True,
+        "enable_truncate": True, "udp_answer_limit": 5, "enable_additional_node_meta_txt": False, "disable_compression": True,
+        "soa": {"refresh": 1800, "retry": 300, "expire": 43200, "min_ttl": 9},
+    },
+}
+LIMITS = {"dns_config": {"a_record_limit": 2, "udp_answer_limit": 20, "enable_truncate": True, "node_ttl": "90s",
+                         "service_ttl": {"*": "3s", "c*": "0s"}}}
+OVERLAP = {"alt_domain": "test.consul", "dns_config": {"soa": {"min_ttl": 30}, "only_passing": False}}
+
+
+class Pair:
+    """An agent and its lictors."""
+
+    def __init__(self, name, agent, domains, strict, fixed, datacenter="dc1", datacenters=("dc1",), recursors=False, a_record_limit=0,
+                 only_passing=False, token=None):
+        self.name, self.agent, self.domains, self.strict, self.fixed = name, agent, domains, strict, fixed
+        self.datacenter, self.datacenters, self.recursors, self.a_record_limit = datacenter, list(datacenters), recursors, a_record_limit
+        self.only_passing = only_passing
+        self.own = consul.Api(agent.api.address, agent.api.port, token)      # HTTP with the rights of this agent's DNS
+
+    @property
+    def sides(self):
+        return (("strict", self.strict), ("fixed", self.fixed))
+
+
+class World:
+    def __init__(self, name, apis, pairs, alt=None):
+        self.name, self.apis, self.pairs, self.alt = name, apis, pairs, alt
+
+
+def dev(ctx, name, address, ports, **settings):
+    agent = consul.Agent(ctx, name, address, ports, dict({"server": True, "bootstrap": True, "ports": dict(ports, grpc=-1, https=-1)}, **MANY, **settings), dev=True)
+    agent.start()
+    ctx.undo.callback(agent.kill)
+    return agent
+
+
+def client(ctx, name, address, ports, join, **settings):
+    agent = consul.Agent(ctx, name, address, ports, dict({"retry_join": [join], "retry_interval": "1s", "ports": dict(ports, serf_wan=-1, grpc=-1, https=-1)},
+                                                      **MANY, **settings))
+    if "client_addr" in settings:
+        inner = settings["client_addr"]
+        agent.api = consul.Api(inner, ports["http"])
+        agent.dns = Server(inner, ports["dns"])
+    agent.start()
+    ctx.undo.callback(agent.kill)
+    return agent
+
+
+def ports_for(network, *more):
+    for _ in range(50):
+        ports = {kind: net.free_port(network + ".1") for kind in ("dns", "http", "server", "serf_lan", "serf_wan")}
+        if len(set(ports.values())) == len(ports) and all(net.port_is_free("::1", port) for port in ports.values()):
+            return ports
+    raise RuntimeError("no free ports")
+
+
+def pair(ctx, sink, name, agent, domains, strict=(), fixed=(), token=None, **more):
+    url = f"http://[{agent.api.address}]:{agent.api.port}" if ":" in agent.api.address else agent.api.url
+    def lictor(mode, extra):
+        dns = f"{agent.dns.address}#{agent.dns.port}" if "agent" in extra else sink.option
+        extra = [option for option in extra if option != "agent"]
+        options = [f"--consul-dns={dns}", "--consul-watch-max=2000", f"--server=/in-addr.arpa/{sink.option}",
+                   f"--server=/ip6.arpa/{sink.option}", *extra]
+        if mode == "strict":
+            options.append("--consul-dns-compat=strict")
+        env = {"CONSUL_HTTP_TOKEN": token} if token else None
+        return Lictor(ctx, *options, consul=url, name=f"{name}-{mode}", env=env, wait=False)
+    return Pair(name, agent, domains, lictor("strict", strict), lictor("fixed", fixed), token=token, **more)
+
+
+def ready(pairs):
+    for each in pairs:
+        each.agent.wait_ready()
+        for _mode, lictor in each.sides:
+            lictor.wait_serving()
+            lictor.wait_ready()
+
+
+def plain(ctx, sink):
+    """One datacenter; a client agent for each set of settings."""
+    network = net.loopback_net()
+    ports = ports_for(network)
+    server = dev(ctx, "dev1", network + ".1", ports)
+    server.wait_ready()
+    join = f"{network}.1:{ports['serf_lan']}"
+    stub = Stub(ctx)
+    upstream = f"--server={stub.server.address}#{stub.server.port}"
+    made = []
+    def add(name, settings, domains, strict=(), fixed=(), agent_name=None, **more):
+        agent = client(ctx, name, f"{network}.{len(made) + 2}", ports, join, **settings)
+        made.append((agent, name, domains, strict, fixed, more))
+    add("default", {}, ["consul"])
+    add("knobs", KNOBS, ["example.corp", "other.corp"], only_passing=True)
+    add("limits", LIMITS, ["consul"], a_record_limit=2)
+    add("overlap", OVERLAP, ["consul", "test.consul"])
+    add("ipv6", {"client_addr": "::1", "dns_config": {"node_ttl": "30s", "udp_answer_limit": 8}}, ["consul"])
+    # What the agent's recursors say no HTTP tells: a strict lictor asks the agent's DNS for names that lead outside.
+    add("recursors", {"recursors": [f"{stub.server.address}:{stub.server.port}"], "dns_config": {"service_ttl": {"*": "12s"}}}, ["consul"],
+        strict=(upstream, "agent"), fixed=(upstream,), recursors=True)
+    for agent, *_rest in made:
+        agent.wait_ready()
+    pairs = [pair(ctx, sink, name, agent, domains, strict, fixed, **more) for agent, name, domains, strict, fixed, more in made]
+    ready(pairs)
+    return World("plain", [server.api], pairs, alt="test.consul")
+
+
+def far(ctx, sink):
+    """Two datacenters joined over WAN: questions for the other one, with and without translated addresses."""
+    network = net.loopback_net()
+    ports = ports_for(network)
+    servers = []
+    for number, datacenter in enumerate(("dc1", "dc2"), 1):
+        more = {"retry_join_wan": [f"{network}.1:{ports['serf_wan']}"]} if number > 1 else {}
+        servers.append(dev(ctx, f"{datacenter}server", f"{network}.{number}", ports, datacenter=datacenter,
+                           **more))
+    for server in servers:
+        server.wait_ready()
+    net.until(lambda: sorted(servers[0].api.get("/v1/catalog/datacenters")) == ["dc1", "dc2"], 30, "both datacenters know each other", every=0.2)
+    join = f"{network}.1:{ports['serf_lan']}"
+    agents = [("near", {}), ("translating", {"translate_wan_addrs": True, "dns_config": {"node_ttl": "4s", "service_ttl": {"*": "6s"}}})]
+    made = [(client(ctx, name, f"{network}.{10 + n}", ports, join, **settings), name)
+            for n, (name, settings) in enumerate(agents)]
+    for agent, _name in made:
+        agent.wait_ready()
+    pairs = [pair(ctx, sink, name, agent, ["consul"], datacenters=("dc1", "dc2", "dc2", "DC2")) for agent, name in made]
+    ready(pairs)
+    return World("two datacenters", [server.api for server in servers], pairs)
+
+
+NARROW = """
+node_prefix "" { policy = "read" }
+service_prefix "a" { policy = "read" }
+service_prefix "b" { policy = "read" }
+service_prefix "large" { policy = "read" }
+agent_prefix "" { policy = "read" }
+"""
+HALF = """
+node_prefix "a" { policy = "read" }
+node_prefix "b" { policy = "read" }
+node_prefix "k" { policy = "read" }
+service_prefix "" { policy = "read" }
+agent_prefix "" { policy = "read" }
+"""
+
+
+def guarded(ctx, sink):
+    """Default-deny: agents whose token sees some services, some nodes, everything, and nothing. lictor has the agent's own token."""
+    network = net.loopback_net()
+    ports = ports_for(network)
+    master = "11111111-2222-3333-4444-555555555555"
+    acl = {"enabled": True, "default_policy": "deny", "tokens": {"master": master, "agent_master": master, "agent": master}}
+    server = dev(ctx, "guard1", network + ".1", ports, acl=acl)
+    server.api.token = master
+    server.wait_ready()
+    net.until(lambda: server.api.put("/v1/acl/policy", {"Name": "probe", "Rules": ""}), 20, "ACLs work", every=0.3)
+    tokens = {"everything": master, "nothing": None}
+    for name, rules in (("narrow", NARROW), ("half", HALF)):
+        server.api.put("/v1/acl/policy", {"Name": name, "Rules": rules})
+        tokens[name] = server.api.put("/v1/acl/token", {"Policies": [{"Name": name}]})["SecretID"]
+    join = f"{network}.1:{ports['serf_lan']}"
+    made = []
+    for n, name in enumerate(("narrow", "half", "everything", "nothing")):
+        given = dict(acl, tokens={"agent": master, **({"default": tokens[name]} if tokens[name] else {})})
+        agent = client(ctx, "g" + name, f"{network}.{10 + n}", ports, join, acl=given)
+        agent.api.token = master
+        made.append((agent, name))
+    for agent, _name in made:
+        agent.wait_ready()
+    pairs = [pair(ctx, sink, name, agent, ["consul"], token=tokens[name]) for agent, name in made]
+    ready(pairs)
+    return World("default-deny", [server.api], pairs)
+
+
+WORLDS = {"plain": plain, "two datacenters": far, "default-deny": guarded}
