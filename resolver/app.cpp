@@ -133,6 +133,7 @@ private:
     std::vector<Upstream> upstreams_before_;
     std::unique_ptr<Timer> loop_probe_;
     std::unique_ptr<ShadowAsker> shadow_;
+    std::shared_ptr<PacketDump> dump_;
     std::unique_ptr<HostResolver> hosts_;
     std::unique_ptr<Watcher> watcher_;
     std::unique_ptr<SnapshotKeeper> keeper_;
@@ -198,6 +199,14 @@ int App::run() {
         } else {
             stats_problem = opened.error().text;  // said, not fatal: answers matter more than figures
         }
+    }
+    if (!options_.dumpfile.empty()) {
+        auto dump = PacketDump::open(options_.dumpfile, options_.dumpmask);
+        if (!dump) {
+            log::error(dump.error().text);
+            return 3;
+        }
+        dump_ = std::move(*dump);
     }
     if (!options_.pid_file.empty()) {
         std::ofstream pid(options_.pid_file, std::ios::trunc);
@@ -294,6 +303,7 @@ int App::run() {
         if (worker->ended()) worker->join();
     const bool all_ended = std::all_of(workers_.begin(), workers_.end(), [](const auto& worker) { return worker->ended(); });
     if (!options_.pid_file.empty()) unlink(options_.pid_file.c_str());
+    if (dump_ && dump_->dropped()) log::warning("dumpfile: " + std::to_string(dump_->dropped()) + " packets dropped, the disk was too slow");
     log::info("exiting on receipt of a signal");
     log::close();
     if (!all_ended) _exit(0);  // a worker hangs: the bound on stopping counts more than tidiness
@@ -320,11 +330,14 @@ void App::remember() {
 }
 
 void App::start_workers() {
+    if (dump_) dump_->start();
     for (unsigned i = 0; i < bound_.size(); ++i) {
         Worker::Setup setup;
         setup.number = i;
         setup.sockets = std::move(bound_[i]);
         setup.seed = kernel_seed();
+        setup.dump = dump_;
+        setup.port = options_.port;
         if (options_.max_tcp_connections) setup.tcp.connections = std::max<std::size_t>(1, *options_.max_tcp_connections / options_.threads);
         // Room for clients over TCP and for Consul stays; what is left is the workers' upstream sockets.
         setup.attempts_max = std::max<std::size_t>(64, (descriptors_ - std::min<std::size_t>(descriptors_ / 2, 1500)) / options_.threads);

@@ -58,6 +58,8 @@ void HostResolver::adopt(const std::shared_ptr<const Rules>& rules) {
     own->cache_entries = 0;
     own->log_queries = false;
     own->stale_for.reset();
+    own->filters = nullptr;  // what Consul's data names is private by nature
+    own->add_subnet.reset();
     // The fixed ports are the workers'.
     own->query_port.reset();
     for (Upstream& upstream : own->upstreams)

@@ -4,6 +4,8 @@
 #include <pthread.h>
 #include <signal.h>
 
+#include <unordered_map>
+
 #include "conf/log.hpp"
 #include "resolver/links.hpp"
 
@@ -26,11 +28,13 @@ struct Worker::Inside {
                 [this](AttemptId attempt, Bytes message) {
                     at = Loop::moment();
                     look();
+                    if (dump) dump->put(PacketDump::up_reply, dumped_attempts[attempt], {}, message);
                     resolver.on_reply(attempt, message, at, actions);
                     perform();
                 },
                 [this](AttemptId attempt) {
                     at = Loop::moment();
+                    if (dump) dumped_attempts.erase(attempt);
                     resolver.on_failure(attempt, at, actions);
                     perform();
                 }),
@@ -42,7 +46,10 @@ struct Worker::Inside {
                         },
                     .handle =
                         [this](Bytes message, const Client& client, std::span<std::uint8_t> buffer) {
+                            if (dump) dump->put(PacketDump::query, client.peer, {client.local, self.setup_.port}, message);
                             const Verdict verdict = resolver.on_query(message, client, at, buffer, actions);
+                            if (dump && verdict.kind == Verdict::Kind::answer)
+                                dump->put(PacketDump::reply, {client.local, self.setup_.port}, client.peer, buffer.first(verdict.size));
                             using Kind = Listener::Handled::Kind;
                             const auto kind = verdict.kind == Verdict::Kind::answer  ? Kind::answer
                                               : verdict.kind == Verdict::Kind::later ? Kind::later
@@ -87,9 +94,21 @@ struct Worker::Inside {
         if (actions.empty()) actions.swap(todo);  // keeps the memory
         arm();
     }
-    void act(Reply& reply) { listener.send(reply.client, reply.bytes); }
-    void act(Ask& ask) { links.ask(std::move(ask)); }
-    void act(const CloseAttempt& close) { links.close(close.attempt); }
+    void act(Reply& reply) {
+        if (dump) dump->put(PacketDump::reply, {reply.client.local, self.setup_.port}, reply.client.peer, reply.bytes);
+        listener.send(reply.client, reply.bytes);
+    }
+    void act(Ask& ask) {
+        if (dump) {
+            dumped_attempts[ask.attempt] = ask.upstream;
+            dump->put(PacketDump::up_query, ask.source.value_or(Endpoint{}), ask.upstream, ask.bytes);
+        }
+        links.ask(std::move(ask));
+    }
+    void act(const CloseAttempt& close) {
+        if (dump) dumped_attempts.erase(close.attempt);
+        links.close(close.attempt);
+    }
     void act(const Want& want) { self.setup_.want(want.need); }
     void act(const Sampled& sample) { self.setup_.sampled(sample); }
     void act(const LoopFound& found) { self.setup_.loop_found(found.upstream); }
@@ -146,6 +165,8 @@ struct Worker::Inside {
     Worker& self;
     Random random;
     Actions actions;
+    PacketDump* const dump = self.setup_.dump.get();
+    std::unordered_map<AttemptId, Endpoint> dumped_attempts;   ///< open ones, while packets are dumped
     Moment at = Loop::moment();
     Resolver resolver;
     Links links;

@@ -14,6 +14,7 @@
 #include "conf/metrics.hpp"
 #include "resolver/core/resolver.hpp"
 #include "resolver/listener.hpp"
+#include "resolver/packet_dump.hpp"
 #include "resolver/view_board.hpp"
 #include "watch/loop/loop.hpp"
 
@@ -26,6 +27,8 @@ public:
         std::vector<BoundSocket> sockets;
         Random::Seed seed{};
         TcpLimits tcp = {};
+        std::shared_ptr<PacketDump> dump;             ///< null: nothing is dumped
+        std::uint16_t port = 53;                      ///< listened on, for the dump
         std::size_t attempts_max = 4096;              ///< upstream sockets open at once
         std::function<void(const Need&)> want;        ///< called on the worker's thread
         std::function<void(const Sampled&)> sampled;      ///< called on the worker's thread

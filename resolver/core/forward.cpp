@@ -47,9 +47,9 @@ void store_u32(std::vector<std::uint8_t>& bytes, std::size_t at, std::uint32_t v
 
 // ------------------------------------------------------------------------------------------------------------ questions
 
-std::optional<Forward::State::FromCache> Forward::State::from_cache(const Question& question, Now now, std::span<std::uint8_t> buffer, Actions& actions) {
+std::optional<Forward::State::FromCache> Forward::State::from_cache(const Question& question, bool agent, Now now, std::span<std::uint8_t> buffer, Actions& actions) {
     if (rules->cache_entries == 0) return std::nullopt;
-    const auto hit = cache.find(question, now, rules->stale_for);
+    const auto hit = cache.find(question, now, agent ? std::nullopt : rules->stale_for);
     if (!hit) {
         counters.cache_misses.add();
         return std::nullopt;
@@ -69,7 +69,7 @@ Forward::Outcome Forward::State::answer(const Question& question, const Client& 
                                         std::span<std::uint8_t> buffer, Actions& actions) {
     const bool own = rules->add_subnet && group && !group->agent && depends_on_client(*rules->add_subnet, client.peer.address);
     if (!own) {
-        if (const auto hit = from_cache(question, at.now, buffer, actions)) {
+        if (const auto hit = from_cache(question, group && group->agent, at.now, buffer, actions)) {
             if (hit->expired && group) refresh(question, group, at, actions);
             return hit->outcome;
         }

@@ -96,7 +96,7 @@ def _(q, d, l, parts):
     covered = set()
     if not l.additional:
         covered.add("additional")
-    if d.answer and not l.authority:
+    if l.authority == [record for record in d.authority if record[1] == "SOA" and not d.answer]:
         covered.add("authority")
     return covered
 
@@ -105,8 +105,9 @@ def _(q, d, l, parts):
 def _(q, d, l, parts):
     if not d or not l or d.answer and d.answer[-1][1] != "CNAME" or not l.authority:
         return set()
-    soas = all(record[1] == "SOA" for record in d.authority + l.authority) and len(l.authority) == 1
-    return {"authority"} if soas and (not d.authority or d.authority[0][:3] == l.authority[0][:3]) else set()
+    theirs = [record for record in d.authority if record[1] == "SOA"]
+    soas = len(l.authority) == 1 and l.authority[0][1] == "SOA"
+    return {"authority"} if soas and (not theirs or theirs[0][:3] == l.authority[0][:3]) else set()
 
 
 @improvement("one family is the whole of a name of ours", "dnsmasq asks upstream for the AAAA of a name that hosts files give only an A, and the other way round; lictor says at once that there is none")
@@ -157,6 +158,13 @@ def _(q, d, l, parts):
 @improvement("nobody is called 0.0.0.0", "a list of blocked names gives that address a thousand names; dnsmasq answers its PTR with one of them")
 def _(q, d, l, parts):
     return {"AA", "answer", "rcode", "authority"} if d and l and q.type == "PTR" and q.name in ("0.0.0.0.in-addr.arpa",) and not l.flags["AA"] else set()
+
+
+@improvement("a chain keeps its links", "from its cache dnsmasq may leave out links of a chain of aliases; lictor gives it as it came")
+def _(q, d, l, parts):
+    ends = lambda form: [record[:3] for record in form.answer if record[1] != "CNAME"]
+    chained = d and l and d.rcode == l.rcode and d.answer and l.answer and d.answer[0][1] == "CNAME" and len(l.answer) > len(d.answer) and ends(d) == ends(l)
+    return {"answer"} if chained else set()
 
 
 def explain(question, dnsmasq, lictor, allowed=None):

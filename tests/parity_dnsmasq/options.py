@@ -151,9 +151,9 @@ case("dns-rr", ["dns-rr=d.test,65280,01:02:0a", "dns-rr=e.test,65400"], ["d.test
 case("synth-domain", ["synth-domain=syn.test,192.0.2.0/24,ip-", "synth-domain=six.test,2001:db8:5::/112,v6-"], ["ip-192-0-2-7.syn.test A", "ip-192-0-3-7.syn.test A", "7.2.0.192.in-addr.arpa PTR", "7.3.0.192.in-addr.arpa PTR", "ip-192-0-2-7.syn.test AAAA",
      "ip-192-0-2-7.syn.test TXT", "x.syn.test A", "v6-2001-db8-5--9.six.test AAAA", "9.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.5.0.0.0.8.b.d.0.1.0.0.2.ip6.arpa PTR"])
 case("synth-domain with numbers", "synth-domain=syn.test,192.0.2.10,192.0.2.20,host*", ["host0.syn.test A", "host3.syn.test A", "host10.syn.test A", "host11.syn.test A", "13.2.0.192.in-addr.arpa PTR", "21.2.0.192.in-addr.arpa PTR"])
-case("interface-name", ["interface-name=if.test,far0", "interface-name=if4.test,far0/4"], private=True, setup=lambda: link("far0", "10.7.7.1/24", "2001:db8:7::1/64"), questions= ["if.test A", "if.test AAAA", "if4.test A", "if4.test AAAA", "if4.test TXT", "1.7.7.10.in-addr.arpa PTR"])
-case("dynamic-host", "dynamic-host=dyn.test,0.0.0.77,::99,far0", private=True, setup=lambda: link("far0", "10.7.7.1/24", "2001:db8:7::1/64"), questions= ["dyn.test A", "dyn.test AAAA", "dyn.test TXT"])
-case("localise-queries", "localise-queries", base=["port={port}", "interface=far0", "no-resolv", "no-hosts", "server={u1}", "addn-hosts={dir}/hosts"], private=True, setup=lambda: link("far0", "10.7.7.1/24"), ask_at="10.7.7.1",
+case("interface-name", ["interface-name=if.test,far0", "interface-name=if4.test,far0/4"], private=True, setup=lambda world: link("far0", "10.7.7.1/24", "2001:db8:7::1/64"), questions= ["if.test A", "if.test AAAA", "if4.test A", "if4.test AAAA", "if4.test TXT", "1.7.7.10.in-addr.arpa PTR"])
+case("dynamic-host", "dynamic-host=dyn.test,0.0.0.77,::99,far0", private=True, setup=lambda world: link("far0", "10.7.7.1/24", "2001:db8:7::1/64"), questions= ["dyn.test A", "dyn.test AAAA", "dyn.test TXT"])
+case("localise-queries", "localise-queries", base=["port={port}", "interface=far0", "no-resolv", "no-hosts", "server={u1}", "addn-hosts={dir}/hosts"], private=True, setup=lambda world: link("far0", "10.7.7.1/24"), ask_at="10.7.7.1",
      rounds=[["near.test A", "far.test A", "near.test A tcp"]] * 2, files={"hosts": "10.7.7.9 near.test\n192.0.2.9 near.test\n192.0.2.8 far.test\n"})
 
 # ---- filters
@@ -199,6 +199,83 @@ case("no-ident", "no-ident", ["version.bind TXT ch", "servers.bind TXT ch", "hit
 # ---- listening
 case("listen-address", "listen-address={net}.1.1,{net}.1.2", rounds=[["www.test A"]], base=["port={port}", "bind-interfaces", "no-resolv", "no-hosts", "server={u1}"], without=["port={port}", "listen-address={net}.1.1", "bind-interfaces", "no-resolv", "no-hosts", "server={u1}"],
      play=lambda world, server: second_address(world, server))
+
+
+# ---- listening and limits
+PLAIN = ["port={port}", "no-resolv", "no-hosts", "server={u1}"]
+case("interface", "interface=far0", base=PLAIN, ask_at="127.0.0.1", private=True, setup=lambda world: two_links(), play=lambda world, server: at_both(world, server))
+case("except-interface", "except-interface=near0", base=PLAIN + ["interface=far0", "interface=near0"], ask_at="127.0.0.1", private=True, setup=lambda world: two_links(), play=lambda world, server: at_both(world, server))
+case("bind-interfaces", "bind-interfaces", base=PLAIN + ["listen-address={listen}"], rounds=[["www.test A"]], facts=lambda asked, server: {"bound to every address": wildcard_bound(server.port)},
+     unchanged="single addresses are always bound", private=True)
+case("bind-dynamic", "bind-dynamic", base=PLAIN + ["interface=late0"], ask_at="127.0.0.1", private=True, setup=lambda world: no_link("late0"), play=lambda world, server: late_link(world, server), option=False)
+case("local-service", "local-service", base=PLAIN, ask_at="127.0.0.1", private=True, setup=lambda world: foreign_source(), play=lambda world, server: from_far(world, server),
+     unchanged="loopback alone is listened on, unless told otherwise")
+case("dns-forward-max", "dns-forward-max=2", rounds=[["slow-a.test A", "slow-b.test A", "slow-c.test A", "slow-d.test A"]])
+case("fast-dns-retry", "fast-dns-retry=200,3000", rounds=[["sleep", "lossy-a.test A"]], unchanged="a lost question is asked again without waiting for the client",
+     improves={"answered without a second question of the client": lambda q, d, l: d is None and l is not None and l.rcode == "NOERROR"})
+case("port-limit", "port-limit=3", rounds=[["www.test A"]], option=False)
+case("max-tcp-connections", "max-tcp-connections=2", unchanged="a new TCP client takes the place of the longest idle", play=lambda world, server: many_streams(world, server),
+     improves={"a new TCP client takes the place of the longest idle": lambda q, d, l: d is None and l is not None and l.rcode == "NOERROR"})
+case("no-poll", "no-poll", base=["port={port}", "listen-address={listen}", "bind-interfaces", "no-hosts", "resolv-file={dir}/resolv", "cache-size=0"], files={"resolv": "nameserver {a2}\n"}, needs53=True,
+     play=lambda world, server: resolv_changes(world, server))
+case("clear-on-reload", "clear-on-reload", base=["port={port}", "listen-address={listen}", "bind-interfaces", "no-hosts", "resolv-file={dir}/resolv"], files={"resolv": "nameserver {a2}\n"}, needs53=True,
+     play=lambda world, server: resolv_changes(world, server))
+case("dns-loop-detect", "dns-loop-detect", base=BASE + ["server={net}.0.9#5300"], setup=lambda world: mirror(world), rounds=[["sleep", "www.test A"]],
+     facts=lambda asked, server: {"said": "query loop detected" in server.log()})
+case("strip-mac", "strip-mac", rounds=[["www.test A"]], facts=lambda asked, _s: {"options": sent(asked, "name", "options")}, option=False)
+
+case("dumpfile", "dumpfile={dir}/dump.pcap", rounds=[["www.test A", "www.test A", "nx.test A"]], facts=lambda asked, server: {"packets": dumped(server)})
+case("dumpmask", "dumpmask=0x0005", rounds=[["www.test A", "www.test A", "nx.test A"]], base=BASE + ["dumpfile={dir}/dump.pcap"], facts=lambda asked, server: {"packets": dumped(server)})
+
+# ---- faults
+case("upstreams that fail", ["server=/closed.test/{net}.0.1#9", "server=/half.test/{net}.0.1#9", "server=/half.test/{u2}"], option=False,
+     rounds=[["a.closed.test A", "silent.test A", "servfail.test A", "refused.test A", "formerr.test A", "notimp.test A", "nx.test A", "nodata.test A", "trunc.test A", "slow.test A", "nora.test A",
+              "a.half.test A", "silent.test A tcp", "a.closed.test A tcp", "chainnx.test A", "big.test A", "big.test A tcp"]])
+
+
+def generated(seed=7, count=160):
+    """Names, types and flags by chance; the seed repeats them."""
+    import random
+    chance = random.Random(seed)
+    words = WORDS + ("h1", "gone", "ad", "priv", "zero")
+    domains = ("test", "two.test", "deep.two.test", "corp.test", "a.b.c.d.e", "UP.Test")
+    found = []
+    for _ in range(count):
+        flags = chance.choice(("", "", "", " edns", " edns=512", " do", " cd", " tcp", " tcp do", " edns=4096"))
+        found.append(f"{chance.choice(words)}.{chance.choice(domains)} {chance.choice(('A', 'AAAA', 'A', 'MX', 'TXT', 'SRV', 'NS', 'SOA', 'PTR', 'CAA', 'HTTPS', 'CNAME', 'DS', 'TYPE65280'))}{flags}")
+    return found
+
+
+for _seed in range(1, 6):
+    case(f"generated questions, seed {_seed}", ["server=/two.test/{u2}", "local=/corp.test/", "address=/ad.test/192.0.2.9", "host-record=h1.test,192.0.2.1,2001:db8::1", "address=/gone.test/", "bogus-nxdomain=192.0.2.66"],
+         rounds=[generated(_seed), generated(_seed)], option=False)
+
+
+def dumped(server):
+    """How many questions and replies for names below .test the dump holds, by what they are."""
+    import struct
+    import dns.message
+    time.sleep(0.3)
+    path = os.path.join(os.path.dirname(server.log_path), "..", "files", "dump.pcap")
+    found = {}
+    with open(path, "rb") as file:
+        data = file.read()
+    magic, = struct.unpack("<I", data[:4])
+    assert magic == 0xa1b2c3d4 and struct.unpack("<I", data[20:24])[0] == 101, data[:24]
+    at = 24
+    while at < len(data):
+        size, = struct.unpack("<I", data[at + 8:at + 12])
+        packet, at = data[at + 16:at + 16 + size], at + 16 + size
+        assert packet[0] == 0x45 and packet[9] == 17, packet[:20]
+        message = dns.message.from_wire(packet[28:])
+        name = message.question[0].name.to_text()
+        if not name.endswith(".test."):
+            continue
+        ports = struct.unpack("!HH", packet[20:24])
+        kind = ("reply" if message.flags & 0x8000 else "query") + (" upstream" if 5300 in ports else "")
+        found[(name, kind)] = found.get((name, kind), 0) + 1
+    os.unlink(path)
+    return found
 
 
 def counted(asked):
@@ -277,6 +354,102 @@ def orders(world, server):
 def second_address(world, server):
     from servers import ask
     return {(0, "www.test A"): ask(f"127.{world.net}.1.2", world.port, ["www.test A"], 0.5)["www.test A"]}
+
+
+def ask_at(world, address, texts, patience=0.6):
+    from servers import ask
+    return ask(address, world.port, texts, patience)
+
+
+def two_links():
+    link("far0", "10.7.7.1/24")
+    link("near0", "10.8.8.1/24")
+
+
+def no_link(name):
+    import subprocess
+    subprocess.run(["ip", "link", "del", name], capture_output=True)
+
+
+def at_both(world, server):
+    return {(0, f"{name} A"): ask_at(world, address, [f"{name} A"])[f"{name} A"] for name, address in (("far.test", "10.7.7.1"), ("near.test", "10.8.8.1"), ("own.test", "127.0.0.1"))}
+
+
+def late_link(world, server):
+    answers = {(0, "before.test A"): ask_at(world, "10.9.9.1", ["before.test A"])["before.test A"]}
+    link("late0", "10.9.9.1/24")
+    deadline = time.monotonic() + 4
+    while time.monotonic() < deadline and ask_at(world, "10.9.9.1", ["warm.test A"], 0.2)["warm.test A"] is None:
+        time.sleep(0.05)
+    answers[(1, "after.test A")] = ask_at(world, "10.9.9.1", ["after.test A"])["after.test A"]
+    no_link("late0")
+    return answers
+
+
+def foreign_source():
+    import subprocess
+    link("far0", "10.7.7.1/24")
+    subprocess.run(["ip", "route", "replace", "local", "203.0.113.0/24", "dev", "lo"], check=True)
+
+
+def from_far(world, server):
+    return {(0, "foreign.test A"): ask_at(world, "10.7.7.1", ["foreign.test A from=203.0.113.5"])["foreign.test A from=203.0.113.5"],
+            (0, "own.test A"): ask_at(world, "127.0.0.1", ["own.test A"])["own.test A"]}
+
+
+def wildcard_bound(port):
+    with open("/proc/self/net/udp") as file:
+        return any(line.split()[1] == f"00000000:{port:04X}" for line in file.readlines()[1:])
+
+
+def many_streams(world, server):
+    """Two clients that only hold their connection; is the third one answered?"""
+    import socket
+    from servers import ask
+    held = [socket.create_connection((server.address, server.port)) for _ in range(2)]
+    time.sleep(0.2)
+    answer = ask(server.address, server.port, ["www.test A tcp"], 0.7)["www.test A tcp"]
+    for each in held:
+        each.close()
+    return {(0, "www.test A tcp"): answer}
+
+
+def resolv_changes(world, server):
+    answers = {(0, "a.test A"): server.ask(["a.test A"])["a.test A"]}
+    time.sleep(1.1)
+    with open(os.path.join(world.folder, "resolv"), "w") as file:
+        file.write(world.fill("nameserver {a3}\n"))
+    time.sleep(2.2)
+    answers[(1, "a.test A")] = server.ask(["a.test A"])["a.test A"]
+    return answers
+
+
+def mirror(world):
+    """An upstream that leads back: what it hears it asks the server under test."""
+    import multiprocessing
+    import socket
+
+    def serve(sock, there):
+        pending = {}
+        back = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        import select
+        while True:
+            for ready in select.select([sock, back], [], [])[0]:
+                try:
+                    wire, peer = ready.recvfrom(65535)
+                    if ready is sock:
+                        pending[wire[:2]] = peer
+                        back.sendto(wire, there)
+                    elif wire[:2] in pending:
+                        sock.sendto(wire, pending.pop(wire[:2]))
+                except OSError:
+                    pass
+    sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    sock.bind((f"127.{world.net}.0.9", 5300))
+    process = multiprocessing.get_context("fork").Process(target=serve, args=(sock, (world.address, world.port)), daemon=True)
+    process.start()
+    sock.close()
+    world.helpers.append(process)
 
 
 def cases():

@@ -244,6 +244,10 @@ class Upstreams:
         self._asked.put({"at": time.monotonic(), "upstream": index, "transport": transport, "name": question.name.to_text().rstrip(".") or ".",
                          "type": dns.rdatatype.to_text(question.rdtype), "source": peer[0], "port": peer[1], "edns": query.payload if query.edns >= 0 else None,
                          "options": options, "flags": dns.flags.to_text(query.flags), "do": bool(query.ednsflags & dns.flags.DO)})
+        if question.name.to_text().lower().startswith("lossy"):     # the first of two quick questions is lost
+            before, self._lossy = getattr(self, "_lossy", 0.0), time.monotonic()
+            if self._lossy - before > 0.7:
+                return
         for delay, data in reply_for(query, index, transport):
             if delay:
                 later.append((time.monotonic() + delay, send, data))

@@ -1,0 +1,141 @@
+// What dnsmasq's options change on the way to upstreams and back: filters, stale answers, races, letters, ports, data about the client.
+#include <catch2/catch.hpp>
+
+#include "tests/unit/forward_world.hpp"
+
+namespace lictor::test {
+namespace {
+
+Network net_of(const char* address, unsigned bits) { return {*Address::parse(address), bits}; }
+
+}  // namespace
+
+TEST_CASE("forward: bogus-nxdomain turns an answer into NXDOMAIN, and keeps it") {
+    World w;
+    w.options.bogus_nxdomain = {net_of("192.0.2.0", 24)};
+    w.adopt();
+    w.ask("a.example");
+    w.says(Said(w.last()).a("a.example", 60, "192.0.2.66"), w.last());
+    CHECK(w.reply().header.rcode() == rcode::nxdomain);
+    CHECK(w.reply().answer.empty());
+    CHECK(w.ask("a.example")->header.rcode() == rcode::nxdomain);
+}
+
+TEST_CASE("forward: stop-dns-rebind empties private answers but Consul's") {
+    World w;
+    w.options.stop_dns_rebind = true;
+    w.adopt();
+    w.ask("a.example");
+    w.says(Said(w.last()).a("a.example", 60, "10.1.2.3"), w.last());
+    CHECK(w.reply().header.rcode() == rcode::noerror);
+    CHECK(w.reply().answer.empty());
+    CHECK(w.notices == std::vector<std::string>{"possible DNS-rebind attack detected: a.example"});
+    w.ask("web.service.consul");
+    w.says(Said(w.last()).a("web.service.consul", 60, "10.1.2.3"), w.last());
+    CHECK(w.reply().answer.size() == 1);
+    w.ask("a.example");
+    CHECK(w.asked.size() == 3);  // what was emptied is not kept
+}
+
+TEST_CASE("forward: ignore-address waits for another upstream") {
+    World w({"10.0.0.1", "10.0.0.2"});
+    w.options.ignore_address = {net_of("192.0.2.66", 32)};
+    w.adopt();
+    w.ask("a.example");
+    w.says(Said(w.last()).a("a.example", 60, "192.0.2.66"), w.last());
+    CHECK(w.replied.empty());
+    w.wait(seconds(1));
+    CHECK(w.last().upstream.address.text() == "10.0.0.2");
+    w.says(Said(w.last()).a("a.example", 60, "192.0.2.1"), w.last());
+    REQUIRE(w.replied.size() == 1);
+    CHECK(w.reply().answer.size() == 1);
+}
+
+TEST_CASE("forward: alias rewrites addresses, filter-rr drops types") {
+    World w;
+    w.options.alias = {{Address::v4(192, 0, 2, 0), Address::v4(192, 0, 2, 0), Address::v4(10, 5, 5, 0), Address::v4(255, 255, 255, 0)}};
+    w.options.filter_aaaa = true;
+    w.adopt();
+    w.ask("a.example");
+    w.says(Said(w.last()).a("a.example", 60, "192.0.2.66"), w.last());
+    CHECK(w.reply().answer.at(0).value == "10.5.5.66");
+    w.ask("a.example", rrtype::aaaa);
+    w.says(Said(w.last()).a("a.example", 60, "2001:db8::1"), w.last());
+    CHECK(w.reply().answer.empty());
+    CHECK(w.reply().header.rcode() == rcode::noerror);
+    w.ask("a.example", rrtype::aaaa);
+    CHECK(w.asked.size() == 2);  // kept for as long as it would have been
+}
+
+TEST_CASE("forward: an expired answer is given at once and fetched anew behind it") {
+    World w;
+    w.options.use_stale_cache = 100;
+    w.adopt();
+    w.ask("a.example");
+    w.says(Said(w.last()).a("a.example", 5, "192.0.2.1"), w.last());
+    w.wait(seconds(10));
+    const auto before = w.replied.size();
+    const auto old = w.ask("a.example");
+    REQUIRE(old);
+    CHECK(old->answer.at(0).ttl == 0);
+    REQUIRE(w.asked.size() == 2);
+    w.says(Said(w.last()).a("a.example", 5, "192.0.2.2"), w.last());
+    CHECK(w.replied.size() == before);  // nobody waited for it
+    CHECK(w.ask("a.example")->answer.at(0).value == "192.0.2.2");
+    CHECK(w.counters.cache_stale.get() == 1);
+    w.wait(seconds(200));
+    CHECK_FALSE(w.ask("a.example"));  // too old: waited for
+    CHECK(w.asked.size() == 3);
+}
+
+TEST_CASE("forward: now and then all upstreams are asked, and the quickest is taken from then on") {
+    World w({"10.0.0.1", "10.0.0.2"});
+    w.options.strict_order = false;
+    w.adopt();
+    w.ask("a.example");
+    REQUIRE(w.asked.size() == 2);
+    w.says(Said(w.asked[1]).a("a.example", 0, "192.0.2.1"), w.asked[1]);
+    for (int i = 0; i < 40; ++i) {
+        w.ask("n" + std::to_string(i) + ".example");
+        CHECK(w.last().upstream.address.text() == "10.0.0.2");
+        w.says(Said(w.last()).a("n" + std::to_string(i) + ".example", 0, "192.0.2.1"), w.last());
+    }
+    CHECK(w.asked.size() == 42);
+    w.wait(seconds(21));
+    w.ask("b.example");
+    CHECK(w.asked.size() == 44);
+}
+
+TEST_CASE("forward: with 0x20 the reply has to repeat the letters") {
+    World w;
+    w.options.do_0x20_encode = true;
+    w.adopt();
+    w.ask("abcdefghijklmnop.example");
+    Said said(w.last());
+    CHECK(said.question.text() != "abcdefghijklmnop.example");
+    Said guessed(w.last());
+    guessed.question = name_of("abcdefghijklmnop.example");
+    w.says(guessed.a("abcdefghijklmnop.example", 60, "192.0.2.66"), w.last());
+    CHECK(w.replied.empty());
+    CHECK(w.last().transport == Transport::tcp);
+    Said true_one(w.last());
+    w.says(true_one.a("abcdefghijklmnop.example", 60, "192.0.2.1"), w.last());
+    REQUIRE(w.replied.size() == 1);
+    CHECK(w.reply().question == "abcdefghijklmnop.example");
+    CHECK(w.reply().answer.at(0).owner == "abcdefghijklmnop.example");
+}
+
+TEST_CASE("forward: source ports and data about the client") {
+    World w;
+    w.options.query_port = 5555;
+    w.options.add_subnet = ClientSubnet{.v4 = {}, .v6 = {}, .bits4 = 24, .bits6 = 0, .v4_given = false, .v6_given = false};
+    w.adopt();
+    w.ask("a.example");
+    CHECK(w.last().one_port);
+    CHECK(w.last().source->port == 5555);
+    w.says(Said(w.last()).a("a.example", 60, "192.0.2.1"), w.last());
+    w.ask("a.example");
+    CHECK(w.asked.size() == 2);  // cut for one client's address: not kept for others
+}
+
+}  // namespace lictor::test
