@@ -16,7 +16,7 @@ COPY resolver /src/resolver
 # was compiled elsewhere with the same compiler counts. Libraries are found beside the program (RPATH, not RUNPATH: it holds for what the
 # libraries load in their turn, too).
 ARG CMAKE_OPTIONS=
-ENV CCACHE_DIR=/ccache CCACHE_BASEDIR=/src CCACHE_NOHASHDIR=1 CCACHE_COMPILERCHECK=content
+ENV CCACHE_DIR=/ccache CCACHE_BASEDIR=/src CCACHE_NOHASHDIR=1 CCACHE_COMPILERCHECK=content CCACHE_SLOPPINESS=locale
 RUN mkdir -p /ccache && cmake -S /src -B /src/build -DCMAKE_BUILD_TYPE=Release -DCMAKE_CXX_COMPILER_LAUNCHER=ccache \
         -DCMAKE_INSTALL_PREFIX=/opt/lictor '-DCMAKE_INSTALL_RPATH=$ORIGIN/../lib' -DCMAKE_EXE_LINKER_FLAGS=-Wl,--disable-new-dtags ${CMAKE_OPTIONS} \
  && cmake --build /src/build -j "$(nproc)" && ccache -s && cmake --install /src/build --strip \
