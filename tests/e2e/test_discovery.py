@@ -3,12 +3,14 @@
 Registrations and keys are Patroni's (tests/lib/harness/patroni.py); no lictor here has a `leader=` line unless a test says so.
 """
 
+import http.server
+import threading
 import time
 
 from harness import ask, consul, net
 from harness.lictor import Lictor
 from harness.patroni import Patroni
-from harness.runner import test
+from harness.runner import background, test
 
 HOSTS = ["10.76.0.1", "10.76.0.2", "10.76.0.3"]
 NAME = "master.cluster-1.service.consul"
@@ -121,3 +123,58 @@ def _(ctx):
     second.until_logged("in several namespaces.*leader=cluster_1,namespace=", within=1)
     assert leader(second) is None
     assert ask.rcode(second.udp(NAME)) == "NOERROR"
+
+
+class Gate:
+    """Passes every request on to the agent, but for lists of keys, which fail while `shut` as they do when Consul has no leader."""
+
+    def __init__(self, ctx, agent):
+        gate = self
+        self.shut, self.refused = True, 0
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_GET(self):
+                listing = "?keys" in self.path
+                if listing and gate.shut:
+                    gate.refused += 1
+                    status, headers, body = 500, {}, b"No cluster leader"
+                else:
+                    status, headers, body = agent.api.call("GET", self.path, within=90)
+                self.send_response(status)
+                for key, value in headers.items():
+                    if key.lower().startswith("x-consul"):
+                        self.send_header(key, value)
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            def log_message(self, *_words):
+                pass
+
+        class Server(http.server.ThreadingHTTPServer):
+            def handle_error(self, *_request):
+                pass                # whoever hung up has been answered
+
+        server = Server(("127.0.0.1", 0), Handler)
+        server.daemon_threads = True
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        ctx.undo.callback(server.server_close)
+        ctx.undo.callback(server.shutdown)
+        self.url = f"http://127.0.0.1:{server.server_address[1]}"
+
+
+@test("Consul cannot list keys just then: the question waits for the lock rather than follow the tags")
+def _(ctx):
+    agent, patroni = begin(ctx)
+    patroni.start()
+    patroni.register(patroni.members[0], "replica")             # the only tag is a lie
+    patroni.register(patroni.members[1], "primary")
+    gate = Gate(ctx, agent)
+    lictor = Lictor(ctx, consul=gate.url)
+    question = background(lambda: lictor.resolve(NAME, within=6))
+    time.sleep(1.5)
+    assert question.is_alive() and gate.refused > 0, "answered before anybody could know"
+    gate.shut = False
+    assert question.result() == [HOSTS[0]]
