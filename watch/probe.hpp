@@ -5,6 +5,7 @@
 // those still stand is judged by the fusion. Pure.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -35,6 +36,8 @@ public:
     void aim(std::optional<UnprovenHolder> holder, Now now);
     /// Somebody waits, at least until then.
     void wanted(Now until) { wanted_until_ = std::max(wanted_until_, until); }
+    /// Everybody who waited has been answered.
+    void released() { wanted_until_ = {}; }
     /// When to ask next; none: not at all as things stand.
     std::optional<Now> next() const;
     /// Every call is taken as asked.

@@ -20,6 +20,7 @@ public:
 
     void aim(std::optional<UnprovenHolder> holder);
     void wanted(microseconds during);
+    void released() { probe_.released(); }
 
 private:
     void arm();

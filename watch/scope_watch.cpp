@@ -200,6 +200,7 @@ void ScopeWatch::put() {
     if (replicas_.deadline()) at = at ? std::min(*at, *replicas_.deadline()) : replicas_.deadline();
     if (at) deadline_.start(std::max(*at - now, Now{0}));
     else deadline_.stop();
+    if (verdict.state == LeaderState::led) probe_.released();
     probe_.aim(context_.options.leader_probe ? fusion_.unproven() : std::nullopt);
     const bool moved = !entry_ || verdict.version != fusion_version_;
     const bool other_reason = entry_ && verdict.reason != entry_->reason;

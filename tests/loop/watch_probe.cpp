@@ -109,6 +109,16 @@ TEST_CASE("probe: it goes on only while somebody waits, and not at all when swit
         scene.pass(300ms);
         CHECK(scene.rest.count() == asked);
     }
+    SECTION("who waited was answered") {
+        scene.start();
+        scene.options.leader_hold = 4s;
+        scene.somebody_waits();
+        REQUIRE(scene.led_by("m1"));
+        scene.keys(30, "m2", "demoted", "replica");
+        REQUIRE(scene.until([&] { return scene.leader("pg")->holder == "m2"; }));
+        scene.pass(200ms);
+        CHECK(scene.rest.count() == 0);
+    }
     SECTION("off") {
         scene.options.leader_probe = false;
         scene.gap();

@@ -260,7 +260,7 @@ private:
         cluster_version_ = verdict.version;
         const Catalog before = catalog_;
         auto fresh = std::make_shared<TableOf<LeaderEntry>>(*catalog_.leaders);
-        (*fresh)[entry.service] = std::make_shared<const LeaderEntry>(std::move(entry));
+        (*fresh)[verdict.service] = std::make_shared<const LeaderEntry>(std::move(entry));
         catalog_.leaders = std::move(fresh);
         const auto offered = std::make_shared<const Catalog>(catalog_), shown = std::make_shared<const Catalog>(before);
         const Turn turn = next_turn(offered, shown, {shown});

@@ -51,7 +51,7 @@ const char* const everything =
     "consul-key-file=/ke\nconsul-tls-server-name=n\nconsul-datacenter=dc7\nconsul-domain=consul\nconsul-domain=em\nconsul-dns=192.0.2.6#8\n"
     "consul-consistency=consistent\nconsul-only-passing=off\nconsul-service-ttl=1\nconsul-node-ttl=2\nconsul-watch=w\nconsul-watch=w2\n"
     "consul-watch-max=9\nconsul-watch-idle=10\nconsul-max-stale=11\nconsul-dns-compat=strict\nleader=a,namespace=n/m,service=s,port=1,address=node\n"
-    "leader=\"b c\",address=service\nleader=jobs,key=jobs/.lock\nleader=app,key=app/.lock,port=80,address=kv\nleader-hold=12\nleader-hold-max=13\nleader-max-stale=14\nleader-flush=q.r\nleader-max-lag=15\nleader-last-resort\nleader-exec=/bin/x\nleader-exec-timeout=15\nleader-exec-net-admin\nsnapshot-file=/s\n"
+    "leader=\"b c\",address=service\nleader=jobs,key=jobs/.lock\nleader=app,key=app/.lock,port=80,address=kv\nleader-hold=12\nleader-hold-max=13\nleader-probe=off\nleader-max-stale=14\nleader-flush=q.r\nleader-max-lag=15\nleader-last-resort\nleader-exec=/bin/x\nleader-exec-timeout=15\nleader-exec-net-admin\nsnapshot-file=/s\n"
     "stats-address=unix:///st at\nstats-host=m\nstats-host=::5\nshadow=192.0.2.1#5\n"
     "except-interface=eth1,docker*\nbind-dynamic\nlocal-service=host\nmax-tcp-connections=5\nservers-file=/sf\nno-poll\nclear-on-reload\n"
     "dns-loop-detect\nquery-port=0\nmin-port=2000\nmax-port=3000\nport-limit=4\nfast-dns-retry=60,700\ndo-0x20-encode\nproxy-dnssec\n"

@@ -63,6 +63,10 @@ TEST_CASE("asked only while somebody waits for a holder that is named", "[probe]
     CHECK(probe.next());
     probe.aim(std::nullopt, seconds(11));
     CHECK_FALSE(probe.next());
+    probe.wanted(seconds(100));
+    probe.released();
+    probe.aim(holder, seconds(12));
+    CHECK_FALSE(probe.next());
 }
 
 TEST_CASE("every 50 ms with jitter; more rarely where nobody answers, and in a long promotion", "[probe]") {
