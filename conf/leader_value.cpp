@@ -9,6 +9,8 @@
 namespace lictor {
 namespace {
 
+using namespace std::string_literals;
+
 constexpr std::array<std::string_view, 20> facilities = {"auth",   "authpriv", "cron",   "daemon", "ftp",    "kern",   "lpr",
                                                          "mail",   "news",     "syslog", "user",   "uucp",   "local0", "local1",
                                                          "local2", "local3",   "local4", "local5", "local6", "local7"};
@@ -82,7 +84,7 @@ Result<LeaderRule> parse_leader(std::string_view value) {
     const auto items = split_list(value);
     LeaderRule rule;
     rule.scope = items.front();
-    if (rule.scope.empty()) return Error{"no scope: write SCOPE[,namespace=N][,service=S][,port=P][,address=kv|service|node]"};
+    if (rule.scope.empty()) return Error{"no scope: write SCOPE[,namespace=N][,service=S][,port=P][,address=kv|service|node] or NAME,key=PATH"};
     if (rule.scope.find('/') != std::string::npos)
         return Error{"scope " + shown(rule.scope) + " holds a '/': the part before it is the namespace=, and a key is named by NAME,key=PATH"};
     for (const std::string_view word : {"namespace=", "service=", "port=", "address=", "key="})
@@ -91,7 +93,13 @@ Result<LeaderRule> parse_leader(std::string_view value) {
     for (std::size_t i = 1; i < items.size(); ++i)
         if (auto error = set_word(rule, seen, items[i])) return *std::move(error);
     if (seen.key && seen.name_space) return Error{"key= names one key, namespace= a Patroni scope: give one of them"};
-    if (seen.key) return Error{"key=: this version follows Patroni scopes only, no other lock in Consul; leave the line out"};
+    if (!seen.key) return rule;
+    if (seen.service) return Error{"key= names a lock of Consul's, service= belongs to a Patroni scope: the lock's name is " + shown(rule.scope + ".leader")};
+    if (!seen.address) rule.source = LeaderRule::Source::node;
+    if (rule.source == LeaderRule::Source::service) return Error{"address=service: a lock's holder is at its node, or (address=kv) where the key's value says"};
+    const auto name = parse_domain(rule.scope);
+    if (!name || name->find('.') != std::string::npos)
+        return Error{"the name " + shown(rule.scope) + " of a lock becomes " + shown(rule.scope + ".leader.consul"s) + ": write one label of letters, digits, '-'"};
     return rule;
 }
 
@@ -102,7 +110,8 @@ std::string text_of(const LeaderRule& rule) {
     if (!rule.service.empty()) out += ",service=" + rule.service;
     if (rule.port) out += ",port=" + std::to_string(rule.port);
     if (rule.source == LeaderRule::Source::service) out += ",address=service";
-    if (rule.source == LeaderRule::Source::node) out += ",address=node";
+    if (rule.source == LeaderRule::Source::node && rule.key.empty()) out += ",address=node";
+    if (rule.source == LeaderRule::Source::kv && !rule.key.empty()) out += ",address=kv";
     return out;
 }
 

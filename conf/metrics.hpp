@@ -40,9 +40,11 @@ private:
     X(answers_truncated, counter, "lictor_answers_truncated_total", "", "Replies cut for size, with TC set.")                         \
     X(dropped_short, counter, "lictor_dropped_total", "reason=\"short\"", "Packets not answered, by reason.")                         \
     X(dropped_response, counter, "lictor_dropped_total", "reason=\"response\"", "Packets not answered, by reason.")                   \
+    X(dropped_foreign, counter, "lictor_dropped_total", "reason=\"foreign\"", "Packets not answered, by reason.")                     \
     X(send_failed, counter, "lictor_send_failures_total", "", "Replies that the kernel did not take.")                                \
     X(cache_hits, counter, "lictor_cache_hits_total", "", "Forwarded questions answered from the cache.")                             \
     X(cache_misses, counter, "lictor_cache_misses_total", "", "Forwarded questions not found in the cache.")                          \
+    X(cache_stale, counter, "lictor_cache_stale_total", "", "Forwarded questions answered from the cache past their time (use-stale-cache).") \
     X(cache_insertions, counter, "lictor_cache_insertions_total", "", "Replies put into the cache.")                                  \
     X(cache_evictions, counter, "lictor_cache_evictions_total", "", "Unexpired cache entries dropped to make room.")                  \
     X(cache_flushed, counter, "lictor_cache_flushed_total", "", "Cache entries dropped because what they said had changed.")          \
@@ -86,10 +88,21 @@ private:
     X(views_retained, gauge, "lictor_views_retained", "", "Views not yet left behind by every worker.")                               \
     X(leader_changes, counter, "lictor_leader_changes_total", "", "Leader addresses published that differ from the one before.")      \
     X(leader_withdrawals, counter, "lictor_leader_withdrawals_total", "", "Leader addresses withdrawn.")                              \
+    X(leader_probes, counter, "lictor_leader_probes_total", "", "Questions to a lock holder's REST API for its role.")                \
+    X(leader_probe_failures, counter, "lictor_leader_probe_failures_total", "", "Probes that were not answered, or by somebody else.") \
+    X(leader_probe_proofs, counter, "lictor_leader_probe_proofs_total", "", "Probes that said primary.")                              \
+    X(discoveries_refused, counter, "lictor_leader_discoveries_refused_total", "", "Registered Patroni scopes not followed because too many were.") \
     X(wants_dropped, counter, "lictor_wants_dropped_total", "", "Requests of workers for unknown facts dropped because too many were queued.") \
     X(hosts_resolved, counter, "lictor_hosts_resolved_total", "", "Host names from Consul resolved to addresses.")                    \
     X(stats_requests, counter, "lictor_stats_requests_total", "", "Requests to the stats endpoint.")                                  \
     X(stats_refused, counter, "lictor_stats_refused_total", "", "Requests to the stats endpoint refused.")                            \
+    X(event_streams, gauge, "lictor_event_streams", "", "Listeners of /events.")                                                      \
+    X(event_streams_dropped, counter, "lictor_event_streams_dropped_total", "", "Listeners of /events dropped because they did not read.") \
+    X(event_streams_refused, counter, "lictor_event_streams_refused_total", "", "Listeners of /events refused because there were too many.") \
+    X(hook_runs, counter, "lictor_hook_runs_total", "", "Changes of leader that programs of leader-exec were run for.")               \
+    X(hook_merged, counter, "lictor_hook_merged_total", "", "Changes of leader told together with an earlier one, because a program still ran.") \
+    X(hook_failures, counter, "lictor_hook_failures_total", "", "Programs of leader-exec that failed, took too long or could not be run.") \
+    X(hook_lines_lost, counter, "lictor_hook_lines_lost_total", "", "Lines of programs of leader-exec that were not logged: too many.") \
     X(reloads, counter, "lictor_reloads_total", "", "Configurations taken over by HUP.")                                              \
     X(reload_failures, counter, "lictor_reload_failures_total", "", "Configurations refused by HUP; the old one stayed.")             \
     X(log_dropped, gauge, "lictor_log_dropped", "", "Log lines dropped because the queue was full.")

@@ -21,13 +21,15 @@ inline constexpr std::size_t path_bytes_max = 4095;          // PATH_MAX less th
 
 template <std::unsigned_integral T>
 void store(T& field, std::uint64_t n) { field = static_cast<T>(n); }
-inline void store(std::optional<std::uint32_t>& field, std::uint64_t n) { field = static_cast<std::uint32_t>(n); }
+template <std::unsigned_integral T>
+void store(std::optional<T>& field, std::uint64_t n) { field = static_cast<T>(n); }
 template <class Rep, class Period>
 void store(std::chrono::duration<Rep, Period>& field, std::uint64_t n) { field = std::chrono::duration<Rep, Period>(static_cast<Rep>(n)); }
 
 template <std::unsigned_integral T>
 Texts load(const T& field) { return {std::to_string(field)}; }
-inline Texts load(const std::optional<std::uint32_t>& field) { return field ? Texts{std::to_string(*field)} : Texts{}; }
+template <std::unsigned_integral T>
+Texts load(const std::optional<T>& field) { return field ? Texts{std::to_string(*field)} : Texts{}; }
 template <class Rep, class Period>
 Texts load(const std::chrono::duration<Rep, Period>& field) { return {std::to_string(field.count())}; }
 

@@ -1,19 +1,23 @@
-// The rows themselves, in the order in which people read them. What a value means is in option_special.cpp and option_values.cpp;
-// fields and rows are counted against each other below.
+// The rows themselves, in the order in which people read them: the ones here, then in each group those of rows_*.hpp. What a value
+// means is in option_special.cpp, option_dnsmasq.cpp and option_values.cpp; fields and rows are counted against each other below.
 #include "conf/option_rows.hpp"
 
 #include <algorithm>
+#include <array>
 #include <iterator>
 
 #include "conf/option_access.hpp"
 #include "conf/option_special.hpp"
+#include "conf/shadow_value.hpp"
+#include "conf/rows_forwarding.hpp"
+#include "conf/rows_records.hpp"
 
 namespace lictor {
 namespace {
 
 using namespace access;
 
-constexpr Row rows[] = {
+constexpr Row main_rows[] = {
     // ---- listening
     {.name = "port", .letter = 'p', .shape = Shape::value, .group = Group::listening,
      .argument = "<port>", .help = "UDP and TCP port to listen on",
@@ -166,9 +170,10 @@ constexpr Row rows[] = {
     // ---- process
     {.name = "log-queries", .letter = 'q', .shape = Shape::optional, .times = Times::repeatable, .group = Group::process,
      .argument = "[=extra]", .help = "log every question",
-     .reference = "Logs each question and where its answer came from. The words `extra`, `proto` and `auth` are accepted.",
+     .reference = "Logs each question and where its answer came from, in dnsmasq's words. `extra` puts a serial number and the client "
+                  "at the beginning of each line, so that the lines of one question can be found together.",
      .initial = "off",
-     .field = Field::log_queries, .set = set_log_queries, .get = get_flag<&Options::log_queries>},
+     .field = Field::log_queries, .set = set_log_queries, .get = get_log_queries},
     {.name = "log-facility", .letter = '8', .shape = Shape::emptiable, .group = Group::process, .reload = Reload::restart,
      .argument = "<facility>|<path>|-", .help = "where the log goes",
      .reference = "Empty: stdout. `-`: stderr. A path: that file, opened again on USR2. Anything else: a syslog facility.",
@@ -333,8 +338,13 @@ constexpr Row rows[] = {
      .argument = "<scope>[,…]", .help = "Patroni scope to follow",
      .reference = "`SCOPE[,namespace=N][,service=S][,port=P][,address=kv|service|node]` follows a Patroni scope: the lock, the "
                   "members' own records and the Consul service S (else the scope as Patroni spells it for Consul). `master.` and `primary.` of the service answer exactly one address, that of the leader."
-                  " `address=` says whether it is taken from the member's record in KV, from the service or from the node.",
-     .initial = "none", .sample = "batman",
+                  " `address=` says whether it is taken from the member's record in KV, from the service or from the node."
+                  " `NAME,key=PATH[,port=P][,address=node|kv]` follows any other lock of Consul's (`consul lock P` keeps its own at "
+                  "`P/.lock`): `NAME.leader` of the domain is the address of the node whose session holds the key, or with "
+                  "`address=kv` the one that the key's value names (`host`, `host:port`, a URL or JSON). Patroni scopes that are "
+                  "registered in the catalog are found without this option when a name of theirs is asked for, but not under "
+                  "`consul-dns-compat=strict`.",
+     .initial = "found by registration", .sample = "batman",
      .field = Field::leader, .set = add_parsed<&Options::leader, parse_leader, false>, .get = get_rules<&Options::leader>},
     {.name = "leader-hold", .shape = Shape::value, .group = Group::leaders, .own = true,
      .argument = "<milliseconds>", .help = "milliseconds a question waits for a leader",
@@ -347,16 +357,55 @@ constexpr Row rows[] = {
      .reference = "How many questions may be held at once. Past it the answer is SERVFAIL.",
      .initial = "10000", .sample = "10000",
      .field = Field::leader_hold_max, .set = set_number<&Options::leader_hold_max, 0, 1000000>, .get = get_number<&Options::leader_hold_max>},
+    {.name = "leader-probe", .shape = Shape::optional, .group = Group::leaders, .own = true,
+     .argument = "[=on|off]", .help = "ask a new lock holder's REST API for its role",
+     .reference = "While a question is held and a member has the lock without having said that it is primary, its Patroni REST API (`api_url`) is "
+                  "asked for its role every 50 ms: the answer comes about a second before Patroni writes the role into Consul. The REST port must "
+                  "be reachable from here; https is checked against the system's authorities, and no token or certificate is sent.",
+     .initial = "on", .sample = "on",
+     .field = Field::leader_probe, .set = set_leader_probe, .get = get_leader_probe},
     {.name = "leader-max-stale", .shape = Shape::value, .group = Group::leaders, .own = true,
      .argument = "<seconds>", .help = "seconds that a leader outlives contact, 0 = for ever",
      .reference = "How long the last known leader is answered when Consul cannot be reached.",
      .initial = "0", .sample = "0",
      .field = Field::leader_max_stale, .set = set_number<&Options::leader_max_stale, 0, seconds_max>, .get = get_number<&Options::leader_max_stale>},
+    {.name = "leader-max-lag", .shape = Shape::value, .group = Group::leaders, .own = true,
+     .argument = "<bytes>", .help = "bytes of WAL past which a replica is not answered",
+     .reference = "A replica that is further behind its leader than this is left out of `replica.` and `sync.`, and comes back below three "
+                  "quarters of it; if all are, all are answered. Patroni writes positions once per `loop_wait`: a limit below the WAL "
+                  "of two such rounds leaves out replicas that keep up.",
+     .initial = "off", .sample = "67108864",
+     .field = Field::leader_max_lag, .set = set_number<&Options::leader_max_lag, 0, 0x7fffffffffffffff>, .get = get_number<&Options::leader_max_lag>},
+    {.name = "leader-last-resort", .times = Times::repeatable, .group = Group::leaders, .own = true,
+     .help = "`replica.` is the leader when no replica lives",
+     .reference = "Without it `replica.` has no address while no replica lives.",
+     .initial = "off",
+     .field = Field::leader_last_resort, .set = set_flag<&Options::leader_last_resort>, .get = get_flag<&Options::leader_last_resort>},
     {.name = "leader-flush", .shape = Shape::value, .times = Times::repeatable, .group = Group::leaders, .own = true,
      .argument = "<name>", .help = "name forgotten when a leader changes",
      .reference = "A name outside Consul's domain whose cached answers are dropped at each change of a leader.",
      .initial = "none", .sample = "db.example.com",
      .field = Field::leader_flush, .set = add_parsed<&Options::leader_flush, parse_domain, true>, .get = get_texts<&Options::leader_flush>},
+    {.name = "leader-exec", .shape = Shape::value, .times = Times::repeatable, .group = Group::leaders, .own = true, .reload = Reload::restart,
+     .argument = "<path>", .help = "program run when a leader changes",
+     .reference = "A program (absolute path, no arguments) that is run when another leader has become answerable, and once when the first one "
+                  "is known; several are run one after the other. It finds the facts in its environment: `LICTOR_SCOPE`, `LICTOR_SERVICE`, "
+                  "`LICTOR_OLD_NAME`, `LICTOR_OLD_ADDRESS`, `LICTOR_OLD_PORT`, `LICTOR_NEW_NAME`, `LICTOR_NEW_ADDRESS`, `LICTOR_NEW_PORT`, "
+                  "`LICTOR_REASON`, `LICTOR_TIMELINE`, `LICTOR_SERIAL`, `LICTOR_SKIPPED_ADDRESSES`. The old ones are empty for the first leader. "
+                  "It runs as lictor's user, started by a process of its own, one run at a time; changes that come meanwhile are told as one. Its output goes to the log.",
+     .initial = "none", .sample = "/usr/local/lib/lictor/pgbouncer-reconnect",
+     .field = Field::leader_exec, .set = add_parsed<&Options::leader_exec, parse_program, true>, .get = get_texts<&Options::leader_exec>},
+    {.name = "leader-exec-timeout", .shape = Shape::value, .group = Group::leaders, .own = true, .reload = Reload::restart,
+     .argument = "<seconds>", .help = "seconds that such a program may take",
+     .reference = "A program of `leader-exec` that takes longer is sent TERM, and KILL two seconds later, with all processes of its group.",
+     .initial = "10", .sample = "10",
+     .field = Field::leader_exec_timeout, .set = set_number<&Options::leader_exec_timeout, 1, 3600>, .get = get_number<&Options::leader_exec_timeout>},
+    {.name = "leader-exec-net-admin", .times = Times::repeatable, .group = Group::leaders, .own = true, .reload = Reload::restart,
+     .help = "such programs keep CAP_NET_ADMIN",
+     .reference = "Programs of `leader-exec` get the capability CAP_NET_ADMIN, which closing connections (`ss -K`) takes; lictor itself gives it up "
+                  "like all others. Without it they have no capability.",
+     .initial = "off",
+     .field = Field::leader_exec_net_admin, .set = set_flag<&Options::leader_exec_net_admin>, .get = get_flag<&Options::leader_exec_net_admin>},
     // ---- looking inside
     {.name = "stats-address", .shape = Shape::emptiable, .group = Group::stats, .own = true, .reload = Reload::restart,
      .argument = "<ip>:<port>", .help = "stats endpoint; empty = off",
@@ -370,6 +419,14 @@ constexpr Row rows[] = {
                   "so that a web page cannot reach the endpoint through a browser.",
      .initial = "none", .sample = "metrics.example.com",
      .field = Field::stats_host, .set = add_stats_host, .get = get_texts<&Options::stats_host>},
+    {.name = "shadow", .shape = Shape::emptiable, .group = Group::stats, .own = true,
+     .argument = "log:<path>|<ip>[#<port>]", .help = "compare answers with another server's",
+     .reference = "Asks lictor and another server the same and counts the differences by kind, at /shadow and with `lictor shadow`. "
+                  "`log:FILE[,IP[#PORT]]`: the questions come from the query log of a dnsmasq that still serves at that address (127.0.0.1 "
+                  "unless told), for the days before a switch; lictor then runs on another port. `IP[#PORT]`: samples of lictor's own "
+                  "questions, for the days after. At most 20 questions a second are asked. Empty: off.",
+     .initial = "off", .sample = "log:/var/log/dnsmasq.log,127.0.0.1#53",
+     .field = Field::shadow, .set = set_checked<&Options::shadow, parse_shadow>, .get = get_text<&Options::shadow>},
     // ---- configuration
     {.name = "conf-file", .letter = 'C', .shape = Shape::bare_or, .times = Times::repeatable, .group = Group::configuration,
      .argument = "<path>", .help = "file to read; - = standard input",
@@ -401,6 +458,23 @@ constexpr Row rows[] = {
      .steer = Steer::help, .set = nothing, .get = nothing_of},
 };
 
+/// All rows, group by group; within a group the main ones first.
+constexpr auto in_groups() {
+    std::array<Row, std::size(main_rows) + std::size(rows::forwarding) + std::size(rows::records)> all;
+    std::size_t count = 0;
+    for (int group = 0; group <= static_cast<int>(Group::configuration); ++group) {
+        const auto take = [&](std::span<const Row> some) {
+            for (const auto& row : some)
+                if (static_cast<int>(row.group) == group) all[count++] = row;
+        };
+        take(main_rows);
+        take(rows::forwarding);
+        take(rows::records);
+    }
+    return all;
+}
+constexpr auto all_rows = in_groups();
+
 /// A field that is added to Options and not to LICTOR_OPTION_FIELDS makes this line an error.
 [[maybe_unused]] void option_fields(const Options& options) {
     [[maybe_unused]] const auto& [LICTOR_OPTION_FIELDS] = options;
@@ -409,7 +483,7 @@ constexpr Row rows[] = {
 constexpr bool every_field_has_a_row() {
     for (int field = static_cast<int>(Field::none) + 1; field < static_cast<int>(Field::count); ++field) {
         bool found = false;
-        for (const auto& row : rows) found = found || row.field == static_cast<Field>(field);
+        for (const auto& row : all_rows) found = found || row.field == static_cast<Field>(field);
         if (!found) return false;
     }
     return true;
@@ -418,22 +492,22 @@ static_assert(every_field_has_a_row(), "a field of Options has no row in the opt
 
 }  // namespace
 
-std::span<const Row> option_rows() { return rows; }
+std::span<const Row> option_rows() { return all_rows; }
 
 const Row* find_option(std::string_view name) {
-    for (const auto& row : rows)
+    for (const auto& row : all_rows)
         if (row.name == name && row.shape != Shape::environment) return &row;
     return nullptr;
 }
 
 const Row* find_option_letter(char letter) {
-    for (const auto& row : rows)
+    for (const auto& row : all_rows)
         if (row.letter == letter && letter != 0) return &row;
     return nullptr;
 }
 
 const Row* find_option_variable(std::string_view variable) {
-    for (const auto& row : rows)
+    for (const auto& row : all_rows)
         if (row.variable == variable && !variable.empty()) return &row;
     return nullptr;
 }
@@ -443,6 +517,7 @@ std::string_view title(Group group) {
         case Group::listening: return "Listening";
         case Group::upstreams: return "Upstreams";
         case Group::local_data: return "Local data";
+        case Group::filters: return "Filters";
         case Group::cache: return "Cache";
         case Group::process: return "Process";
         case Group::consul: return "Consul";
@@ -455,7 +530,7 @@ std::string_view title(Group group) {
 
 std::vector<std::string_view> changed_until_restart(const Options& before, const Options& after) {
     std::vector<std::string_view> names;
-    for (const auto& row : rows)
+    for (const auto& row : all_rows)
         if (row.reload == Reload::restart && row.get(before) != row.get(after)) names.push_back(row.name);
     return names;
 }

@@ -14,14 +14,21 @@
 
 // Every field of Options, in its order; `option_fields` below does not compile when one is missing.
 #define LICTOR_OPTION_FIELDS                                                                                                          \
-    port, listen_address, interface, bind_interfaces, server, no_resolv, resolv_file, strict_order, all_servers, dns_forward_max,     \
-        edns_packet_max, address, host_record, cname, no_hosts, addn_hosts, domain_needed, bogus_priv, local_ttl, cache_size,         \
-        no_negcache, neg_ttl, max_ttl, max_cache_ttl, min_cache_ttl, log_queries, log_facility, user, group, pid_file,                \
+    port, listen_address, interface, bind_interfaces, except_interface, bind_dynamic, local_service, max_tcp_connections, server,     \
+        no_resolv, resolv_file, strict_order, all_servers, dns_forward_max, edns_packet_max, servers_file, no_poll,                   \
+        clear_on_reload, dns_loop_detect, query_port, min_port, max_port, port_limit, fast_dns_retry, do_0x20_encode, proxy_dnssec,   \
+        add_subnet, strip_subnet, add_mac, strip_mac, add_cpe_id, address, host_record, cname, no_hosts, addn_hosts, domain_needed,   \
+        bogus_priv, local_ttl, hostsdir, expand_hosts, domain, txt_record, ptr_record, srv_host, mx_host, mx_target, localmx,         \
+        selfmx, naptr_record, caa_record, dns_rr, interface_name, dynamic_host, synth_domain, localise_queries, no_ident,             \
+        bogus_nxdomain, ignore_address, stop_dns_rebind, rebind_localhost_ok, rebind_domain_ok, filter_a, filter_aaaa, filter_rr,     \
+        filterwin2k, alias, no_round_robin, cache_size, no_negcache, neg_ttl, max_ttl, max_cache_ttl, min_cache_ttl,                  \
+        use_stale_cache, cache_rr, log_queries, log_async, log_debug, dumpfile, dumpmask, log_facility, user, group, pid_file,        \
         keep_in_foreground, no_daemon, threads, strict, consul_http_addr, consul_token, consul_token_file, consul_http_auth,          \
         consul_ca_file, consul_ca_path, consul_cert_file, consul_key_file, consul_tls_server_name, consul_tls_verify,                 \
         consul_datacenter, consul_domain, consul_dns, consul_consistency, consul_only_passing, consul_service_ttl, consul_node_ttl,   \
         consul_watch, consul_watch_max, consul_watch_idle, consul_max_stale, consul_dns_compat, leader, leader_hold, leader_hold_max, \
-        leader_max_stale, leader_flush, stats_address, stats_host
+        leader_probe, leader_max_stale, leader_flush, leader_max_lag, leader_last_resort, leader_exec, leader_exec_timeout,           \
+        leader_exec_net_admin, stats_address, stats_host, shadow
 
 namespace lictor {
 
@@ -39,7 +46,7 @@ enum class Shape {
 
 enum class Times { once, repeatable };
 enum class Reload { live, restart };
-enum class Group { listening, upstreams, local_data, cache, process, consul, leaders, stats, configuration };
+enum class Group { listening, upstreams, local_data, filters, cache, process, consul, leaders, stats, configuration };
 enum class Steer { nothing, conf_file, conf_dir, test, version, help };
 
 /// One option being set.

@@ -63,14 +63,6 @@ Fault set_min_cache_ttl(const Setting& setting) {
     return std::nullopt;
 }
 
-Fault set_log_queries(const Setting& setting) {
-    const auto word = plain(setting.value);
-    if (!word.empty() && word != "extra" && word != "proto" && word != "auth") return shown(word) + " is none of extra, proto, auth";
-    if (!word.empty()) setting.notes.push_back('\'' + word + "' adds nothing here: questions are logged in the plain form");
-    setting.options.log_queries = true;
-    return std::nullopt;
-}
-
 Fault add_consul_http_addr(const Setting& setting) {
     setting.consul.address = true;
     if (setting.value.empty()) {
@@ -157,6 +149,16 @@ Texts get_consul_only_passing(const Options& options) {
     if (!options.consul_only_passing) return {};
     return {*options.consul_only_passing ? "on" : "off"};
 }
+
+Fault set_leader_probe(const Setting& setting) {
+    bool value = true;
+    if (!setting.value.empty())
+        if (auto fault = parse_bool_into(setting, value)) return fault;
+    setting.options.leader_probe = value;
+    return std::nullopt;
+}
+
+Texts get_leader_probe(const Options& options) { return {options.leader_probe ? "on" : "off"}; }
 
 Fault set_consul_dns_compat(const Setting& setting) {
     const auto word = plain(setting.value);

@@ -9,7 +9,6 @@ Fault set_port(const Setting& setting);
 Texts get_listen_address(const Options& options);
 Fault set_resolv_file(const Setting& setting);
 Fault set_min_cache_ttl(const Setting& setting);
-Fault set_log_queries(const Setting& setting);
 
 Fault add_consul_http_addr(const Setting& setting);
 Texts get_consul_http_addr(const Options& options);
@@ -23,6 +22,8 @@ Fault set_consul_consistency(const Setting& setting);
 Texts get_consul_consistency(const Options& options);
 Fault set_consul_only_passing(const Setting& setting);
 Texts get_consul_only_passing(const Options& options);
+Fault set_leader_probe(const Setting& setting);
+Texts get_leader_probe(const Options& options);
 Fault set_consul_dns_compat(const Setting& setting);
 Texts get_consul_dns_compat(const Options& options);
 Fault set_consul_watch_max(const Setting& setting);

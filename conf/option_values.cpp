@@ -136,6 +136,13 @@ Result<std::string> parse_interface(std::string_view text) {
     return std::string(text);
 }
 
+Result<std::string> parse_program(std::string_view text) {
+    constexpr std::size_t path_bytes_max = 4095;
+    if (text.size() > path_bytes_max) return Error{"longer than 4095 bytes"};
+    if (!text.starts_with('/')) return Error{shown(text) + " is no absolute path; a command line with arguments goes into a script of its own"};
+    return std::string(text);
+}
+
 Result<ServerRule> parse_server_rule(std::string_view text) {
     ServerRule rule;
     bool every_name = !text.starts_with('/');

@@ -38,6 +38,8 @@ std::string text_of(const LeaderRule& rule);
 
 /// `host:port` with an IP address (IPv6 in brackets) or `localhost`, or `unix:///path`; returned as given.
 Result<std::string> parse_stats_address(std::string_view text);
+/// A program's absolute path, without arguments.
+Result<std::string> parse_program(std::string_view text);
 /// Empty, `-`, a path, or the name of a syslog facility.
 Result<std::string> parse_log_facility(std::string_view text);
 

@@ -9,6 +9,7 @@
 
 #include "conf/base/address.hpp"
 #include "conf/base/clock.hpp"
+#include "conf/record_rules.hpp"
 
 namespace lictor {
 
@@ -42,8 +43,8 @@ struct CnameRule {
     std::optional<std::uint32_t> ttl;
 };
 
-/// `leader=SCOPE[,namespace=N][,service=S][,port=P][,address=kv|service|node]`. `NAME,key=PATH` (any Consul lock)
-/// is read so that it can be refused with a reason.
+/// `leader=SCOPE[,namespace=N][,service=S][,port=P][,address=kv|service|node]`, or `NAME,key=PATH[,port=P][,address=node|kv]` for any lock
+/// of Consul's.
 struct LeaderRule {
     std::string scope;                   ///< Patroni's scope, verbatim; or the NAME of any Consul lock
     std::string name_space = "service";  ///< without slashes at either end
@@ -69,6 +70,10 @@ struct Options {
     std::vector<Address> listen_address;
     std::vector<std::string> interface;
     bool bind_interfaces = false;
+    std::vector<std::string> except_interface;
+    bool bind_dynamic = false;
+    LocalService local_service = LocalService::off;
+    std::optional<std::uint32_t> max_tcp_connections;  ///< none = as many as the limits of the process allow
 
     // ---- upstreams
     std::vector<ServerRule> server;      ///< both `server` and `local`, in order
@@ -78,6 +83,21 @@ struct Options {
     bool all_servers = false;
     std::uint32_t dns_forward_max = 10000;
     std::uint32_t edns_packet_max = 1232;
+    std::string servers_file;            ///< `server=` and `rev-server=` lines, read again on HUP; empty = none
+    bool no_poll = false;                ///< resolv.conf is read at the start and on HUP only
+    bool clear_on_reload = false;
+    bool dns_loop_detect = false;
+    std::optional<std::uint32_t> query_port;  ///< 0 = one port that the system chooses
+    std::uint32_t min_port = 0, max_port = 0; ///< of random source ports; 0 = 1024 and 65535
+    std::uint32_t port_limit = 1;
+    std::optional<FastRetry> fast_dns_retry;
+    bool do_0x20_encode = false;
+    bool proxy_dnssec = false;
+    std::optional<ClientSubnet> add_subnet;   ///< with neither family given: the subnet /0
+    bool strip_subnet = false;
+    AddMac add_mac = AddMac::off;
+    bool strip_mac = false;
+    std::string add_cpe_id;
 
     // ---- local data
     std::vector<AddressRule> address;
@@ -88,6 +108,33 @@ struct Options {
     bool domain_needed = false;
     bool bogus_priv = false;
     std::uint32_t local_ttl = 0;
+    std::vector<std::string> hostsdir;
+    bool expand_hosts = false;
+    std::vector<DomainRule> domain;      ///< of several with Scope::all the last counts
+    std::vector<TxtRecord> txt_record;
+    std::vector<PtrRecord> ptr_record;
+    std::vector<SrvRecord> srv_host;
+    std::vector<MxRecord> mx_host;
+    std::string mx_target;
+    bool localmx = false, selfmx = false;
+    std::vector<NaptrRecord> naptr_record;
+    std::vector<CaaRecord> caa_record;
+    std::vector<RawRecord> dns_rr;
+    std::vector<InterfaceName> interface_name;
+    std::vector<DynamicHost> dynamic_host;
+    std::vector<SynthDomain> synth_domain;
+    bool localise_queries = false;
+    bool no_ident = false;
+
+    // ---- filters
+    std::vector<Network> bogus_nxdomain, ignore_address;
+    bool stop_dns_rebind = false, rebind_localhost_ok = false;
+    std::vector<std::string> rebind_domain_ok;
+    bool filter_a = false, filter_aaaa = false;
+    std::vector<std::uint16_t> filter_rr;
+    bool filterwin2k = false;
+    std::vector<AddressTranslation> alias;
+    bool no_round_robin = false;
 
     // ---- cache
     std::uint32_t cache_size = 10000;
@@ -96,9 +143,15 @@ struct Options {
     std::optional<std::uint32_t> max_ttl;
     std::optional<std::uint32_t> max_cache_ttl;
     std::optional<std::uint32_t> min_cache_ttl;
+    std::optional<std::uint32_t> use_stale_cache;  ///< seconds past the TTL, 0 = for ever; none = off
+    std::vector<std::uint16_t> cache_rr; ///< further types; 255 = every type
 
     // ---- process
-    bool log_queries = false;
+    QueryLogging log_queries = QueryLogging::off;
+    std::optional<std::uint32_t> log_async;   ///< lines queued
+    bool log_debug = false;
+    std::string dumpfile;
+    std::uint32_t dumpmask = 0xffff;
     std::string log_facility;            ///< empty = stdout; `-` = stderr; `/path` = file; else a syslog facility
     std::string user = "nobody";         ///< who to become when started as root; empty = stay
     std::string group;
@@ -136,12 +189,19 @@ struct Options {
     std::vector<LeaderRule> leader;
     milliseconds leader_hold{4000};
     std::uint32_t leader_hold_max = 10000;
+    bool leader_probe = true;
     seconds leader_max_stale{0};
     std::vector<std::string> leader_flush;
+    std::optional<std::uint64_t> leader_max_lag;  ///< bytes of WAL
+    bool leader_last_resort = false;
+    std::vector<std::string> leader_exec;  ///< absolute paths
+    seconds leader_exec_timeout{10};
+    bool leader_exec_net_admin = false;
 
     // ---- looking inside
     std::string stats_address = "127.0.0.1:9153";  ///< `host:port`, `unix:///path`, empty = off
     std::vector<std::string> stats_host;
+    std::string shadow;                  ///< `log:FILE[,IP[#PORT]]` or `IP[#PORT]`; empty = off
 };
 
 }  // namespace lictor

@@ -2,10 +2,7 @@
 #include "resolver/app.hpp"
 
 #include <fcntl.h>
-#include <ifaddrs.h>
 #include <malloc.h>
-#include <net/if.h>
-#include <netinet/in.h>
 #include <signal.h>
 #include <sys/random.h>
 #include <sys/stat.h>
@@ -21,9 +18,13 @@
 #include "conf/option_rows.hpp"
 #include "resolver/disk.hpp"
 #include "resolver/host_resolver.hpp"
+#include "resolver/hook_runner.hpp"
+#include "resolver/interfaces.hpp"
 #include "resolver/listener.hpp"
+#include "resolver/listening.hpp"
 #include "resolver/privileges.hpp"
 #include "resolver/publisher.hpp"
+#include "resolver/shadow_asker.hpp"
 #include "resolver/readiness.hpp"
 #include "resolver/stats_json.hpp"
 #include "resolver/stats_server.hpp"
@@ -33,8 +34,9 @@
 namespace lictor {
 namespace {
 
-constexpr std::size_t wants_max = 4096;
+constexpr std::size_t wants_max = 4096, samples_max = 64;
 constexpr milliseconds probe_every = milliseconds(2000);
+constexpr milliseconds loop_probe_after = milliseconds(200);  // when the workers stand at the rules that know the names
 constexpr milliseconds stop_patience = milliseconds(900);
 constexpr double heart_stopped_seconds = 2.0;
 
@@ -47,77 +49,6 @@ Random::Seed kernel_seed() {
         else ensure(errno == EINTR, "getrandom works");
     }
     return seed;
-}
-
-/// Addresses of the interfaces whose name matches one of `patterns` (a `*` at the end matches any rest), and of the loopback.
-std::vector<Address> interface_addresses(const std::vector<std::string>& patterns) {
-    std::vector<Address> found;
-    ifaddrs* list = nullptr;
-    if (getifaddrs(&list) != 0) return found;
-    for (const ifaddrs* at = list; at; at = at->ifa_next) {
-        if (!at->ifa_addr || !(at->ifa_flags & IFF_UP)) continue;
-        const std::string_view name = at->ifa_name;
-        const bool wanted = (at->ifa_flags & IFF_LOOPBACK) || std::any_of(patterns.begin(), patterns.end(), [&](const std::string& pattern) {
-                                return pattern.ends_with('*') ? name.starts_with(std::string_view(pattern).substr(0, pattern.size() - 1)) : name == pattern;
-                            });
-        if (!wanted) continue;
-        Address address;
-        if (at->ifa_addr->sa_family == AF_INET) {
-            const auto* v4 = reinterpret_cast<const sockaddr_in*>(at->ifa_addr);
-            address = Address::from_bytes({reinterpret_cast<const std::uint8_t*>(&v4->sin_addr), 4});
-        } else if (at->ifa_addr->sa_family == AF_INET6) {
-            const auto* v6 = reinterpret_cast<const sockaddr_in6*>(at->ifa_addr);
-            address = Address::from_bytes({reinterpret_cast<const std::uint8_t*>(&v6->sin6_addr), 16});
-            if (address.is_link_local()) continue;  // needs a scope that no client's resolv.conf gives
-        } else {
-            continue;
-        }
-        if (std::find(found.begin(), found.end(), address) == found.end()) found.push_back(address);
-    }
-    freeifaddrs(list);
-    return found;
-}
-
-bool ipv6_loopback_present() {
-    const auto all = interface_addresses({});
-    return std::any_of(all.begin(), all.end(), [](const Address& a) { return a.v6; });
-}
-
-std::vector<Endpoint> endpoints_of(const Options& options) {
-    std::vector<Address> addresses = options.listen_address;
-    if (!options.interface.empty())
-        for (const auto& address : interface_addresses(options.interface))
-            if (std::find(addresses.begin(), addresses.end(), address) == addresses.end()) addresses.push_back(address);
-    if (addresses.empty()) {
-        addresses.push_back(*Address::parse("127.0.0.1"));
-        if (ipv6_loopback_present()) addresses.push_back(*Address::parse("::1"));
-    }
-    std::vector<Endpoint> endpoints;
-    for (const auto& address : addresses) endpoints.push_back({address, options.port});
-    return endpoints;
-}
-
-/// Where lictor would ask itself: with a wildcard address every address of the machine is its own.
-std::vector<Endpoint> own_endpoints(std::vector<Endpoint> listening) {
-    const auto wildcard = std::find_if(listening.begin(), listening.end(), [](const Endpoint& at) { return at.address.is_unspecified(); });
-    if (wildcard == listening.end()) return listening;
-    const auto port = wildcard->port;
-    for (const auto& address : interface_addresses({"*"})) listening.push_back({address, port});
-    return listening;
-}
-
-/// Loopback is listened on in any case, so that a misspelt interface would not be noticed.
-void say_missing_interfaces(const Options& options) {
-    ifaddrs* list = nullptr;
-    if (options.interface.empty() || getifaddrs(&list) != 0) return;
-    for (const auto& pattern : options.interface) {
-        bool found = pattern.ends_with('*');
-        for (const ifaddrs* at = list; at && !found; at = at->ifa_next)
-            found = at->ifa_name == pattern && at->ifa_addr && (at->ifa_flags & IFF_UP) && (at->ifa_addr->sa_family == AF_INET || at->ifa_addr->sa_family == AF_INET6);
-        if (!found)
-            log::warning("interface=" + log::printable(pattern) + ": no such interface is up with an address; not listened on (correct the name, or start again once it is there)");
-    }
-    freeifaddrs(list);
 }
 
 /// The log file is opened again (USR2) by the user that lictor becomes, so it is theirs; a device or a link stays whose it is.
@@ -147,14 +78,18 @@ std::uint64_t resident_bytes() {
 /// Everything that lives while lictor serves; the order of members is the order of life.
 class App {
 public:
-    App(Parsed parsed, const Invocation& invocation);
+    App(Parsed parsed, const Invocation& invocation, std::unique_ptr<HookProcess> hooks);
     int run();
 
 private:
     Result<bool> bind();
     void start_workers();
     void on_wake();
+    void on_news(const LeaderNews& news);
+    void tell(std::string_view type, const std::string& data);
     void offer_rules();
+    void on_interfaces();
+    void start_shadow();
     void reload();
     void stop();
     void finish_stop();
@@ -164,6 +99,7 @@ private:
     Parsed parsed_;
     const Invocation& invocation_;
     Options options_;
+    std::unique_ptr<HookProcess> hook_process_;
     std::int64_t started_unix_ = 0, loaded_unix_ = 0;
     Now started_{};
     std::vector<std::string> reload_errors_;
@@ -177,16 +113,24 @@ private:
     std::vector<std::unique_ptr<Worker>> workers_;
     std::vector<Endpoint> listening_;
     std::vector<std::vector<BoundSocket>> bound_;
+    std::unique_ptr<EventRing> events_;
     std::unique_ptr<StatsServer> stats_;
 
     std::mutex wants_mutex_;
     std::vector<Need> wants_;           ///< guarded
+    std::vector<ShadowQuestion> samples_;  ///< guarded
+    std::vector<Endpoint> loops_;       ///< guarded
     bool seen_ = false;                 ///< guarded: a worker went on
     std::uint64_t wants_dropped_ = 0;   ///< guarded
 
     std::unique_ptr<Wake> wake_;
+    std::unique_ptr<HookRunner> hooks_runner_;
     std::unique_ptr<Publisher> publisher_;
     std::unique_ptr<FollowedDisk> disk_;
+    std::unique_ptr<InterfaceWatch> interfaces_;
+    std::vector<Upstream> upstreams_before_;
+    std::unique_ptr<Timer> loop_probe_;
+    std::unique_ptr<ShadowAsker> shadow_;
     std::unique_ptr<HostResolver> hosts_;
     std::unique_ptr<Watcher> watcher_;
     std::vector<Signal> signals_;
@@ -195,15 +139,19 @@ private:
     bool stopping_ = false;
 };
 
-App::App(Parsed parsed, const Invocation& invocation) : parsed_(std::move(parsed)), invocation_(invocation), options_(parsed_.options) {
+App::App(Parsed parsed, const Invocation& invocation, std::unique_ptr<HookProcess> hooks)
+    : parsed_(std::move(parsed)), invocation_(invocation), options_(parsed_.options), hook_process_(std::move(hooks)) {
     const Moment at = Loop::moment();
     started_ = at.now;
     started_unix_ = loaded_unix_ = at.unix_seconds;
+    events_ = std::make_unique<EventRing>(started_unix_);
 }
 
 Result<bool> App::bind() {
     BindRequest request;
-    request.endpoints = endpoints_of(options_);
+    const auto wanted = wanted_endpoints(options_, read_interfaces());
+    // With bind-dynamic an address may come later.
+    (options_.bind_dynamic ? request.if_present : request.endpoints) = wanted;
     request.workers = options_.threads;
     request.owner = owner_;
     auto bound = bind_all(request);
@@ -259,7 +207,7 @@ int App::run() {
     const std::string log_problem = log::open(options_.log_facility, false);
     if (*identity) {
         if (options_.log_facility.starts_with('/')) give_file(options_.log_facility, owner_);
-        if (const auto done = become(**identity); !done) {
+        if (const auto done = become(**identity, follows_interfaces(options_) && options_.port < 1024); !done) {
             log::error(done.error().text);
             log::close();
             return 5;
@@ -272,7 +220,7 @@ int App::run() {
     std::string where;
     for (const auto& endpoint : listening_) where += (where.empty() ? "" : ", ") + endpoint.text();
     log::info(std::string("started, version ") + LICTOR_VERSION + ", listening on " + where +
-              (options_.listen_address.empty() && options_.interface.empty() ? " (loopback only, unless listen-address says more)" : "") +
+              (options_.listen_address.empty() && options_.interface.empty() && options_.except_interface.empty() ? " (loopback only, unless listen-address says more)" : "") +
               (stats_ ? ", stats on " + stats_->address() : "") + (*identity ? ", as user " + (*identity)->user_name : ""));
     say_missing_interfaces(options_);
     // What a reload must read has to be readable by the user that we are now.
@@ -281,6 +229,7 @@ int App::run() {
             log::warning("HUP will not be able to read " + file + " as this user: " + std::strerror(errno));
 
     wake_ = std::make_unique<Wake>(loop_, [this] { on_wake(); });
+    if (hook_process_) hooks_runner_ = std::make_unique<HookRunner>(loop_, std::move(hook_process_), counters_);
     publisher_ = std::make_unique<Publisher>(loop_, board_, counters_,
                                              Publisher::Hooks{.wake =
                                                                   [this] {
@@ -292,7 +241,9 @@ int App::run() {
                                                                       for (const auto& worker : workers_)
                                                                           if (!worker->ended()) seen.push_back(worker->generation_seen());
                                                                       return seen;
-                                                                  }});
+                                                                  },
+                                                              .news = [this](const LeaderNews& news) { on_news(news); },
+                                                              .done = [this](const FailoverRecord& record) { tell("failover", failover_json(record, Loop::now())); }});
     disk_ = std::make_unique<FollowedDisk>(loop_, [this] { offer_rules(); });
     hosts_ = std::make_unique<HostResolver>(loop_, random_);
     watcher_ = std::make_unique<Watcher>(
@@ -300,20 +251,22 @@ int App::run() {
         Watcher::Hooks{.publish = [this](std::shared_ptr<const Catalog> catalog) { publisher_->offer(std::move(catalog)); },
                        .resolve =
                            [this](const std::string& host) {
-                               hosts_->resolve(host, [this, host](const HostResolver::Found& found) {
-                                   watcher_->on_host(host, found.v4, found.v6, found.ok);
-                               });
+                               hosts_->resolve(host, [this, host](const HostAnswer& found) { watcher_->on_host(host, found); });
                            },
                        .resolve_consul =
                            [this](const std::string& host, std::function<void(std::vector<Address>)> done) {
-                               hosts_->resolve(host, [done](const HostResolver::Found& found) {
-                                   auto all = found.v4;
-                                   all.insert(all.end(), found.v6.begin(), found.v6.end());
+                               hosts_->resolve(host, [done](const HostAnswer& found) {
+                                   auto all = found.v4.value_or(std::vector<Address>());
+                                   if (found.v6) all.insert(all.end(), found.v6->begin(), found.v6->end());
                                    done(std::move(all));
                                });
                            }});
+    disk_->set_loop_token(random_.next_u64() | 1);
+    loop_probe_ = std::make_unique<Timer>(loop_, [this] { hosts_->probe_loops(*publisher_->current()->rules); });
     disk_->adopt(options_);
     offer_rules();
+    start_shadow();
+    interfaces_ = std::make_unique<InterfaceWatch>(loop_, [this] { on_interfaces(); });
     watcher_->start();
     start_workers();
     if (stats_) {
@@ -321,7 +274,8 @@ int App::run() {
                                                    .flush =
                                                        [this](std::optional<Name> name) {
                                                            for (const auto& worker : workers_) worker->flush(name);
-                                                       }});
+                                                       },
+                                                   .events = events_.get()});
         if (!started) log::warning("no stats endpoint: " + started.error().text);
     }
     probe_ = std::make_unique<Timer>(loop_, [this] { probe_upstreams(); });
@@ -347,6 +301,7 @@ void App::start_workers() {
         setup.number = i;
         setup.sockets = std::move(bound_[i]);
         setup.seed = kernel_seed();
+        if (options_.max_tcp_connections) setup.tcp.connections = std::max<std::size_t>(1, *options_.max_tcp_connections / options_.threads);
         // Room for clients over TCP and for Consul stays; what is left is the workers' upstream sockets.
         setup.attempts_max = std::max<std::size_t>(64, (descriptors_ - std::min<std::size_t>(descriptors_ / 2, 1500)) / options_.threads);
         setup.want = [this](const Need& need) {
@@ -357,6 +312,22 @@ void App::start_workers() {
                     return;
                 }
                 wants_.push_back(need);
+            }
+            wake_->send();
+        };
+        setup.sampled = [this](const Sampled& sample) {
+            {
+                const std::lock_guard lock(wants_mutex_);
+                if (samples_.size() >= samples_max) return;  // the comparison is no business of the data plane
+                samples_.push_back({sample.name, sample.type});
+            }
+            wake_->send();
+        };
+        setup.loop_found = [this](const Endpoint& upstream) {
+            {
+                const std::lock_guard lock(wants_mutex_);
+                if (loops_.size() >= samples_max) return;
+                loops_.push_back(upstream);
             }
             wake_->send();
         };
@@ -375,16 +346,35 @@ void App::start_workers() {
 
 void App::on_wake() {
     std::vector<Need> wants;
+    std::vector<ShadowQuestion> samples;
+    std::vector<Endpoint> loops;
     bool seen = false;
     {
         const std::lock_guard lock(wants_mutex_);
         wants.swap(wants_);
+        samples.swap(samples_);
+        loops.swap(loops_);
         seen = std::exchange(seen_, false);
         counters_.wants_dropped.set(wants_dropped_);
     }
     if (stopping_) return finish_stop();
     if (seen) publisher_->on_seen();
     for (const auto& need : wants) watcher_->want(need);
+    if (shadow_)
+        for (const auto& sample : samples) shadow_->offer(sample);
+    bool looped = false;
+    for (const auto& upstream : loops) looped = disk_->on_loop(upstream) || looped;
+    if (looped) offer_rules();
+}
+
+void App::on_news(const LeaderNews& news) {
+    tell(news.withdrawn() ? "withdrawn" : "leader", news_json(news));
+    if (hooks_runner_) hooks_runner_->tell(news);
+}
+
+void App::tell(std::string_view type, const std::string& data) {
+    const auto& text = events_->add(type, data);
+    if (stats_) stats_->send_event(text);
 }
 
 void App::offer_rules() {
@@ -392,7 +382,12 @@ void App::offer_rules() {
     auto rules = make_rules(options_, disk_->files(), own_endpoints(listening_), notes);
     for (const auto& note : notes) log::info(log::one_line(note));
     if (rules->upstreams.empty()) log::warning("no upstream servers configured");
+    if (options_.clear_on_reload && !upstreams_before_.empty() && upstreams_before_ != rules->upstreams)
+        for (const auto& worker : workers_) worker->flush({});
+    const bool upstreams_moved = upstreams_before_ != rules->upstreams;
+    upstreams_before_ = rules->upstreams;
     hosts_->adopt(rules);
+    if (upstreams_moved && !rules->loop_probes.empty()) loop_probe_->start(loop_probe_after);
     publisher_->offer(std::move(rules));
 }
 
@@ -409,6 +404,45 @@ void App::probe_upstreams() {
     });
 }
 
+void App::start_shadow() {
+    shadow_.reset();
+    if (options_.shadow.empty() || listening_.empty()) return;
+    auto rule = read_shadow(options_.shadow);
+    if (rule) shadow_ = std::make_unique<ShadowAsker>(loop_, random_, std::move(*rule), listening_.front());
+}
+
+/// Addresses come and go: what is listened on follows where the configuration says so, and names made from addresses always do.
+void App::on_interfaces() {
+    if (stopping_) return;
+    if (follows_interfaces(options_)) {
+        const auto wanted = wanted_endpoints(options_, read_interfaces());
+        BindRequest request;
+        for (const auto& endpoint : wanted)
+            if (std::find(listening_.begin(), listening_.end(), endpoint) == listening_.end()) request.if_present.push_back(endpoint);
+        request.workers = static_cast<unsigned>(workers_.size());
+        request.owner = owner_;
+        auto bound = bind_all(request);
+        if (!bound) log::warning("an address has come that cannot be listened on: " + bound.error().text);
+        std::vector<std::vector<BoundSocket>> added(workers_.size());
+        if (bound) added = std::move(*bound);
+        std::vector<Endpoint> now;
+        for (const auto& endpoint : listening_) {
+            if (std::find(wanted.begin(), wanted.end(), endpoint) != wanted.end()) now.push_back(endpoint);
+            else log::info("no longer listening on " + endpoint.text());
+        }
+        for (const auto& socket : added.front()) {
+            if (socket.transport() != Transport::udp) continue;
+            now.push_back(socket.endpoint());
+            log::info("listening on " + socket.endpoint().text());
+        }
+        if (now != listening_) {
+            listening_ = now;
+            for (std::size_t i = 0; i < workers_.size(); ++i) workers_[i]->rebind(std::move(added[i]), now);
+        }
+    }
+    disk_->on_interfaces();
+}
+
 void App::reload() {
     Parsed fresh = parse_configuration(invocation_.arguments, invocation_.environment, *invocation_.files);
     reload_errors_.clear();
@@ -421,7 +455,7 @@ void App::reload() {
     if (!fresh.errors.empty()) return refuse();
 
     // New endpoints are bound before anything else changes: if that fails, nothing has.
-    const auto wanted = endpoints_of(fresh.options);
+    const auto wanted = wanted_endpoints(fresh.options, read_interfaces());
     BindRequest request;
     for (const auto& endpoint : wanted)
         if (std::find(listening_.begin(), listening_.end(), endpoint) == listening_.end()) request.endpoints.push_back(endpoint);
@@ -450,7 +484,9 @@ void App::reload() {
     say_missing_interfaces(options_);
     log::reopen();
     disk_->adopt(options_);
+    upstreams_before_.clear();  // so that loops are looked for again
     offer_rules();
+    if (before.shadow != options_.shadow) start_shadow();
     watcher_->adopt(options_);
     // As dnsmasq does: HUP empties the cache of forwarded answers. What is known of Consul stays.
     for (const auto& worker : workers_) worker->flush({});
@@ -510,6 +546,7 @@ Status App::status() const {
     status.upstreams = std::move(upstreams);
     status.view = publisher_->current();
     status.watches = watcher_->reports();
+    status.failovers = &publisher_->failovers();
     status.consul_on = status.view->catalog->consul_on;
     status.consul_last_contact_unix = watcher_->last_contact();
     status.consul_address = options_.consul_http_addr.empty() ? "" : watcher_->consul_address();
@@ -519,6 +556,7 @@ Status App::status() const {
     if (!status.healthy) status.not_ready_because = "a worker's loop stands still";
     else if (!synced) status.not_ready_because = "the first reads from Consul are not done";
     else if (!answered) status.not_ready_because = "no upstream has answered yet";
+    if (shadow_) status.shadow = shadow_->report();
     status.resident_bytes = resident_bytes();
     status.open_descriptors = count_descriptors();
     return status;
@@ -530,7 +568,13 @@ int serve(Parsed parsed, const Invocation& invocation) {
     // Few arenas and early trimming: a small sidecar keeps little memory, and its hot path does not allocate.
     mallopt(M_ARENA_MAX, 2);
     mallopt(M_TRIM_THRESHOLD, 256 * 1024);
-    App app(std::move(parsed), invocation);
+    // Before there is a socket, a loop or a thread: the process that runs hooks has none of them.
+    auto hooks = HookProcess::start(parsed.options);
+    if (!hooks) {
+        log::error(hooks.error().text);
+        return 1;
+    }
+    App app(std::move(parsed), invocation, *std::move(hooks));
     return app.run();
 }
 

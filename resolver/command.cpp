@@ -26,7 +26,9 @@ struct Command {
 constexpr Command commands[] = {
     {"stats", "/stats", false, stats_for_people, "what it does and how it is"},
     {"leaders", "/leaders", false, leaders_for_people, "who leads, since when, and why nobody does"},
+    {"failovers", "/failovers", false, failovers_for_people, "what happened, when, in each change of leader"},
     {"services", "/services", false, services_for_people, "what is watched on Consul, and the instances known"},
+    {"shadow", "/shadow", false, shadow_for_people, "how our answers differ from another server's (option shadow)"},
     {"health", "/health", false, health_for_people, "exit code 0 if every worker's loop turns"},
     {"ready", "/ready", false, ready_for_people, "exit code 0 once Consul was read and an upstream answered"},
     {"flush", "/flush", true, flush_for_people, "forgets what the cache holds: all, or at and below NAME"},

@@ -1,4 +1,4 @@
-// Sub-commands: `lictor stats|leaders|services|flush|health|ready …` ask a running lictor through its stats endpoint and print the
+// Sub-commands: `lictor stats|leaders|failovers|services|flush|health|ready …` ask a running lictor through its stats endpoint and print the
 // answer for people (or, with --json, as it came).
 #pragma once
 

@@ -2,94 +2,14 @@
 #include "resolver/command_text.hpp"
 
 #include <algorithm>
-#include <cmath>
-#include <cstdio>
-#include <nlohmann/json.hpp>
-#include <vector>
+
+#include "resolver/command_parts.hpp"
 
 namespace lictor {
+
+using namespace command_parts;
+
 namespace {
-
-using Json = nlohmann::json;
-
-Json parse(const std::string& text) { return Json::parse(text, nullptr, false); }
-
-const Json& member(const Json& object, const char* key) {
-    static const Json nothing;
-    const auto found = object.is_object() ? object.find(key) : object.end();
-    return object.is_object() && found != object.end() ? *found : nothing;
-}
-
-template <class... Keys>
-const Json& member(const Json& object, const char* key, Keys... further) {
-    return member(member(object, key), further...);
-}
-
-std::string decimal(double value, int places) {
-    char digits[64];
-    std::snprintf(digits, sizeof digits, "%.*f", places, value);
-    return digits;
-}
-
-/// A number, a text without control characters, or "-".
-std::string words(const Json& value) {
-    if (value.is_number_float()) return decimal(value.get<double>(), 1);
-    if (value.is_number() || value.is_boolean()) return value.dump();
-    if (!value.is_string()) return "-";
-    std::string text = value.get<std::string>();
-    for (std::size_t i = 0; i < text.size(); ++i) {
-        const auto byte = static_cast<unsigned char>(text[i]), next = static_cast<unsigned char>(i + 1 < text.size() ? text[i + 1] : '\0');
-        if (byte < 0x20 || byte == 0x7f) text[i] = '?';
-        else if (byte == 0xC2 && next >= 0x80 && next < 0xA0) text.replace(i, 2, "?");  // U+0080 to U+009F are controls as well
-    }
-    return text.empty() ? "-" : text;
-}
-
-double number(const Json& value) { return value.is_number() ? value.get<double>() : 0.0; }
-
-std::string span(double seconds) {
-    if (!(seconds >= 0) || seconds > 1e12) return "-";
-    if (seconds < 60) return decimal(seconds, 1) + "s";
-    const auto whole = static_cast<std::int64_t>(seconds);
-    if (whole < 3600) return std::to_string(whole / 60) + "m" + std::to_string(whole % 60) + "s";
-    if (whole < 86400) return std::to_string(whole / 3600) + "h" + std::to_string(whole % 3600 / 60) + "m";
-    return std::to_string(whole / 86400) + "d" + std::to_string(whole % 86400 / 3600) + "h";
-}
-
-std::string bytes(double value) { return value >= 1 << 20 ? decimal(value / (1 << 20), 1) + " MB" : decimal(value / 1024, 0) + " kB"; }
-
-std::string joined(const Json& list) {
-    std::string text;
-    if (list.is_array())
-        for (const auto& item : list) text += (text.empty() ? "" : ", ") + words(item);
-    return text.empty() ? "-" : text;
-}
-
-/// Characters, not bytes, as far as UTF-8 tells.
-std::size_t width(const std::string& text) {
-    return static_cast<std::size_t>(std::count_if(text.begin(), text.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xC0) != 0x80; }));
-}
-
-using Row = std::vector<std::string>;
-
-std::string table(const std::vector<Row>& rows, const char* indent = "") {
-    std::vector<std::size_t> widths;
-    for (const auto& row : rows)
-        for (std::size_t i = 0; i < row.size(); ++i) {
-            if (i >= widths.size()) widths.push_back(0);
-            widths[i] = std::max(widths[i], width(row[i]));
-        }
-    std::string text;
-    for (const auto& row : rows) {
-        text += indent;
-        for (std::size_t i = 0; i < row.size(); ++i) {
-            text += row[i];
-            if (i + 1 < row.size()) text.append(widths[i] - width(row[i]) + 2, ' ');
-        }
-        text += '\n';
-    }
-    return text;
-}
 
 std::string leader_line(const Json& leader) {
     const auto state = words(member(leader, "state"));
@@ -122,6 +42,7 @@ std::string leaders_for_people(const std::string& json) {
     std::string text;
     for (const auto& leader : leaders) {
         text += leader_line(leader);
+        if (const auto why = words(member(leader, "why")); why != "-") text += "  why: " + why + '\n';
         std::vector<Row> rows;
         const auto& members = member(leader, "members");
         if (members.is_array())
@@ -203,6 +124,24 @@ std::string services_for_people(const std::string& json) {
             }
         }
     if (!rows.empty()) text += '\n' + table(rows);
+    return text;
+}
+
+std::string shadow_for_people(const std::string& json) {
+    const Json answer = parse(json);
+    if (!answer.is_object()) return "";
+    if (member(answer, "on") != Json(true)) return "nothing is compared; start it with shadow=log:FILE or shadow=IP#PORT\n";
+    std::string text = "compared with " + words(member(answer, "with")) + ": " + words(member(answer, "compared")) + " of " + words(member(answer, "seen")) + " questions\n";
+    const auto& kinds = member(answer, "kinds");
+    if (kinds.is_object())
+        for (const auto& [kind, count] : kinds.items())
+            if (count != Json(0)) text += "  " + words(Json(kind)) + ": " + words(count) + '\n';
+    const auto& latest = member(answer, "latest_differences");
+    if (latest.is_array() && !latest.empty()) {
+        text += "latest differences:\n";
+        for (const auto& each : latest)
+            text += "  " + words(member(each, "name")) + ' ' + words(member(each, "type")) + ": " + words(member(each, "kind")) + ": " + words(member(each, "why")) + '\n';
+    }
     return text;
 }
 

@@ -9,7 +9,9 @@ namespace lictor {
 // Each gives an empty text if `json` is no JSON object.
 std::string stats_for_people(const std::string& json);
 std::string leaders_for_people(const std::string& json);
+std::string failovers_for_people(const std::string& json);
 std::string services_for_people(const std::string& json);
+std::string shadow_for_people(const std::string& json);
 std::string health_for_people(const std::string& json);
 std::string ready_for_people(const std::string& json);
 std::string flush_for_people(const std::string& json);

@@ -2,10 +2,22 @@
 #include "resolver/disk.hpp"
 
 #include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+
+#include "resolver/interfaces.hpp"
 
 namespace lictor {
+namespace {
 
-FollowedDisk::FollowedDisk(Loop& loop, std::function<void()> changed) : changed_(std::move(changed)), timer_(loop, [this] { check(); }) {
+constexpr milliseconds folder_settling = milliseconds(20);  // an editor writes, renames, removes: one look for all of it
+
+}  // namespace
+
+FollowedDisk::FollowedDisk(Loop& loop, std::function<void()> changed)
+    : changed_(std::move(changed)), loop_(loop), timer_(loop, [this] { check(); }), soon_(loop, [this] { check(); }) {
     timer_.repeat(milliseconds(1000));
 }
 
@@ -20,56 +32,102 @@ std::string FollowedDisk::stamp_of(const std::string& path) {
 std::vector<std::string> FollowedDisk::hosts_paths() const {
     std::vector<std::string> paths;
     if (!options_.no_hosts) paths.emplace_back("/etc/hosts");
-    for (const auto& path : options_.addn_hosts) {
+    const auto add = [&](const std::string& path) {
         const auto names = DiskFiles().list(path);
         if (!names) {
             paths.push_back(path);
-            continue;
+            return;
         }
         for (const auto& name : *names)
             if (!name.starts_with('.') && !name.ends_with('~') && !(name.starts_with('#') && name.ends_with('#'))) paths.push_back(path + '/' + name);
-    }
+    };
+    // As dnsmasq reads them: of names for one address in several files that of the file named last counts.
+    for (auto path = options_.addn_hosts.rbegin(); path != options_.addn_hosts.rend(); ++path) add(*path);
+    for (const auto& path : options_.hostsdir) add(path);
     return paths;
 }
 
 void FollowedDisk::adopt(const Options& options) {
     options_ = options;
+    files_.looping.clear();  // asked anew
+    watch_folders();
     read_all();
 }
 
-void FollowedDisk::read_all() {
-    FollowedFiles fresh;
-    seen_.clear();
+/// The kernel tells of changes in a folder; the once-a-second look is the second line.
+void FollowedDisk::watch_folders() {
+    folders_.clear();
+    for (const auto& path : options_.hostsdir) {
+        HandleOf<uv_fs_event_t> folder;
+        folder.open([this](int) { soon_.start(folder_settling); }, [&](uv_fs_event_t* handle) { return uv_fs_event_init(loop_.raw(), handle); });
+        const auto told = [](uv_fs_event_t* handle, const char*, int, int) { HandleOf<uv_fs_event_t>::fire(handle, 0); };
+        if (folder && uv_fs_event_start(folder.raw(), told, path.c_str(), 0) == 0) folders_.push_back(std::move(folder));
+        else notes_.push_back("hostsdir=" + path + ": the kernel does not tell of changes there; it is looked at once a second");
+    }
+}
+
+bool FollowedDisk::on_loop(const Endpoint& upstream) {
+    if (std::find(files_.looping.begin(), files_.looping.end(), upstream) != files_.looping.end()) return false;
+    files_.looping.push_back(upstream);
+    return true;
+}
+
+void FollowedDisk::on_interfaces() {
+    const auto before = std::exchange(files_.interfaces, read_interfaces());
+    if (before != files_.interfaces) changed_();
+}
+
+void FollowedDisk::read_hosts(FollowedFiles& fresh) {
     for (const auto& path : hosts_paths()) {
         seen_.push_back({path, false, stamp_of(path)});
         auto file = DiskFiles().read(path);
         if (file) fresh.hosts.push_back({path, std::move(file->text)});
         else notes_.push_back("failed to load names from " + path + ": " + file.error().text);
     }
-    if (!options_.no_resolv) {
-        auto paths = options_.resolv_file.empty() ? std::vector<std::string>{"/etc/resolv.conf"} : options_.resolv_file;
-        // dnsmasq's rule for several: the newest one counts.
-        std::string newest;
-        timespec newest_at{};
-        for (const auto& path : paths) {
-            seen_.push_back({path, true, stamp_of(path)});
-            struct stat info{};
-            if (stat(path.c_str(), &info) != 0) continue;
-            const auto later = [](const timespec& a, const timespec& b) { return a.tv_sec != b.tv_sec ? a.tv_sec > b.tv_sec : a.tv_nsec > b.tv_nsec; };
-            if (newest.empty() || later(info.st_mtim, newest_at)) {
-                newest = path;
-                newest_at = info.st_mtim;
-            }
-        }
-        Result<FileSource::File> file = newest.empty() ? Result<FileSource::File>(Error{"no such file"}) : DiskFiles().read(newest);
-        if (file && file->text.find("nameserver") != std::string::npos) {
-            fresh.resolv.push_back({newest, std::move(file->text)});
-        } else {
-            notes_.push_back(file ? "no servers found in " + newest + ", will retry"
-                                  : "failed to read " + (newest.empty() ? paths.front() : newest) + ": " + file.error().text);
-            fresh.resolv = files_.resolv;
+}
+
+void FollowedDisk::read_resolv(FollowedFiles& fresh) {
+    auto paths = options_.resolv_file.empty() ? std::vector<std::string>{"/etc/resolv.conf"} : options_.resolv_file;
+    // dnsmasq's rule for several: the newest one counts.
+    std::string newest;
+    timespec newest_at{};
+    for (const auto& path : paths) {
+        if (!options_.no_poll) seen_.push_back({path, true, stamp_of(path)});
+        struct stat info{};
+        if (stat(path.c_str(), &info) != 0) continue;
+        const auto later = [](const timespec& a, const timespec& b) { return a.tv_sec != b.tv_sec ? a.tv_sec > b.tv_sec : a.tv_nsec > b.tv_nsec; };
+        if (newest.empty() || later(info.st_mtim, newest_at)) {
+            newest = path;
+            newest_at = info.st_mtim;
         }
     }
+    Result<FileSource::File> file = newest.empty() ? Result<FileSource::File>(Error{"no such file"}) : DiskFiles().read(newest);
+    if (file && file->text.find("nameserver") != std::string::npos) {
+        fresh.resolv.push_back({newest, std::move(file->text)});
+    } else {
+        notes_.push_back(file ? "no servers found in " + newest + ", will retry"
+                              : "failed to read " + (newest.empty() ? paths.front() : newest) + ": " + file.error().text);
+        fresh.resolv = files_.resolv;
+    }
+}
+
+void FollowedDisk::read_all() {
+    FollowedFiles fresh;
+    seen_.clear();
+    read_hosts(fresh);
+    // With no-poll it is read at the start and at HUP, when `adopt` is called; a change of another file does not read it.
+    if (!options_.no_resolv) read_resolv(fresh);
+    if (!options_.servers_file.empty()) {
+        seen_.push_back({options_.servers_file, true, stamp_of(options_.servers_file)});
+        auto file = DiskFiles().read(options_.servers_file);
+        if (file) fresh.servers = FollowedFiles::Text{options_.servers_file, std::move(file->text)};
+        else notes_.push_back("failed to read servers-file " + options_.servers_file + ": " + file.error().text);
+    }
+    fresh.interfaces = read_interfaces();
+    fresh.loop_token = files_.loop_token;
+    fresh.looping = files_.looping;
+    std::array<char, 256> name{};
+    if (gethostname(name.data(), name.size() - 1) == 0) fresh.host_name = name.data();
     files_ = std::move(fresh);
 }
 
@@ -81,12 +139,14 @@ void FollowedDisk::check() {
     if (same && hosts_paths().size() == hosts_seen) return;
     const FollowedFiles before = files_;
     read_all();
+    if (options_.no_poll) files_.resolv = before.resolv;
     const auto texts = [](const std::vector<FollowedFiles::Text>& list) {
         std::string all;
         for (const auto& text : list) all += text.path + '\0' + text.text + '\0';
         return all;
     };
-    if (texts(before.hosts) != texts(files_.hosts) || texts(before.resolv) != texts(files_.resolv)) changed_();
+    const auto servers = [](const FollowedFiles& files) { return files.servers ? files.servers->text : std::string(); };
+    if (texts(before.hosts) != texts(files_.hosts) || texts(before.resolv) != texts(files_.resolv) || servers(before) != servers(files_)) changed_();
     else notes_.clear();  // nobody takes these, and a file that is touched again and again must not gather them
 }
 

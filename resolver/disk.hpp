@@ -1,5 +1,5 @@
-// The files that are followed while running (resolv.conf, hosts files): by inode, size and times, looked at about once a second, so that a
-// bind-mounted file rewritten in place is noticed as well.
+// The files that are followed while running (resolv.conf, hosts files and folders, servers-file): by inode, size and times, looked at about
+// once a second, so that a bind-mounted file rewritten in place is noticed as well; folders of `hostsdir` also by inotify, at once.
 #pragma once
 
 #include <functional>
@@ -24,6 +24,11 @@ public:
     /// Problems met while reading, for the log; emptied by the call.
     std::vector<std::string> take_notes() { return std::exchange(notes_, {}); }
     void check();
+    /// dns-loop-detect: an upstream leads back to us; false if that was known.
+    bool on_loop(const Endpoint& upstream);
+    void set_loop_token(std::uint64_t token) { files_.loop_token = token; }
+    /// An interface or address came or went.
+    void on_interfaces();
 
 private:
     struct Seen {
@@ -32,6 +37,9 @@ private:
         std::string stamp;     ///< inode, size, times; empty = missing
     };
     void read_all();
+    void read_hosts(FollowedFiles& fresh);
+    void read_resolv(FollowedFiles& fresh);
+    void watch_folders();
     static std::string stamp_of(const std::string& path);
     std::vector<std::string> hosts_paths() const;
 
@@ -40,7 +48,9 @@ private:
     FollowedFiles files_;
     std::vector<Seen> seen_;
     std::vector<std::string> notes_;
-    Timer timer_;
+    Loop& loop_;
+    Timer timer_, soon_;
+    std::vector<HandleOf<uv_fs_event_t>> folders_;   ///< hostsdir, told by inotify
 };
 
 }  // namespace lictor

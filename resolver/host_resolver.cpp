@@ -10,10 +10,11 @@ constexpr std::size_t lookups_max = 1024;
 constexpr std::size_t attempts_max = 256;
 
 /// Addresses of the asked type in a reply's answer section; the forwarding core has cut it to the question's own chain.
-std::vector<Address> addresses_in(Bytes reply, std::uint16_t type) {
+/// Nothing if the reply says that the question failed, which tells nothing of the name.
+std::optional<std::vector<Address>> addresses_in(Bytes reply, std::uint16_t type) {
     std::vector<Address> found;
     const auto header = read_header(reply);
-    if (!header || header->rcode() != rcode::noerror) return found;
+    if (!header || (header->rcode() != rcode::noerror && header->rcode() != rcode::nxdomain)) return std::nullopt;
     Reader reader(reply);
     reader.skip(header_size);
     for (unsigned i = 0; i < header->qdcount; ++i) {
@@ -34,6 +35,9 @@ HostResolver::HostResolver(Loop& loop, Random& random)
     : random_(random), forward_(own_, random_), tick_(loop, [this] {
           forward_.on_tick(Loop::moment(), actions_);
           perform();
+      }),
+      end_loops_(loop, [this] {
+          for (const AttemptId attempt : std::exchange(loops_, {})) links_->close(attempt);
       }) {
     links_ = std::make_unique<Links>(
         loop, random_, attempts_max,
@@ -53,17 +57,22 @@ void HostResolver::adopt(const std::shared_ptr<const Rules>& rules) {
     auto own = std::make_shared<Rules>(*rules);
     own->cache_entries = 0;
     own->log_queries = false;
+    own->stale_for.reset();
+    // The fixed ports are the workers'.
+    own->query_port.reset();
+    for (Upstream& upstream : own->upstreams)
+        if (upstream.source) upstream.source->port = 0;
     rules_ = own;
     forward_.adopt(own, Loop::now());
 }
 
-void HostResolver::resolve(const std::string& host, std::function<void(const Found&)> done) {
+void HostResolver::resolve(const std::string& host, std::function<void(const HostAnswer&)> done) {
     const auto name = Name::parse(host);
     if (!name || lookups_.size() >= lookups_max) return done({});
     const Name lower = name->lower();
     if (const auto local = rules_->local->names.find(lower); local != rules_->local->names.end()) {
-        Found found{.v4 = {}, .v6 = {}, .ok = !local->second.addresses.empty()};
-        for (const Address& address : local->second.addresses) (address.v6 ? found.v6 : found.v4).push_back(address);
+        HostAnswer found{.v4 = std::vector<Address>(), .v6 = std::vector<Address>()};
+        for (const Address& address : local->second.addresses) (address.v6 ? found.v6 : found.v4)->push_back(address);
         return done(found);
     }
     const auto [row, fresh] = lookups_.try_emplace(lower.text());
@@ -106,6 +115,21 @@ void HostResolver::probe(std::function<void(bool)> done) {
     perform();
 }
 
+void HostResolver::probe_loops(const Rules& rules) {
+    for (const auto& [name, endpoint] : rules.loop_probes) {
+        Ask ask;
+        ask.attempt = next_loop_++;
+        ask.upstream = endpoint;
+        const std::uint16_t id = random_.next_u16();
+        ask.bytes = {static_cast<std::uint8_t>(id >> 8), static_cast<std::uint8_t>(id), 1, 0, 0, 1, 0, 0, 0, 0, 0, 0};
+        ask.bytes.insert(ask.bytes.end(), name.wire().begin(), name.wire().end());
+        ask.bytes.insert(ask.bytes.end(), {0, rrtype::txt, 0, rrclass::in});
+        loops_.push_back(ask.attempt);
+        links_->ask(std::move(ask));
+    }
+    if (!loops_.empty()) end_loops_.start(seconds(2));
+}
+
 void HostResolver::take(std::uint64_t ticket, Bytes reply) {
     if (const auto probe = probes_.find(ticket); probe != probes_.end()) {
         const auto done = std::move(probe->second);
@@ -119,12 +143,10 @@ void HostResolver::take(std::uint64_t ticket, Bytes reply) {
     const auto row = lookups_.find(host);
     if (row == lookups_.end()) return;
     Lookup& lookup = row->second;
-    auto addresses = addresses_in(reply, type);
-    (type == rrtype::a ? lookup.found.v4 : lookup.found.v6) = std::move(addresses);
+    (type == rrtype::a ? lookup.found.v4 : lookup.found.v6) = addresses_in(reply, type);
     if (--lookup.outstanding > 0) return;
     Lookup done = std::move(lookup);
     lookups_.erase(row);
-    done.found.ok = !done.found.v4.empty() || !done.found.v6.empty();
     for (const auto& waiter : done.waiters) waiter(done.found);
 }
 

@@ -12,32 +12,32 @@
 #include "conf/metrics.hpp"
 #include "resolver/core/forward.hpp"
 #include "resolver/links.hpp"
+#include "watch/host_table.hpp"
 #include "watch/loop/loop.hpp"
 
 namespace lictor {
 
 class HostResolver {
 public:
-    struct Found {
-        std::vector<Address> v4, v6;
-        bool ok = false;   ///< at least one address was found
-    };
     HostResolver(Loop& loop, Random& random);
     ~HostResolver();
 
     /// Rules without a cache are made of these: a container engine's TTL of ten minutes must not keep a dead address.
     void adopt(const std::shared_ptr<const Rules>& rules);
     /// `done` comes once, at once or later, within the forwarding bound. The same name asked meanwhile joins.
-    void resolve(const std::string& host, std::function<void(const Found&)> done);
+    void resolve(const std::string& host, std::function<void(const HostAnswer&)> done);
+
+    /// dns-loop-detect: one question to each upstream for a name that only we know; the replies do not matter.
+    void probe_loops(const Rules& rules);
 
     /// Asks the default upstreams for the root's NS; `done` gets whether one of them answered at all.
     void probe(std::function<void(bool)> done);
 
 private:
     struct Lookup {
-        Found found;
+        HostAnswer found;
         unsigned outstanding = 0;
-        std::vector<std::function<void(const Found&)>> waiters;
+        std::vector<std::function<void(const HostAnswer&)>> waiters;
     };
     void ask(const std::string& host, std::uint16_t type);
     std::optional<Bytes> ask_upstream(const Name& name, std::uint16_t type, std::uint64_t ticket);
@@ -56,6 +56,10 @@ private:
     Forward forward_;
     Timer tick_;
     std::unique_ptr<Links> links_;
+    AttemptId next_loop_ = loop_bit;
+    std::vector<AttemptId> loops_;                ///< open, until the next turn of the timer
+    Timer end_loops_;
+    static constexpr AttemptId loop_bit = AttemptId{1} << 63;   ///< attempts of the forwarding core never reach it
 };
 
 }  // namespace lictor

@@ -2,6 +2,7 @@
 #include "resolver/stats_json.hpp"
 #include "resolver/stats_parts.hpp"
 #include "watch/leader.hpp"
+#include "watch/replicas.hpp"
 
 namespace lictor {
 namespace {
@@ -10,6 +11,18 @@ void write_optional(JsonWriter& json, std::string_view key, const std::optional<
     json.key(key);
     if (value) json.number(*value);
     else json.null();
+}
+
+/// Whether `replica.` and `sync.` answer it, and what speaks against that.
+void write_seat(JsonWriter& json, const MemberRow& member, const LeaderEntry& entry) {
+    const ReplicaSeat* seat = nullptr;
+    if (entry.replicas)
+        for (const auto& each : entry.replicas->seats)
+            if (each.member == member.name) seat = &each;
+    json.field("replica", seat && seat->replica);
+    json.field("sync", seat && seat->sync);
+    write_optional(json, "lag", seat ? seat->lag : std::nullopt);
+    json.field("objection", seat ? word(seat->objection) : "");
 }
 
 void write_member(JsonWriter& json, const MemberRow& member, const LeaderEntry& entry) {
@@ -26,6 +39,7 @@ void write_member(JsonWriter& json, const MemberRow& member, const LeaderEntry& 
     json.field("api_url", shown(member.api_url));
     json.field("patroni_version", shown(member.version));
     json.field("noloadbalance", member.noloadbalance);
+    write_seat(json, member, entry);
     json.close_object();
 }
 
@@ -35,11 +49,17 @@ void write_leader(JsonWriter& json, const Status& status, const LeaderEntry& ent
     json.open_object();
     json.field("scope", shown(entry.scope));
     json.field("service", shown(entry.service));
-    json.field("name", "master." + std::string(shown(entry.service)) + ".service." + (domains.empty() ? "consul" : domains.front()));
+    const std::string service(shown(entry.service));
+    json.field("name", (entry.lock ? service + '.' : "master." + service + ".service.") + (domains.empty() ? "consul" : domains.front()));
+    json.field("kind", entry.lock ? "lock" : "scope");
+    json.field("namespace", shown(entry.name_space));
+    json.field("discovered", entry.discovered);
     json.field("state", word(entry.state));
     json.field("reason", word(entry.reason));
+    json.field("why", shown(leader_why(entry)));
     json.field("answer", answer_word(entry));
     json.field("member", shown(entry.member));
+    json.field("lock_holder", shown(entry.holder));
     json.field("host", shown(entry.host.text));
     json.field("node_address", shown(entry.node_address.text));
     json.field("port", entry.port);

@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "resolver/core/frame.hpp"
+#include "resolver/one_port.hpp"
 #include "resolver/socket_address.hpp"
 
 namespace lictor {
@@ -23,7 +24,6 @@ namespace {
 constexpr std::size_t buffer_bytes = 65'535;
 constexpr int port_tries = 8;
 constexpr int reads_per_turn = 16;  // a flood of forged replies to one socket must not keep the others waiting
-constexpr std::uint16_t port_min = 1024;
 /// UDP ports that services of an application node bind for themselves; a moment's squatting would keep them from starting.
 constexpr std::array<std::uint16_t, 7> ports_of_others = {4789, 5353, 8301, 8302, 8472, 8600, 51820};
 
@@ -84,15 +84,15 @@ private:
         if (ask_.upstream.address.v6) set(IPPROTO_IPV6, IPV6_MTU_DISCOVER, IPV6_PMTUDISC_OMIT);
         else set(IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_OMIT);
         Endpoint source = ask_.source.value_or(Endpoint{});
+        source.port = 0;
         source.address.v6 = ask_.source ? source.address.v6 : ask_.upstream.address.v6;
-        // A port that the operator has fixed can carry one attempt at a time; the next one takes a random port of the same address.
-        if (source.port != 0 && bind_to(source)) return true;
         for (int i = 0; i < port_tries; ++i) {
-            source.port = static_cast<std::uint16_t>(port_min + random.below(65'536 - port_min));
+            source.port = static_cast<std::uint16_t>(ask_.port_min + random.below(static_cast<std::uint32_t>(ask_.port_max - ask_.port_min) + 1));
             if (std::find(ports_of_others.begin(), ports_of_others.end(), source.port) != ports_of_others.end()) continue;
             if (bind_to(source)) return true;
             if (errno != EADDRINUSE && errno != EACCES) return false;
         }
+        if (ask_.port_min != Ask{}.port_min || ask_.port_max != Ask{}.port_max) return false;
         source.port = 0;  // the kernel's choice is random too, in a smaller range
         return bind_to(source);
     }
@@ -139,11 +139,16 @@ struct Links::State {
           on_message(std::move(message)),
           on_failure(std::move(failure)),
           buffer(std::make_unique_for_overwrite<std::uint8_t[]>(buffer_bytes)),
+          one_port(its_loop, [this](AttemptId id, Bytes bytes) { on_message(id, bytes); }),
           tell(its_loop, [this] { tell_failures(); }) {}
 
     void ask(Ask ask) {
         const AttemptId id = ask.attempt;
         if (attempts.size() >= attempts_max) return fail(id);
+        if (ask.one_port && ask.transport == Transport::udp) {
+            if (one_port.ask(ask)) return;
+            if (ask.source) ask.source->port = 0;  // the port is another's: any other of the same address
+        }
         auto attempt = std::make_unique<Attempt>(std::move(ask));
         if (!attempt->open(random)) return fail(id);
         const int events = attempt->tcp() ? UV_WRITABLE : UV_READABLE;
@@ -154,6 +159,7 @@ struct Links::State {
 
     void close(AttemptId id) {
         attempts.erase(id);
+        one_port.close(id);
         std::erase(failed, id);
         std::erase(telling, id);
     }
@@ -231,6 +237,7 @@ struct Links::State {
     std::unordered_map<AttemptId, std::unique_ptr<Attempt>> attempts;
     std::deque<AttemptId> failed, telling;
     std::unique_ptr<std::uint8_t[]> buffer;
+    OnePort one_port;
     Timer tell;
 };
 
@@ -240,6 +247,6 @@ Links::~Links() = default;
 
 void Links::ask(Ask ask) { state_->ask(std::move(ask)); }
 void Links::close(AttemptId attempt) { state_->close(attempt); }
-std::size_t Links::open() const { return state_->attempts.size(); }
+std::size_t Links::open() const { return state_->attempts.size() + state_->one_port.open(); }
 
 }  // namespace lictor

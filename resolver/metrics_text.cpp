@@ -148,6 +148,29 @@ void write_leaders(Families& out, const Status& status) {
     family("lictor_leader_members", "Members of a leader scope.", [](const LeaderEntry& entry) { return std::uint64_t{entry.members.size()}; });
 }
 
+void write_failovers(Families& out, const Status& status) {
+    static const Failovers nothing;
+    const auto& failovers = status.failovers ? *status.failovers : nothing;
+    const auto in_seconds = [](microseconds span) { return std::chrono::duration<double>(span).count(); };
+    out.begin("lictor_failovers_total", MetricKind::counter, "Changes of leader, those included after which the same one led again.");
+    out.line("", failovers.total());
+    out.begin("lictor_leader_answers_late_total", MetricKind::counter, "Answers with an old leader's address made after lictor knew that it leads no more.");
+    out.line("", failovers.told_late());
+    out.begin("lictor_failover_last_seconds", MetricKind::gauge, "Phases of each leader's last change.");
+    std::map<std::string, const FailoverRecord*> last;
+    for (const auto& record : failovers.records()) last[record.service] = &record;
+    for (const auto& [service, record] : last)
+        for (const auto& span : failover_spans())
+            if (const auto value = span.of(*record)) out.line(label("service", service) + ',' + label("phase", span.name), in_seconds(*value));
+    out.begin("lictor_failover_max_seconds", MetricKind::gauge, "The longest phases of the changes that are remembered.");
+    for (const auto& span : failover_spans()) {
+        std::optional<microseconds> most;
+        for (const auto& record : failovers.records())
+            if (const auto value = span.of(record)) most = std::max(most.value_or(*value), *value);
+        if (most) out.line(label("phase", span.name), in_seconds(*most));
+    }
+}
+
 void write_consul(Families& out, const Status& status) {
     const auto& catalog = catalog_of(status);
     out.gauge("lictor_consul_enabled", "1 if Consul is configured.", std::uint64_t{status.consul_on});
@@ -170,6 +193,7 @@ std::string metrics_text(const Status& status) {
     write_rows(out, control_metric_rows(), [&](const auto& row) { return (control.*row.field).get(); });
     write_upstreams(out, status);
     write_leaders(out, status);
+    write_failovers(out, status);
     write_consul(out, status);
     return out.take();
 }

@@ -24,6 +24,9 @@ Publisher::Publisher(Loop& loop, ViewBoard& board, ControlCounters& counters, Ho
 
 void Publisher::offer(std::shared_ptr<const Catalog> catalog) {
     catalog_ = std::move(catalog);
+    // Before any worker has the View: what is not to be told any more is not told any more.
+    depose(*current_->book, *catalog_);
+    failovers_.on_facts(*catalog_);
     step();
 }
 
@@ -34,7 +37,15 @@ void Publisher::offer(std::shared_ptr<const Rules> rules) {
 
 void Publisher::on_seen() {
     retire();
+    tell_done();
     step();
+}
+
+void Publisher::tell_done() {
+    const auto seen = hooks_.seen();
+    const auto oldest = seen.empty() ? generation_ : *std::min_element(seen.begin(), seen.end());
+    for (const auto number : failovers_.on_everyone(oldest, Loop::now()))
+        if (const auto* record = failovers_.find(number); record && hooks_.done) hooks_.done(*record);
 }
 
 void Publisher::retire() {
@@ -50,15 +61,10 @@ void Publisher::step() {
     std::vector<std::shared_ptr<const Catalog>> in_use;
     if (!std::exchange(out_of_patience_, false))
         for (const auto& view : retained_) in_use.push_back(view->catalog);
-    const auto moved = conflicts(*catalog_, in_use);
-    if (moved.empty()) {
-        patience_.stop();
-        put(catalog_);
-        return;
-    }
-    // The newest View must not name the old leaders any more; then wait until every worker stands at it.
-    if (!conflicts(*catalog_, {current_->catalog}).empty()) put(without_leaders(*catalog_, moved));
-    if (!patience_.active()) patience_.start(patience);
+    const auto turn = next_turn(catalog_, current_->catalog, in_use);
+    if (turn.show) put(turn.show);
+    if (turn.done) patience_.stop();
+    else if (!patience_.active()) patience_.start(patience);
 }
 
 void Publisher::put(std::shared_ptr<const Catalog> catalog) {
@@ -66,13 +72,17 @@ void Publisher::put(std::shared_ptr<const Catalog> catalog) {
     view->generation = ++generation_;
     view->catalog = std::move(catalog);
     view->rules = rules_;
+    const Moment at = Loop::moment();
+    view->book = next_book(current_->book, *view->catalog, at.unix_seconds);
     count_leader_changes(*current_->catalog, *view->catalog);
     current_ = view;
     retained_.push_back(view);
     counters_.views_published.add();
     counters_.views_retained.set(retained_.size());
-    board_.put(std::move(view));
+    board_.put(view);
     hooks_.wake();
+    for (const auto& item : failovers_.on_view(*view, at))
+        if (hooks_.news) hooks_.news(item);
 }
 
 void Publisher::count_leader_changes(const Catalog& before, const Catalog& after) {

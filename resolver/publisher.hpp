@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "conf/metrics.hpp"
+#include "resolver/core/failovers.hpp"
 #include "resolver/view_board.hpp"
 #include "watch/loop/loop.hpp"
 
@@ -18,6 +19,8 @@ public:
     struct Hooks {
         std::function<void()> wake;                           ///< wakes every worker
         std::function<std::vector<std::uint64_t>()> seen;     ///< generation each worker stands at
+        std::function<void(const LeaderNews&)> news = {};          ///< a leader was withdrawn or became answerable; the View with it is out
+        std::function<void(const FailoverRecord&)> done = {};      ///< a change of leader has reached every worker
     };
     Publisher(Loop& loop, ViewBoard& board, ControlCounters& counters, Hooks hooks);
 
@@ -27,12 +30,14 @@ public:
     void on_seen();
 
     const std::shared_ptr<const View>& current() const { return current_; }
+    const Failovers& failovers() const { return failovers_; }
 
 private:
     void step();
     void put(std::shared_ptr<const Catalog> catalog);
     void retire();
     void count_leader_changes(const Catalog& before, const Catalog& after);
+    void tell_done();
 
     ViewBoard& board_;
     ControlCounters& counters_;
@@ -42,6 +47,7 @@ private:
     std::shared_ptr<const View> current_ = std::make_shared<View>();
     std::deque<std::shared_ptr<const View>> retained_;  ///< may still be in use, oldest first; the last is `current_`
     std::uint64_t generation_ = 0;
+    Failovers failovers_;
     Timer patience_;
     bool out_of_patience_ = false;
 };

@@ -71,6 +71,7 @@ progress { width: 100%; height: .5rem; accent-color: var(--mark); }
   <section class="card third"><h2>Cache</h2><div id="hits" class="big">–</div><progress id="full" max="1" value="0"></progress><dl id="cache"></dl></section>
   <section class="card two"><h2>Upstreams</h2><div class="scroll"><table id="upstreams"></table></div></section>
   <section class="card third"><h2>Process</h2><dl id="process"></dl></section>
+  <section class="card"><h2>Changes of leader</h2><div class="scroll"><table id="failovers"></table></div></section>
   <section class="card"><h2>Watches on Consul</h2><div class="scroll"><table id="watches"></table></div></section>
 </main>
 <script nonce="@NONCE@">
@@ -194,6 +195,13 @@ const show_watches = services => table("watches", ["kind", "name", "state", "#in
     watch.instances, watch.index, watch.replies, watch.changes, watch.errors, span(watch.age_seconds), watch.asked_seconds === null ? "never" : span(watch.asked_seconds)]),
   "Nothing is watched.");
 
+const place = seat => seat.member ? seat.member + " " + seat.address : "–";
+const ms = n => n === null || n === undefined ? "–" : n < 10 ? n.toFixed(1) : whole(n);
+const show_failovers = list => table("failovers", ["when", "scope", "from", "to", "why", "#withdrawn", "#lock taken", "#new address", "#first answer", "#held", "#longest hold", "#late answers"],
+  list.failovers.slice(0, 16).map(one => { const at = one.phases_ms; return [new Date(one.began_unix * 1000).toLocaleString(), one.scope, place(one.old), one.same_leader ? "the same" : place(one.new), one.reason,
+    ms(at.withdrawn_everywhere), ms(at.lock_taken), ms(at.published_everywhere), ms(at.first_answer), whole(one.questions_held), ms(one.longest_hold_ms),
+    one.answers_late ? pill(whole(one.answers_late), "bad") : "0"]; }), "None since the start. Times will be milliseconds from the first sign.");
+
 let last_good = Date.now(), turn = 0;
 const ask = async path => {
   const reply = await fetch(path, {cache: "no-store", signal: AbortSignal.timeout(4000)});
@@ -203,7 +211,10 @@ const ask = async path => {
 const poll = async () => {
   try {
     show(await ask("stats"));
-    if (turn++ % 5 === 0) show_watches(await ask("services"));
+    if (turn++ % 5 === 0) {
+      show_watches(await ask("services"));
+      show_failovers(await ask("failovers"));
+    }
     last_good = Date.now();
     at("lost").style.display = "none";
   } catch (problem) {

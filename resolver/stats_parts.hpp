@@ -47,5 +47,7 @@ double leader_age_seconds(const Status& status, const LeaderEntry& entry);
 
 /// The value of `"leaders":`.
 void write_leaders(JsonWriter& json, const Status& status);
+/// One change of leader.
+void write_failover(JsonWriter& json, const FailoverRecord& record, Now now);
 
 }  // namespace lictor

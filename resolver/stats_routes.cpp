@@ -13,16 +13,17 @@ namespace {
 
 constexpr std::string_view json_type = "application/json";
 constexpr std::string_view metrics_type = "text/plain; version=0.0.4; charset=utf-8";
+constexpr std::string_view events_type = "text/event-stream";
 constexpr std::string_view page_type = "text/html; charset=utf-8";
 
 StatsReply refusal(unsigned code, std::string_view why) {
     JsonWriter json;
     json.open_object().field("error", why).close_object();
-    return {.code = code, .type = json_type, .body = json.take(), .allow = {}, .policy = {}};
+    return {.code = code, .type = json_type, .body = json.take(), .allow = {}, .policy = {}, .endless = false};
 }
 
 StatsReply document(unsigned code, std::string_view type, std::string body) {
-    return {.code = code, .type = type, .body = std::move(body), .allow = {}, .policy = {}};
+    return {.code = code, .type = type, .body = std::move(body), .allow = {}, .policy = {}, .endless = false};
 }
 
 using Handler = StatsReply (*)(const StatsRequest&, const StatsSources&);
@@ -30,7 +31,18 @@ using Handler = StatsReply (*)(const StatsRequest&, const StatsSources&);
 StatsReply get_stats(const StatsRequest&, const StatsSources& from) { return document(200, json_type, stats_json(from.status())); }
 StatsReply get_metrics(const StatsRequest&, const StatsSources& from) { return document(200, metrics_type, metrics_text(from.status())); }
 StatsReply get_leaders(const StatsRequest&, const StatsSources& from) { return document(200, json_type, leaders_json(from.status())); }
+StatsReply get_failovers(const StatsRequest&, const StatsSources& from) { return document(200, json_type, failovers_json(from.status())); }
+StatsReply get_shadow(const StatsRequest&, const StatsSources& from) { return document(200, json_type, shadow_json(from.status())); }
 StatsReply get_services(const StatsRequest&, const StatsSources& from) { return document(200, json_type, services_json(from.status())); }
+
+/// At first what was missed, or, without an id to go on from, how things stand.
+StatsReply get_events(const StatsRequest& request, const StatsSources& from) {
+    auto reply = document(200, events_type, "");
+    if (request.method == "HEAD") return reply;
+    reply.body = request.last_event_id.empty() ? from.events.now("leaders", leaders_json(from.status())) : from.events.since(request.last_event_id);
+    reply.endless = true;
+    return reply;
+}
 
 StatsReply get_health(const StatsRequest&, const StatsSources& from) {
     const Status status = from.status();
@@ -75,6 +87,7 @@ struct Route {
 constexpr Route routes[] = {
     {"/", false, get_page},           {"/stats", false, get_stats},   {"/metrics", false, get_metrics},   {"/health", false, get_health},
     {"/ready", false, get_ready},     {"/leaders", false, get_leaders}, {"/services", false, get_services}, {"/flush", true, post_flush},
+    {"/failovers", false, get_failovers}, {"/events", false, get_events}, {"/shadow", false, get_shadow},
 };
 
 std::optional<StatsReply> refuse_host(const StatsRequest& request, const StatsSources& sources) {
@@ -110,10 +123,12 @@ bool host_is_ours(std::string_view header, const std::vector<std::string>& names
     return host == "localhost" || std::find(names.begin(), names.end(), host) != names.end();
 }
 
+StatsReply too_many_listeners() { return refusal(503, "too many listen already; try again later"); }
+
 StatsReply answer_stats_request(const StatsRequest& request, const StatsSources& sources) {
     if (auto refused = refuse_host(request, sources)) return *std::move(refused);
     const auto route = std::find_if(std::begin(routes), std::end(routes), [&](const Route& row) { return row.path == request.path; });
-    if (route == std::end(routes)) return refusal(404, "there is: / /stats /metrics /health /ready /leaders /services, POST /flush");
+    if (route == std::end(routes)) return refusal(404, "there is: / /stats /metrics /health /ready /leaders /failovers /services /events, POST /flush");
     const bool fits = route->changes ? request.method == "POST" : request.method == "GET" || request.method == "HEAD";
     if (!fits) {
         auto reply = refusal(405, "the path takes another method");

@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "resolver/core/event_ring.hpp"
 #include "resolver/status.hpp"
 #include "resolver/wire/name.hpp"
 
@@ -23,6 +24,7 @@ struct StatsRequest {
     bool has_body = false;
     std::string_view lictor_header;       ///< value of X-Lictor
     std::vector<std::pair<std::string_view, std::string_view>> arguments;
+    std::string_view last_event_id;       ///< value of Last-Event-ID
     std::string_view nonce;               ///< fresh and unpredictable, for the page
 };
 
@@ -32,13 +34,18 @@ struct StatsReply {
     std::string body;
     std::string_view allow;               ///< Allow, with 405
     std::string policy;                   ///< Content-Security-Policy, with the page
+    bool endless = false;                 ///< the connection stays open, and events follow `body`
 };
 
 struct StatsSources {
     const std::vector<std::string>& hosts;  ///< names accepted besides addresses and localhost
     const std::function<Status()>& status;
     const std::function<void(std::optional<Name>)>& flush;
+    const EventRing& events;
 };
+
+/// For a listener beyond the bound.
+StatsReply too_many_listeners();
 
 StatsReply answer_stats_request(const StatsRequest& request, const StatsSources& sources);
 

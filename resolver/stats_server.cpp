@@ -13,6 +13,7 @@
 #include <exception>
 #include <list>
 
+#include "resolver/event_streams.hpp"
 #include "resolver/stats_listener.hpp"
 #include "resolver/stats_routes.hpp"
 
@@ -22,10 +23,13 @@ namespace {
 constexpr std::size_t connections_max = 32;
 constexpr unsigned idle_seconds_max = 5;
 constexpr microseconds request_time_max = seconds(5);
+constexpr Now endless = Now::max() / 2;                      // a listener's deadline
 constexpr std::size_t connection_memory_bytes = 16 << 10;  // request line and headers
 constexpr int accepted_per_turn_max = 8;
 constexpr microseconds accept_pause = milliseconds(100);    // when there is neither room nor a descriptor left
 constexpr std::size_t arguments_max = 8;
+constexpr milliseconds heart_beat = seconds(15);             // to listeners: a line that says nothing, so that both ends see the other's end
+constexpr std::string_view heart_beat_text = ": still here\n\n";
 constexpr std::size_t path_bytes_max = 64;                  // every path there is fits
 
 /// One client, from accept to close; libmicrohttpd keeps the pointer.
@@ -85,6 +89,13 @@ struct ReplyOwner {
     MHD_Response* response;
 };
 
+void decorate(MHD_Response* response) {
+    MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, "text/event-stream");
+    MHD_add_response_header(response, MHD_HTTP_HEADER_CACHE_CONTROL, "no-store");
+    MHD_add_response_header(response, "X-Content-Type-Options", "nosniff");
+    MHD_add_response_header(response, "Referrer-Policy", "no-referrer");
+}
+
 MHD_Result send_reply(MHD_Connection* connection, const StatsReply& reply) {
     ReplyOwner owner(reply);
     if (!owner.response) return MHD_NO;
@@ -127,19 +138,22 @@ struct StatsServer::State {
     MHD_Daemon* daemon = nullptr;
     Loop* loop = nullptr;
     FdWatch accepting, events;
-    std::unique_ptr<Timer> timer, accept_again;
+    EventStreams streams{counters};
+    std::unique_ptr<Timer> timer, accept_again, beat;
 };
 
 StatsServer::State::~State() {
     accepting.stop();
     events.stop();
+    streams.end_all();
+    if (daemon) MHD_run(daemon);          // none may be suspended when it stops
     if (daemon) MHD_stop_daemon(daemon);  // closes what is open; on_connection still finds `clients`
 }
 
 Result<bool> StatsServer::State::start(Loop& on, Hooks from) {
     loop = &on;
     hooks = std::move(from);
-    daemon = MHD_start_daemon(MHD_USE_EPOLL | MHD_USE_NO_LISTEN_SOCKET, 0, nullptr, nullptr, &State::on_request, this,
+    daemon = MHD_start_daemon(MHD_USE_EPOLL | MHD_USE_NO_LISTEN_SOCKET | MHD_ALLOW_SUSPEND_RESUME, 0, nullptr, nullptr, &State::on_request, this,
                               MHD_OPTION_CONNECTION_LIMIT, static_cast<unsigned>(connections_max),
                               MHD_OPTION_CONNECTION_TIMEOUT, idle_seconds_max,
                               MHD_OPTION_CONNECTION_MEMORY_LIMIT, connection_memory_bytes,
@@ -151,6 +165,12 @@ Result<bool> StatsServer::State::start(Loop& on, Hooks from) {
     const auto* info = daemon ? MHD_get_daemon_info(daemon, MHD_DAEMON_INFO_EPOLL_FD) : nullptr;
     if (!info) return Error{"libmicrohttpd does not start"};
     timer = std::make_unique<Timer>(on, [this] { turn(); });
+    beat = std::make_unique<Timer>(on, [this] {
+        if (streams.empty()) return;
+        streams.send(heart_beat_text);
+        turn();
+    });
+    beat->repeat(heart_beat);
     accept_again = std::make_unique<Timer>(on, [this] { accepting.change(UV_READABLE); });
     if (auto watched = events.start(on, info->epoll_fd, UV_READABLE, [this](int) { turn(); }); !watched) return watched;
     return accepting.start(on, listener.fd(), UV_READABLE, [this](int) { accept_some(); });
@@ -237,10 +257,20 @@ MHD_Result StatsServer::State::answer(MHD_Connection* connection, Connection& cl
     request.nonce = nonce;
     MHD_get_connection_values(connection, MHD_HEADER_KIND, collect_host, &request.hosts);
     MHD_get_connection_values_n(connection, MHD_GET_ARGUMENT_KIND, collect_argument, &request.arguments);
-    const StatsReply reply = answer_stats_request(request, {.hosts = hosts, .status = hooks.status, .flush = hooks.flush});
+    request.last_event_id = header(connection, "Last-Event-ID");
+    static const EventRing nothing{0};
+    StatsReply reply = answer_stats_request(request, {.hosts = hosts, .status = hooks.status, .flush = hooks.flush, .events = hooks.events ? *hooks.events : nothing});
+    if (reply.endless && streams.full()) {
+        counters.event_streams_refused.add();
+        reply = too_many_listeners();
+    }
     client.begun = false;
     counters.stats_requests.add();
     if (reply.code >= 400 && reply.code < 500) counters.stats_refused.add();
+    if (reply.endless) {
+        client.deadline = endless;
+        return streams.open(connection, client.fd, std::move(reply.body), decorate);
+    }
     return send_reply(connection, reply);
 }
 
@@ -306,6 +336,12 @@ Result<std::unique_ptr<StatsServer>> StatsServer::open(const std::string& addres
 }
 
 Result<bool> StatsServer::start(Loop& loop, Hooks hooks) { return state_->start(loop, std::move(hooks)); }
+
+void StatsServer::send_event(std::string_view text) {
+    if (!state_->daemon || state_->streams.empty()) return;
+    state_->streams.send(text);
+    state_->turn();
+}
 
 std::string StatsServer::address() const { return state_->listener.address(); }
 

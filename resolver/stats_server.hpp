@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "conf/base/result.hpp"
+#include "resolver/core/event_ring.hpp"
 #include "resolver/status.hpp"
 #include "watch/loop/loop.hpp"
 
@@ -20,6 +21,7 @@ public:
         std::function<Status()> status;
         /// `name` empty: everything.
         std::function<void(std::optional<Name> name)> flush;
+        const EventRing* events = nullptr;
     };
     /// Binds at once (before the user is dropped). `address`: `host:port`, `[v6]:port` or `unix:///path`. `hosts`: further Host names accepted.
     static Result<std::unique_ptr<StatsServer>> open(const std::string& address, const std::vector<std::string>& hosts, ControlCounters& counters);
@@ -27,6 +29,8 @@ public:
 
     /// Starts to serve on the loop.
     Result<bool> start(Loop& loop, Hooks hooks);
+    /// An event, as the ring gives it, to everybody who listens.
+    void send_event(std::string_view text);
     /// `host:port` with the real port, or the socket's path.
     std::string address() const;
 

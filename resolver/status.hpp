@@ -7,7 +7,9 @@
 #include <vector>
 
 #include "conf/metrics.hpp"
+#include "resolver/core/failovers.hpp"
 #include "resolver/core/resolver.hpp"
+#include "resolver/core/shadow.hpp"
 #include "watch/watch_report.hpp"
 
 namespace lictor {
@@ -28,6 +30,9 @@ struct Status {
     std::vector<UpstreamReport> upstreams;            ///< summed over the workers; rtt is the worst
     std::shared_ptr<const View> view;
     std::vector<WatchReport> watches;
+    const Failovers* failovers = nullptr;
+
+    std::shared_ptr<const ShadowReport> shadow;       ///< null: off
 
     bool consul_on = false;
     std::string consul_address;                       ///< in use

@@ -34,7 +34,7 @@ struct Worker::Inside {
                     resolver.on_failure(attempt, at, actions);
                     perform();
                 }),
-          listener(loop, std::move(worker.setup_.sockets), worker.counters_, TcpLimits{},
+          listener(loop, std::move(worker.setup_.sockets), worker.counters_, worker.setup_.tcp,
                    {.before_batch =
                         [this] {
                             at = Loop::moment();
@@ -91,10 +91,15 @@ struct Worker::Inside {
     void act(Ask& ask) { links.ask(std::move(ask)); }
     void act(const CloseAttempt& close) { links.close(close.attempt); }
     void act(const Want& want) { self.setup_.want(want.need); }
+    void act(const Sampled& sample) { self.setup_.sampled(sample); }
+    void act(const LoopFound& found) { self.setup_.loop_found(found.upstream); }
     void act(const QueryLog& line) { log::info(line.line); }
     void act(const Notice& notice) {
-        static log::Sometimes overload{5}, waiting{5}, refused{60};
-        auto& sometimes = notice.kind == Notice::Kind::overload ? overload : notice.kind == Notice::Kind::waiting_overflow ? waiting : refused;
+        static log::Sometimes overload{5}, waiting{5}, refused{60}, rebind{5};
+        auto& sometimes = notice.kind == Notice::Kind::overload           ? overload
+                          : notice.kind == Notice::Kind::waiting_overflow ? waiting
+                          : notice.kind == Notice::Kind::rebind           ? rebind
+                                                                          : refused;
         if (sometimes.now(std::chrono::duration_cast<seconds>(at.now).count())) log::warning(notice.text);
     }
 

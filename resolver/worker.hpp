@@ -25,8 +25,11 @@ public:
         unsigned number = 0;
         std::vector<BoundSocket> sockets;
         Random::Seed seed{};
+        TcpLimits tcp = {};
         std::size_t attempts_max = 4096;              ///< upstream sockets open at once
         std::function<void(const Need&)> want;        ///< called on the worker's thread
+        std::function<void(const Sampled&)> sampled;      ///< called on the worker's thread
+        std::function<void(const Endpoint&)> loop_found;  ///< called on the worker's thread
         std::function<void()> seen;                   ///< a newer View was taken over; called on the worker's thread
     };
     Worker(Setup setup, const ViewBoard& board);

@@ -19,6 +19,7 @@
 #include "watch/http.hpp"
 #include "watch/loop/loop.hpp"
 #include "watch/poll.hpp"
+#include "watch/rest.hpp"
 
 namespace lictor {
 
@@ -28,6 +29,7 @@ struct WatchContext {
     ControlCounters& counters;
     Random& random;
     Http& http;
+    Rest& rest;                                      ///< what is not Consul: the members' own REST APIs
     Background& background;
     Contact& contact;
     CatalogBuilder& builder;

@@ -142,11 +142,13 @@ enum class LeaderState : std::uint8_t {
     gone,        ///< prefix gone and no instances: an ordinary name again
 };
 
-/// Why the state is what it is; words for /leaders and the log stand in leader.cpp.
+/// Why the state is what it is; the words for /leaders and the log stand in leader_words.cpp, in the same order.
 enum class LeaderReason : std::uint8_t {
-    not_read_yet, confirmed, kept_restarting, kept_grace, kept_pause, kept_outage,
-    lock_free, holder_unconfirmed, other_owner, demoted, stopping, node_failed, grace_over,
+    not_read_yet,
+    confirmed, confirmed_probe, kept_restarting, kept_grace, kept_pause, kept_outage,                      // led
+    lock_free, holder_unconfirmed, other_owner, changing_over, demoted, stopping, node_failed, grace_over, // vacant
     standby_cluster, access_denied, scope_gone, stale_expired,
+    count,
 };
 
 struct MemberRow {
@@ -154,6 +156,7 @@ struct MemberRow {
     HostText host;               ///< host of conn_url
     std::uint16_t port = 0;
     std::optional<std::uint64_t> timeline, lsn;
+    std::optional<std::uint64_t> replay_lsn;  ///< what a replica's readers see; since Patroni 4.1
     std::string api_url, version;
     bool noloadbalance = false;
     bool operator==(const MemberRow&) const = default;
@@ -164,12 +167,36 @@ struct LeaderGap {
     std::atomic<std::uint64_t> spent{0};  ///< the entry's version whose gap has seen a question held to the end
 };
 
+/// When each fact of a change of leader became known, on lictor's monotonic clock; empty = not seen (Consul's blocking queries skip
+/// states), or not yet. A change begins with its first sign and stays here, gathering late facts, until the next one begins.
+struct LeaderTimes {
+    std::uint64_t change = 0;              ///< number of the change since the start; 0 = none yet
+    std::string old_member, new_member;    ///< the same one: it took its lock again
+    HostText old_host;
+    std::uint16_t old_port = 0;
+    std::optional<Now> announced;          ///< the `failover` key asked for a switchover
+    std::optional<Now> lock_gone;          ///< the lock left the old leader
+    std::optional<Now> withdrawn;          ///< the old address was answered no longer; none: it was kept throughout
+    std::optional<Now> lock_taken;         ///< by `new_member`
+    std::optional<Now> promoted_by_kv;     ///< the new member's record says primary and running
+    std::optional<Now> promoted_by_probe;  ///< its REST API said so
+    std::optional<Now> promoted_by_tag;    ///< the catalog shows it as passing and tagged primary
+    std::optional<Now> answerable;         ///< the new address may be answered from here on
+    std::optional<Now> old_tag_gone;       ///< the catalog no longer shows the old leader as passing and tagged primary
+    bool operator==(const LeaderTimes&) const = default;
+};
+struct ReplicaSet;  // replicas.hpp
+
 struct LeaderEntry {
     std::string scope;
-    std::string service;         ///< lower case: `master.<service>.service.<domain>`
+    std::string service;         ///< lower case: `master.<service>.service.<domain>`; of a plain lock `<name>.leader`
+    bool lock = false;           ///< a plain lock of Consul's, no Patroni scope
+    bool discovered = false;     ///< found by its registration, not configured
+    std::string name_space;      ///< of the scope's keys
     LeaderState state = LeaderState::loading;
     LeaderReason reason = LeaderReason::not_read_yet;
     std::string member;          ///< who leads, or led last
+    std::string holder;          ///< who holds the lock, whether answered or not; empty = nobody
     HostText host;               ///< where, by LeaderRule::source; a name is looked up in Catalog::hosts
     HostText node_address;       ///< the node's address, used when `host` cannot be resolved; may be empty
     std::uint16_t port = 0;
@@ -179,6 +206,8 @@ struct LeaderEntry {
     std::int64_t since_unix = 0; ///< wall clock of that change
     Now since{};
     std::vector<MemberRow> members;
+    LeaderTimes times;           ///< of the change under way or the last one; a newer time alone makes no new version
+    std::shared_ptr<const ReplicaSet> replicas;  ///< the members who live and do not lead; null until the keys were read
     std::shared_ptr<LeaderGap> gap = std::make_shared<LeaderGap>();
 };
 

@@ -184,11 +184,12 @@ Result<std::vector<std::shared_ptr<const NodeRecord>>> parse_catalog_nodes(std::
     return out;
 }
 
-Result<LockBody> parse_lock(std::string_view body) {
+Result<LockBody> parse_lock(std::string_view body, std::string_view key) {
     LockBody out;
     if (body.empty()) return out;
     std::string fault;
     const auto read = read_json_list(body, "kv", [&](JsonValue entry) {
+        if (entry.get("Key").text_or_empty() != key) return;
         if (std::exchange(out.exists, true)) fault = "kv: more than one key where one was asked for";
         out.session = entry.get("Session").text_or_empty();
         out.lock_index = entry.get("LockIndex").number().value_or(0);
@@ -202,6 +203,34 @@ Result<LockBody> parse_lock(std::string_view body) {
     if (!read) return read.error();
     if (!fault.empty()) return Error{fault};
     return out;
+}
+
+Result<std::string> parse_session_node(std::string_view body) {
+    std::string node;
+    const auto read = read_json_list(body, "session", [&](JsonValue entry) {
+        const auto name = entry.get("Node").text_or_empty();
+        if (!has_nul(name)) node = name;
+    });
+    if (!read) return read.error();
+    return node;
+}
+
+Result<std::string> parse_node_address(std::string_view body) {
+    const auto tree = read_json(body, "node");
+    if (!tree) return tree.error();
+    const auto address = tree->root().get("Node").get("Address").text_or_empty();
+    return has_nul(address) ? std::string() : std::string(address);
+}
+
+Result<std::vector<std::string>> parse_key_names(std::string_view body) {
+    std::vector<std::string> names;
+    if (body.empty()) return names;
+    const auto tree = read_json(body, "keys");
+    if (!tree) return tree.error();
+    if (!tree->root().is_list() && tree->root().kind() != JsonKind::null) return Error{"keys: no list"};
+    for (JsonValue name = tree->root().first(); name; name = name.next())
+        if (const auto text = name.text(); text && !has_nul(*text)) names.emplace_back(*text);
+    return names;
 }
 
 Result<std::string> decode_base64(std::string_view text) {

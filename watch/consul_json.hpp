@@ -27,13 +27,21 @@ Result<std::vector<std::shared_ptr<const NodeRecord>>> parse_catalog_nodes(std::
 /// kv/<prefix>?recurse, Patroni's layout below `prefix` (`<namespace>/<scope>/`). An empty body (404) gives facts with exists = false.
 Result<ScopeFacts> parse_patroni_scope(std::string_view body, std::string_view prefix);
 
-/// kv/<key> of a plain Consul lock: who holds it. The session's node is looked up by the caller.
+/// kv/<key>?recurse of a plain Consul lock: who holds it; other keys that begin alike are passed over. The session's node is looked up by
+/// the caller.
 struct LockBody {
     bool exists = false;
     std::string session, value;
     std::uint64_t lock_index = 0, modify_index = 0;
 };
-Result<LockBody> parse_lock(std::string_view body);
+Result<LockBody> parse_lock(std::string_view body, std::string_view key);
+
+/// session/info/<id>: the session's node; empty if there is no such session.
+Result<std::string> parse_session_node(std::string_view body);
+/// catalog/node/<name>: the node's address; empty if there is no such node.
+Result<std::string> parse_node_address(std::string_view body);
+/// kv/<prefix>?keys: names of keys (and, with a separator, of folders).
+Result<std::vector<std::string>> parse_key_names(std::string_view body);
 
 /// agent/self: fills in what the agent tells; fields it does not tell stay as they are in `base`.
 Result<ConsulSettings> parse_agent_self(std::string_view body, const ConsulSettings& base);

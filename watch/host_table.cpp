@@ -44,7 +44,7 @@ bool HostTable::want(const std::string& name, Now now) {
 
 void HostTable::require(std::set<std::string> names) { required_ = std::move(names); }
 
-void HostTable::on_host(const std::string& name, std::vector<Address> v4, std::vector<Address> v6, bool ok, Now) {
+void HostTable::on_host(const std::string& name, HostAnswer answer) {
     const auto found = rows_.find(name);
     if (found == rows_.end()) return;
     auto& held = found->second;
@@ -55,13 +55,12 @@ void HostTable::on_host(const std::string& name, std::vector<Address> v4, std::v
         addresses.erase(std::unique(addresses.begin(), addresses.end()), addresses.end());
         if (addresses.size() > addresses_max) addresses.resize(addresses_max);
     };
+    const bool learnt = answer.any();
+    auto v4 = learnt && answer.v4 ? std::move(*answer.v4) : before.v4;
+    auto v6 = learnt && answer.v6 ? std::move(*answer.v6) : before.v6;
     tidy(v4);
     tidy(v6);
-    const auto state = ok ? FactState::known : before.state == FactState::known ? FactState::known : FactState::failed;
-    if (!ok) {
-        v4 = before.v4;
-        v6 = before.v6;
-    }
+    const auto state = learnt || before.state == FactState::known ? FactState::known : FactState::failed;
     if (state == before.state && v4 == before.v4 && v6 == before.v6) return;
     auto entry = std::make_shared<HostEntry>();
     entry->state = state;

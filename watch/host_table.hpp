@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -11,6 +12,13 @@
 #include "watch/catalog_builder.hpp"
 
 namespace lictor {
+
+/// What one resolution of a host name brought.
+struct HostAnswer {
+    std::optional<std::vector<Address>> v4, v6;  ///< nothing: the question about this family failed
+
+    bool any() const { return (v4 && !v4->empty()) || (v6 && !v6->empty()); }
+};
 
 class HostTable {
 public:
@@ -20,8 +28,8 @@ public:
     bool want(const std::string& name, Now now);
     /// The names that members of the scopes have now: resolved before anybody asks.
     void require(std::set<std::string> names);
-    /// The result of one resolution; `ok` false: nothing was learnt.
-    void on_host(const std::string& name, std::vector<Address> v4, std::vector<Address> v6, bool ok, Now now);
+    /// The result of one resolution. Without any address what is known stays, and so does a family whose question failed.
+    void on_host(const std::string& name, HostAnswer answer);
     /// Consul is switched off: nothing of it is kept.
     void clear() { rows_.clear(); }
     /// Names to be resolved now; forgets those that nobody asks for any more.

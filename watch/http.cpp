@@ -1,17 +1,14 @@
-// libcurl's multi interface driven by uv_poll and one timer. libcurl closes and opens sockets as it likes: each gets a FdWatch of its own,
-// kept in libcurl's per-socket pointer. Nothing of libcurl is called from inside its own callbacks, and replies are handed out only
-// after it has returned. No redirects, no proxies, no compression: Consul needs none of them, and each is a way to be misled.
+// The way of an exchange with Consul: which address, which token, when it is ended before its time. No redirects, no proxies, no
+// compression: Consul needs none of them, and each is a way to be misled.
 #include "watch/http.hpp"
 
-#include <curl/curl.h>
-
 #include <algorithm>
-#include <mutex>
 #include <unordered_map>
 #include <utility>
 #include <vector>
 
 #include "conf/log.hpp"
+#include "watch/curl_loop.hpp"
 #include "watch/http_exchange.hpp"
 #include "watch/http_target.hpp"
 #include "watch/http_token.hpp"
@@ -26,8 +23,6 @@ constexpr milliseconds watch_over_every{250};
 constexpr milliseconds probe_every{10'000}, probe_timeout{2000};
 constexpr Now found_good_for = seconds(10);
 
-struct CloseMulti { void operator()(CURLM* multi) const { curl_multi_cleanup(multi); } };
-
 }  // namespace
 
 struct Http::State {
@@ -38,8 +33,8 @@ struct Http::State {
     HttpTargets targets;
     HttpToken token;
     List headers;
-    std::unique_ptr<CURLM, CloseMulti> multi;
-    Timer timer, watch_over, probe, soon;
+    CurlLoop curl;
+    Timer watch_over, probe, soon;
     std::unordered_map<Ticket, std::unique_ptr<Exchange>> exchanges;
     std::vector<std::unique_ptr<Exchange>> ended;  ///< without libcurl: to be handed out by `soon`
     std::vector<Easy> idle;
@@ -51,70 +46,19 @@ struct Http::State {
 
     State(Loop& on, const Options& given, ControlCounters& counts, Resolve resolver)
         : loop(on), counters(counts), resolve(std::move(resolver)), options(given), targets(given), token(given),
-          timer(on, [this] { act(CURL_SOCKET_TIMEOUT, 0); }), watch_over(on, [this] { look_over(); }), probe(on, [this] { probe_earlier(); }),
-          soon(on, [this] { hand_out_ended(); }) {
-        static std::once_flag once;
-        std::call_once(once, [] { curl_global_init(CURL_GLOBAL_DEFAULT); });
-        multi.reset(curl_multi_init());
-        ensure(multi != nullptr, "curl_multi_init");
-        curl_multi_setopt(multi.get(), CURLMOPT_SOCKETFUNCTION, &State::on_socket);
-        curl_multi_setopt(multi.get(), CURLMOPT_SOCKETDATA, this);
-        curl_multi_setopt(multi.get(), CURLMOPT_TIMERFUNCTION, &State::on_timer);
-        curl_multi_setopt(multi.get(), CURLMOPT_TIMERDATA, this);
-    }
+          curl(on, {.ended = [this](CURL* easy, CURLcode code) { finish(easy, code); },
+                    .turned =
+                        [this] {
+                            if (receiving > 0 && !watch_over.active()) watch_over.repeat(watch_over_every);
+                        }}),
+          watch_over(on, [this] { look_over(); }), probe(on, [this] { probe_earlier(); }), soon(on, [this] { hand_out_ended(); }) {}
 
     ~State() {
         *alive = false;
         for (auto& [ticket, exchange] : exchanges)
-            if (exchange->easy) curl_multi_remove_handle(multi.get(), exchange->easy.get());
+            if (exchange->easy) curl.remove(exchange->easy.get());
         exchanges.clear();
         idle.clear();
-        multi.reset();  // takes the sockets' watches back by on_socket
-    }
-
-    // ---- libcurl's wishes
-
-    static int on_socket(CURL*, curl_socket_t fd, int what, void* user, void* held) noexcept {
-        auto& self = *static_cast<State*>(user);
-        auto* watch = static_cast<FdWatch*>(held);
-        if (what == CURL_POLL_REMOVE) {
-            delete watch;
-            if (self.multi) curl_multi_assign(self.multi.get(), fd, nullptr);
-            return 0;
-        }
-        const int events = (what & CURL_POLL_IN ? UV_READABLE : 0) | (what & CURL_POLL_OUT ? UV_WRITABLE : 0);
-        if (watch) {
-            watch->change(events);
-            return 0;
-        }
-        watch = new FdWatch();
-        // A failure here is left to the exchange's time-out: libcurl gives up the whole multi handle on an error from this callback.
-        const auto started = watch->start(self.loop, fd, events, [&self, fd](int ready) {
-            self.act(fd, (ready & UV_READABLE ? CURL_CSELECT_IN : 0) | (ready & UV_WRITABLE ? CURL_CSELECT_OUT : 0));
-        });
-        if (!started) log::warning("consul http: " + started.error().text);
-        curl_multi_assign(self.multi.get(), fd, watch);
-        return 0;
-    }
-
-    static int on_timer(CURLM*, long timeout_ms, void* user) noexcept {
-        auto& self = *static_cast<State*>(user);
-        if (timeout_ms < 0) self.timer.stop();
-        else self.timer.start(milliseconds(timeout_ms));
-        return 0;
-    }
-
-    void act(curl_socket_t fd, int events) {
-        int running = 0;
-        curl_multi_socket_action(multi.get(), fd, events, &running);
-        const auto still = alive;
-        int left = 0;
-        while (*still) {
-            const CURLMsg* message = curl_multi_info_read(multi.get(), &left);
-            if (!message) break;
-            if (message->msg == CURLMSG_DONE) finish(message->easy_handle, message->data.result);
-        }
-        if (*still && receiving > 0 && !watch_over.active()) watch_over.repeat(watch_over_every);
     }
 
     // ---- the way of one exchange
@@ -179,10 +123,9 @@ struct Http::State {
         exchange.resolve = list_of(target.resolve_entry());
         exchange.reply.address = exchange.target;
         exchange.prepare(target.url + exchange.path, target.unix_path);
-        // Fewer would close the connection of each watch whenever its reply has come.
-        curl_multi_setopt(multi.get(), CURLMOPT_MAXCONNECTS, static_cast<long>(exchanges.size()) + connections_spare);
+        curl.keep_connections(static_cast<long>(exchanges.size()) + connections_spare);
         exchange.receiving = &receiving;
-        curl_multi_add_handle(multi.get(), exchange.easy.get());
+        curl.add(exchange.easy.get());
     }
 
     Easy take_easy() {
@@ -202,7 +145,7 @@ struct Http::State {
         curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &status);
         curl_easy_getinfo(easy, CURLINFO_NUM_CONNECTS, &opened);
         connections += static_cast<std::uint64_t>(opened);
-        curl_multi_remove_handle(multi.get(), easy);
+        curl.remove(easy);
         curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, nullptr);
         if (idle.size() < idle_handles_max) idle.push_back(std::move(exchange.easy));
         exchange.easy.reset();
@@ -318,7 +261,7 @@ struct Http::State {
         }
         for (auto* exchange : lost) end_without_reply(*exchange, "address of the Consul host could not be resolved in time");
         for (auto* exchange : slow) {
-            curl_multi_remove_handle(multi.get(), exchange->easy.get());
+            curl.remove(exchange->easy.get());
             exchange->easy.reset();
             exchange->fail("reply came too slowly", false);
             ended.push_back(take(exchange->ticket));
@@ -346,7 +289,7 @@ void Http::cancel(Ticket ticket) {
     ended.erase(std::remove_if(ended.begin(), ended.end(), [ticket](const auto& exchange) { return exchange->ticket == ticket; }), ended.end());
     const auto at = state_->exchanges.find(ticket);
     if (at == state_->exchanges.end()) return;
-    if (at->second->easy) curl_multi_remove_handle(state_->multi.get(), at->second->easy.get());
+    if (at->second->easy) state_->curl.remove(at->second->easy.get());
     state_->exchanges.erase(at);
 }
 

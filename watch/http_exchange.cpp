@@ -12,13 +12,13 @@
 namespace lictor {
 namespace {
 
-constexpr std::size_t body_max = 32u << 20, header_max = 64u << 10;
+constexpr std::size_t header_max = 64u << 10;
 constexpr long connect_timeout_ms = 2000;
 
 std::size_t on_body(char* bytes, std::size_t, std::size_t count, void* user) noexcept {
     auto& exchange = *static_cast<Exchange*>(user);
-    if (exchange.reply.body.size() + count > body_max) {
-        exchange.refused = "reply is larger than 32 MiB";
+    if (exchange.reply.body.size() + count > exchange.body_max) {
+        exchange.refused = "reply is larger than it may be";
         return 0;
     }
     exchange.last_byte = Loop::now();

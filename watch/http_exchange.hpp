@@ -33,6 +33,7 @@ struct Exchange {
     bool probe = false;           ///< asks an address that is not in use; its failure moves nothing
     List headers, resolve;        ///< libcurl keeps pointers to these
     HttpReply reply;
+    std::size_t body_max = 32u << 20;
     std::size_t header_bytes = 0;
     bool sent = false;            ///< a connection was there and the request went out
     const char* refused = nullptr;  ///< why we ended it

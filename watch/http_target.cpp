@@ -82,4 +82,15 @@ std::string url_encode(std::string_view text) {
     return out;
 }
 
+std::string encode_path(std::string_view path) {
+    std::string out;
+    for (;;) {
+        const auto slash = path.find('/');
+        out += url_encode(path.substr(0, slash));
+        if (slash == std::string_view::npos) return out;
+        out += '/';
+        path.remove_prefix(slash + 1);
+    }
+}
+
 }  // namespace lictor

@@ -51,5 +51,7 @@ private:
 
 /// Percent-encodes all but RFC 3986's unreserved bytes.
 std::string url_encode(std::string_view text);
+/// The same for a path: its slashes stay.
+std::string encode_path(std::string_view path);
 
 }  // namespace lictor

@@ -1,7 +1,8 @@
 // What Patroni keeps in Consul's KV below `<namespace>/<scope>/`, into the facts of a scope: `leader`, `members/<name>`, `config`,
-// `failover`. Written by every version since 1.x: member values are compact JSON of which only conn_url is certain, or, from the oldest,
+// `failover`, `status`, `sync`. Written by every version since 1.x: member values are compact JSON of which only conn_url is certain, or, from the oldest,
 // a bare `postgres://…?application_name=<api url>`. A member whose value cannot be read is as good as absent; a value that is no base64
 // did not come from Consul and spoils the body.
+#include <algorithm>
 #include <limits>
 #include <optional>
 #include <utility>
@@ -118,6 +119,7 @@ std::optional<MemberRow> member_of(std::string_view name, std::string_view value
     row.timeline = root.get("timeline").number();
     for (const char* key : {"xlog_location", "replay_lsn", "receive_lsn"})
         if (!row.lsn) row.lsn = root.get(key).number();
+    row.replay_lsn = root.get("replay_lsn").number();
     row.noloadbalance = is_truthy(root.get("tags").get("noloadbalance"));
     return row;
 }
@@ -152,6 +154,28 @@ bool asks_for_failover_now(std::string_view value) {
     return names_one && root.get("scheduled_at").text_or_empty().empty();
 }
 
+/// `status` is `{"optime":<bytes>,…}`, its forerunner `optime/leader` the bare number.
+std::optional<std::uint64_t> optime_of(std::string_view value) {
+    if (const auto bare = parse_number(value, std::numeric_limits<std::int64_t>::max())) return bare;
+    const auto tree = read_json(value, "status");
+    return tree ? tree->root().get("optime").number() : std::nullopt;
+}
+
+/// `{"leader":…,"sync_standby":"a,b"}`; older versions write one name, or null.
+std::vector<std::string> standbys_of(std::string_view value) {
+    std::vector<std::string> names;
+    const auto tree = read_json(value, "sync");
+    if (!tree) return names;
+    std::string_view left = tree->root().get("sync_standby").text_or_empty();
+    while (!left.empty()) {
+        const auto comma = std::min(left.find(','), left.size());
+        const auto name = left.substr(0, comma);
+        if (!name.empty() && !has_nul(name)) names.emplace_back(name);
+        left.remove_prefix(std::min(comma + 1, left.size()));
+    }
+    return names;
+}
+
 /// Fills the facts key by key; the first thing that Consul cannot have written is kept as `fault`.
 class ScopeReader {
 public:
@@ -170,8 +194,19 @@ public:
             read_config(value_of(entry), facts);
         else if (name == "failover")
             facts.failover_requested = asks_for_failover_now(value_of(entry));
+        else if (name == "status")
+            status_ = optime_of(value_of(entry));
+        else if (name == "optime/leader")
+            facts.optime = optime_of(value_of(entry));
+        else if (name == "sync")
+            facts.sync_standbys = standbys_of(value_of(entry));
         else if (name.substr(0, members.size()) == members)
             take_member(name.substr(members.size()), entry);
+    }
+
+    /// Where there are both, `status` is the newer one.
+    void finish() {
+        if (status_) facts.optime = status_;
     }
 
     ScopeFacts facts;
@@ -204,6 +239,7 @@ private:
     }
 
     std::string prefix_;
+    std::optional<std::uint64_t> status_;
 };
 
 }  // namespace
@@ -214,6 +250,7 @@ Result<ScopeFacts> parse_patroni_scope(std::string_view body, std::string_view p
     const auto read = read_json_list(body, "kv", [&](JsonValue entry) { reader.take(entry); });
     if (!read) return read.error();
     if (!reader.fault.empty()) return Error{reader.fault};
+    reader.finish();
     return std::move(reader.facts);
 }
 

@@ -1,42 +1,28 @@
-// Who leads: the decision table for one scope, as a state machine that is fed facts and says who is to be answered and why. Keys in
-// Consul's KV (Patroni's leader lock and members) beat tags in the catalog; the holder's own role gates the answer. Pure.
+// Who leads? The state machine of one scope: it is fed facts and says who is to be answered and why. Keys in Consul's KV (Patroni's leader
+// lock and members) beat tags in the catalog; the holder's own role gates the answer. Each event stores what it says (leader.cpp) and
+// everything that is known is judged again (leader_table.cpp); no event leads straight to an answer. Pure.
 #pragma once
 
 #include <cstdint>
 #include <map>
-#include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "conf/base/clock.hpp"
 #include "conf/options.hpp"
 #include "watch/catalog.hpp"
+#include "watch/leader_facts.hpp"
+#include "watch/leader_times.hpp"
+#include "watch/leader_words.hpp"
 
 namespace lictor {
 
-/// Facts of one recursive KV read below the scope's prefix.
-struct ScopeFacts {
-    std::uint64_t index = 0;  ///< X-Consul-Index
-    bool exists = false;      ///< anything below the prefix
-    bool denied = false;      ///< the prefix is not readable (ACL)
-    std::string leader;       ///< value of `leader` while a session holds it, else empty
-    std::uint64_t leader_lock_index = 0, leader_modify_index = 0;
-    std::string leader_session;
-    std::map<std::string, MemberRow> members;
-    std::optional<std::uint32_t> ttl, loop_wait;  ///< from `config`, seconds
-    bool pause = false;
-    bool standby_cluster = false;     ///< `config.standby_cluster` is set
-    bool failover_requested = false;  ///< `failover` key names a member and has no scheduled_at
-    bool operator==(const ScopeFacts&) const = default;
-};
-
-/// What the catalog says of one member's node; absent = the member has no instance in the catalog.
-struct MemberNode {
-    HostText node_address, service_address;
-    std::uint16_t port = 0;
-    bool node_critical = false;
-    bool present = false;
-    bool service_critical = false;  ///< a check of the instance itself is critical: Patroni does not answer there
+/// Somebody who holds the lock and whose promotion is not known yet.
+struct UnprovenHolder {
+    std::string scope, member, api_url;
+    std::uint64_t lock_index = 0;  ///< ModifyIndex of the lock
+    bool operator==(const UnprovenHolder&) const = default;
 };
 
 /// One per scope, on the control thread. A value: no I/O, no clock.
@@ -55,12 +41,18 @@ public:
     void on_nodes(std::map<std::string, MemberNode> nodes, Moment at);
     /// Contact with Consul was lost or came back: the read of this scope's own keys fails, or was answered again (changed or not).
     void on_contact(bool lost, Moment at, seconds leader_max_stale);
+    /// The REST API of `holder` said that its PostgreSQL is primary. False: that one does not hold this lock any more, and nothing was learned.
+    bool on_probe(const UnprovenHolder& holder, Moment at);
     /// A deadline passed.
     void on_time(Moment at);
 
     /// The verdict now. `version` rises by one whenever what is answered changes; the caller makes it unique. `member`, `lock_index` (the
     /// ModifyIndex at which the lock was taken) and `timeline` tell of who led last while nobody does; there is no address then.
     const LeaderEntry& verdict() const { return entry_; }
+    /// Whom to ask for a role: who holds the lock, may be promoted and has not said so in KV yet.
+    std::optional<UnprovenHolder> unproven() const;
+    /// The keys as last believed.
+    const ScopeFacts& facts() const { return facts_; }
     /// When on_time has to be called next; none = never.
     std::optional<Now> deadline() const { return deadline_; }
 
@@ -85,6 +77,7 @@ private:
     };
 
     bool is_older(const ScopeFacts& facts) const;
+    Reign reign_now() const { return {facts_.leader, facts_.leader_session, facts_.leader_lock_index, facts_.leader_modify_index}; }
     void decide(Moment at);
     Decision judge(Moment at);
     Decision judge_held(Moment at);
@@ -113,6 +106,7 @@ private:
     std::uint64_t lock_seen_ = 0;  ///< ModifyIndex of the newest lock seen
     bool lock_ended_ = false;      ///< that lock was seen free again
     Reign confirmed_;              ///< the reign whose holder was seen as running primary
+    Reign probed_;                 ///< the reign whose holder's REST API said primary while its record did not yet
     bool was_running_ = false;     ///< what the answered member last said of itself
     Where where_;
     seconds loop_wait_{10};  ///< Patroni's default, until `config` tells
@@ -122,11 +116,7 @@ private:
     bool contact_lost_ = false;
     Now lost_at_{};  ///< or of the last facts since
     seconds max_stale_{0};
+    LeaderChronicle chronicle_;
 };
-
-/// Patroni's service name for a scope: lower case; `.`, `_` and space become `-`; other odd characters `uNNNN`.
-std::string patroni_service_name(const std::string& scope);
-const char* word(LeaderState);
-const char* word(LeaderReason);
 
 }  // namespace lictor

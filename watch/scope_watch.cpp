@@ -16,18 +16,6 @@ constexpr Now lost_after = seconds(1);
 constexpr Now single_key_every = seconds(30), single_key_again = seconds(1);
 constexpr milliseconds single_key_timeout{10'000};
 
-/// Each byte but the slashes.
-std::string encode_path(std::string_view path) {
-    std::string out;
-    for (;;) {
-        const auto slash = path.find('/');
-        out += url_encode(path.substr(0, slash));
-        if (slash == std::string_view::npos) return out;
-        out += '/';
-        path.remove_prefix(slash + 1);
-    }
-}
-
 ScopeFacts denied_facts() {
     ScopeFacts facts;
     facts.denied = true;
@@ -40,18 +28,28 @@ ScopeFacts absent_facts(std::uint64_t index) {
     return facts;
 }
 
+bool has_primary_tag(const Instance& instance) {
+    return std::any_of(instance.tags.begin(), instance.tags.end(), [](const auto& tag) { return tag == "master" || tag == "primary"; });
+}
+
 bool same_entry(const LeaderEntry& a, const LeaderEntry& b) {
     return a.state == b.state && a.reason == b.reason && a.member == b.member && a.host == b.host && a.node_address == b.node_address &&
-           a.port == b.port && a.lock_index == b.lock_index && a.timeline == b.timeline && a.members == b.members;
+           a.port == b.port && a.lock_index == b.lock_index && a.timeline == b.timeline && a.holder == b.holder && a.members == b.members &&
+           a.times == b.times && a.replicas == b.replicas;
 }
 
 }  // namespace
 
-ScopeWatch::ScopeWatch(WatchContext& context, LeaderRule rule)
-    : BlockingWatch(context, {.leader_keys = true, .key_value = true}), rule_(std::move(rule)),
-      prefix_((rule_.name_space.empty() ? "" : rule_.name_space + '/') + rule_.scope + '/'), fusion_(rule_),
+ScopeWatch::ScopeWatch(WatchContext& context, LeaderRule rule, bool discovered)
+    : BlockingWatch(context, {.leader_keys = true, .key_value = true}), rule_(std::move(rule)), discovered_(discovered),
+      prefix_((rule_.name_space.empty() ? "" : rule_.name_space + '/') + rule_.scope + '/'), fusion_(rule_), replicas_(rule_),
       deadline_(context.loop, [this] {
           fusion_.on_time(Loop::moment());
+          put();
+          context_.settled();
+      }),
+      probe_(context.loop, context.rest, context.random, context.counters, [this](const UnprovenHolder& holder) {
+          fusion_.on_probe(holder, Loop::moment());
           put();
           context_.settled();
       }) {
@@ -155,31 +153,41 @@ void ScopeWatch::on_service(const ServiceEntry& service) {
                         .port = static_cast<std::uint16_t>(instance.port),
                         .node_critical = instance.node_critical,
                         .present = true,
-                        .service_critical = instance.health == Health::critical && !instance.node_critical};
+                        .service_critical = instance.health == Health::critical && !instance.node_critical,
+                        .primary_tag = has_primary_tag(instance)};
         auto& held = nodes[instance.id.substr(start.size())];
         // A member that moved leaves its old registration behind on a node that failed.
         if (!held.present || held.node_critical) held = std::move(node);
     }
+    nodes_ = nodes;
     fusion_.on_nodes(std::move(nodes), Loop::moment());
     put();
 }
 
 void ScopeWatch::put() {
-    const auto& verdict = fusion_.verdict();
+    auto verdict = fusion_.verdict();
+    verdict.discovered = discovered_;
+    verdict.name_space = rule_.name_space;
     const Now now = Loop::now();
-    if (const auto at = fusion_.deadline()) deadline_.start(std::max(*at - now, Now{0}));
+    const auto& options = context_.options;
+    verdict.replicas = replicas_.judge(fusion_.facts(), nodes_, verdict, {options.leader_max_lag, options.leader_last_resort}, now);
+    auto at = fusion_.deadline();
+    if (replicas_.deadline()) at = at ? std::min(*at, *replicas_.deadline()) : replicas_.deadline();
+    if (at) deadline_.start(std::max(*at - now, Now{0}));
     else deadline_.stop();
+    probe_.aim(context_.options.leader_probe ? fusion_.unproven() : std::nullopt);
     const bool moved = !entry_ || verdict.version != fusion_version_;
+    const bool other_reason = entry_ && verdict.reason != entry_->reason;
     if (!moved && same_entry(verdict, *entry_)) return;
     auto entry = std::make_shared<LeaderEntry>(verdict);
     entry->version = moved ? context_.builder.next_version() : entry_->version;
     if (moved && verdict.state == LeaderState::unreadable)
         log::warning("leader scope=" + log::printable(rule_.scope) + " its keys are denied to the token: the tags in the catalog name the " +
                      "leader (the token needs key:read for " + log::printable(prefix_) + ')');
-    else if (moved && entry_)
+    else if (entry_ && (moved || other_reason))
         log::info("leader scope=" + log::printable(rule_.scope) + " state=" + word(verdict.state) + " reason=\"" + word(verdict.reason) +
                   "\" member=" + log::printable(verdict.member) + " address=" + log::printable(verdict.host.text) + " port=" +
-                  std::to_string(verdict.port));
+                  std::to_string(verdict.port) + " why=\"" + log::printable(leader_why(verdict), 400) + '"');
     fusion_version_ = verdict.version;
     entry_ = std::move(entry);
     context_.builder.put_leader(verdict.service, entry_);

@@ -1,7 +1,9 @@
-// One leader scope: a recursive read of Patroni's keys below `<namespace>/<scope>/` through Consul's leader, and the nodes of its
-// members from the catalog, fed into the LeaderFusion; its verdict is the LeaderEntry of the Catalog.
+// One leader scope: a recursive read of Patroni's keys below `<namespace>/<scope>/` through Consul's leader, the nodes of its members from
+// the catalog and, while somebody waits, the REST API of who holds the lock, fed into the LeaderFusion; its verdict is the LeaderEntry of
+// the Catalog.
 #pragma once
 
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -9,22 +11,32 @@
 #include "watch/blocking_watch.hpp"
 #include "watch/consul_json.hpp"
 #include "watch/leader.hpp"
+#include "watch/probe_watch.hpp"
+#include "watch/replicas.hpp"
 
 namespace lictor {
 
 class ScopeWatch : public BlockingWatch {
 public:
-    ScopeWatch(WatchContext& context, LeaderRule rule);
+    /// `discovered`: nobody configured it.
+    ScopeWatch(WatchContext& context, LeaderRule rule, bool discovered = false);
     ~ScopeWatch() override;
 
     const LeaderRule& rule() const { return rule_; }
+    bool discovered() const { return discovered_; }
     /// Key of the service whose instances are the members.
     const std::string& service() const { return fusion_.verdict().service; }
     const LeaderEntry& verdict() const { return fusion_.verdict(); }
+    /// What stands in the Catalog.
+    const LeaderEntry& entry() const { return *entry_; }
     /// Instances of `service`, from its own watch.
     void on_service(const ServiceEntry& entry);
+    /// A question for the leader is held.
+    void somebody_waits() { probe_.wanted(context_.options.leader_hold); }
     /// Things that come with time: a watch that fails for a while, a prefix that is gone.
     void look(Now now);
+    /// Options changed.
+    void judge_again() { put(); }
 
 private:
     std::string path() const override;
@@ -42,8 +54,11 @@ private:
     void put();
 
     LeaderRule rule_;
+    const bool discovered_;
     const std::string prefix_;
     LeaderFusion fusion_;
+    ReplicaJudge replicas_;
+    std::map<std::string, MemberNode> nodes_;  ///< of the members, by the catalog
     std::shared_ptr<const LeaderEntry> entry_;
     std::uint64_t fusion_version_ = 0, taken_index_ = 0;
     bool exists_ = false;      ///< of the facts held
@@ -52,6 +67,7 @@ private:
     std::optional<Now> asked_single_at_;
     Http::Ticket single_ = 0;
     Timer deadline_;
+    ProbeWatch probe_;
 };
 
 }  // namespace lictor

@@ -40,7 +40,11 @@ void Watcher::want(const Need& need) {
     switch (need.kind) {
         case Need::Kind::service: self.run().services.want(need.name, need.datacenter, now); break;
         case Need::Kind::nodes: self.want_nodes(need.datacenter, now); break;
-        case Need::Kind::leader: break;  // watched from the start, or not at all
+        case Need::Kind::leader:  // watched from the start, or not at all
+            if (self.running)
+                for (const auto& scope : self.running->scopes)
+                    if (scope->service() == need.name) scope->somebody_waits();
+            break;
         case Need::Kind::host:
             self.tick_on();
             if (self.hosts.want(need.name, now) && self.hooks.resolve) self.hooks.resolve(need.name);
@@ -49,11 +53,11 @@ void Watcher::want(const Need& need) {
     self.settle();
 }
 
-void Watcher::on_host(const std::string& host, std::vector<Address> v4, std::vector<Address> v6, bool ok) {
+void Watcher::on_host(const std::string& host, HostAnswer answer) {
     auto& self = *state_;
     if (self.stopped) return;
-    if (ok) self.counters.hosts_resolved.add();
-    self.hosts.on_host(host, std::move(v4), std::move(v6), ok, Loop::now());
+    if (answer.any()) self.counters.hosts_resolved.add();
+    self.hosts.on_host(host, std::move(answer));
     self.settle();
 }
 
@@ -70,8 +74,8 @@ void Watcher::adopt(const Options& options) {
             self.running->http.adopt(options);
             self.running->agent.merge();
             if (!same_way_as_before) {
-                for (const auto& scope : self.running->scopes)
-                    if (scope->rule().key.empty()) scope->restart();
+                for (const auto& scope : self.running->scopes) scope->restart();
+                for (const auto& lock : self.running->locks) lock->restart();
                 self.running->services.restart();
                 for (const auto& [name, nodes] : self.running->nodes) nodes->restart();
             }
@@ -100,7 +104,9 @@ bool Watcher::first_sync_done() const {
     if (!self.running) return true;
     return self.last_contact != 0 && self.running->agent.first_done() && self.running->services.pinned_known() &&
            std::all_of(self.running->scopes.begin(), self.running->scopes.end(),
-                       [](const auto& scope) { return scope->verdict().state != LeaderState::loading; });
+                       [](const auto& scope) { return scope->verdict().state != LeaderState::loading; }) &&
+           std::all_of(self.running->locks.begin(), self.running->locks.end(),
+                       [](const auto& lock) { return lock->entry().state != LeaderState::loading; });
 }
 
 std::int64_t Watcher::last_contact() const { return state_->last_contact; }

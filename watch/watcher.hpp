@@ -12,6 +12,7 @@
 #include "conf/metrics.hpp"
 #include "conf/options.hpp"
 #include "watch/catalog.hpp"
+#include "watch/host_table.hpp"
 #include "watch/http.hpp"
 #include "watch/loop/loop.hpp"
 #include "watch/watch_report.hpp"
@@ -35,7 +36,7 @@ public:
     /// A worker was asked for something that is not known, or is waiting for it.
     void want(const Need& need);
     /// What `resolve` found. `ok` false: could not be resolved now (what was known stays).
-    void on_host(const std::string& host, std::vector<Address> v4, std::vector<Address> v6, bool ok);
+    void on_host(const std::string& host, HostAnswer answer);
     /// Takes over a new configuration. Like `stop` never from inside a hook.
     void adopt(const Options& options);
     void stop();

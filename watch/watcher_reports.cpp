@@ -25,6 +25,11 @@ std::vector<WatchReport> Watcher::reports() const {
         row.stale = scope->failing();
         common(std::move(row), *scope);
     }
+    for (const auto& lock : running->locks) {
+        const auto& entry = lock->entry();
+        WatchReport row{.kind = "leader", .name = entry.service, .datacenter = {}, .state = lictor::word(entry.state), .why = {}};
+        common(std::move(row), *lock);
+    }
     running->services.each([&](const ServiceWatch& watch) {
         const auto& entry = *watch.entry();
         WatchReport row{.kind = "service", .name = entry.name, .datacenter = entry.datacenter, .state = word(entry.state), .why = entry.why};

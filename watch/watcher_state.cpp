@@ -21,11 +21,6 @@ std::string lower(std::string text) {
     return text;
 }
 
-bool same_rule(const LeaderRule& a, const LeaderRule& b) {
-    return a.scope == b.scope && a.name_space == b.name_space && a.service == b.service && a.key == b.key && a.port == b.port &&
-           a.source == b.source;
-}
-
 }  // namespace
 
 // ---- life
@@ -41,38 +36,6 @@ Watcher::State::Running& Watcher::State::run() {
     running->agent.merge();
     running->agent.start();
     return *running;
-}
-
-void Watcher::State::configure() {
-    std::set<std::string> pinned;
-    for (const auto& name : options.consul_watch) pinned.insert(lower(name));
-    // A Consul that somebody named is asked for its settings at once (its domain may not be `consul`); the assumed one only when
-    // something in its domain is asked for.
-    const bool named = std::any_of(options.consul_http_addr.begin(), options.consul_http_addr.end(), [](const auto& one) { return !one.assumed; });
-    if (!named && options.leader.empty() && pinned.empty() && !running) return;
-    auto& now_running = run();
-    auto& scopes = now_running.scopes;
-    scopes.erase(std::remove_if(scopes.begin(), scopes.end(),
-                                [this](const std::unique_ptr<ScopeWatch>& scope) {
-                                    const bool stays = std::any_of(options.leader.begin(), options.leader.end(), [&](const LeaderRule& rule) {
-                                        return same_rule(rule, scope->rule());
-                                    });
-                                    if (!stays) builder.drop_leader(scope->service());
-                                    return !stays;
-                                }),
-                 scopes.end());
-    for (const auto& rule : options.leader) {
-        const bool known = std::any_of(scopes.begin(), scopes.end(), [&](const auto& scope) { return same_rule(rule, scope->rule()); });
-        if (known) continue;
-        auto scope = std::make_unique<ScopeWatch>(now_running.context, rule);
-        // The keys of a plain lock are not Patroni's: there is nothing below them to read.
-        if (rule.key.empty()) scope->start();
-        if (const auto entry = now_running.services.find(scope->service())) scope->on_service(*entry);
-        scopes.push_back(std::move(scope));
-    }
-    for (const auto& scope : scopes)
-        if (scope->rule().key.empty()) pinned.insert(scope->service());
-    now_running.services.pin(pinned);
 }
 
 void Watcher::State::end_running() {
@@ -130,6 +93,7 @@ void Watcher::State::service_changed(const ServiceEntry& entry) {
     if (!running || !entry.datacenter.empty()) return;
     for (const auto& scope : running->scopes)
         if (scope->service() == entry.name) scope->on_service(entry);
+    running->discovery.on_service(entry);
 }
 
 // ---- what is handed out
@@ -144,6 +108,7 @@ void Watcher::State::judge_contact(Now now) {
             else if (watch.last_good()) ++tally.fine;
         };
         for (const auto& scope : running->scopes) add(*scope);
+        for (const auto& lock : running->locks) add(*lock);
         for (const auto& [name, nodes] : running->nodes)
             if (name.empty()) add(*nodes);
         if (tally.failing + tally.fine == 0 && running->agent.failing()) ++tally.failing;
@@ -171,6 +136,15 @@ void Watcher::State::require_hosts() {
         add(scope->verdict().host);
         add(scope->verdict().node_address);
         for (const auto& member : scope->verdict().members) add(member.host);
+        if (!scope->entry().replicas) continue;
+        for (const auto& seat : scope->entry().replicas->seats) {
+            add(seat.host);
+            add(seat.node_address);
+        }
+    }
+    for (const auto& lock : running->locks) {
+        add(lock->entry().host);
+        add(lock->entry().node_address);
     }
     hosts.require(std::move(names));
 }
@@ -211,7 +185,7 @@ void Watcher::State::on_tick() {
     if (running) {
         running->services.tick(now);
         look_at_nodes(now);
-        for (const auto& scope : running->scopes) scope->look(now);
+        look_at_scopes(now);
         if (running->contact.lost() && running->contact.open()) retry_one();
     }
     resolve_due(now);

@@ -11,7 +11,9 @@
 #include "watch/agent_watch.hpp"
 #include "watch/background.hpp"
 #include "watch/blocking_watch.hpp"
+#include "watch/discovery.hpp"
 #include "watch/host_table.hpp"
+#include "watch/lock_watch.hpp"
 #include "watch/nodes_watch.hpp"
 #include "watch/scope_watch.hpp"
 #include "watch/service_table.hpp"
@@ -23,6 +25,7 @@ struct Watcher::State {
     /// All that talks to Consul. The members are gone in the opposite order: watches before what they use.
     struct Running {
         Http http;
+        Rest rest;
         Background background;
         Contact contact;
         WatchContext context;
@@ -30,13 +33,17 @@ struct Watcher::State {
         ServiceTable services;
         std::map<std::string, std::unique_ptr<NodesWatch>> nodes;
         std::vector<std::unique_ptr<ScopeWatch>> scopes;
+        std::vector<std::unique_ptr<LockWatch>> locks;
+        Discovery discovery;
 
         explicit Running(State& state)
-            : http(state.loop, state.options, state.counters, state.hooks.resolve_consul), background(state.loop),
-              context{state.loop, state.counters, state.random, http, background, contact, state.builder, state.options,
+            : http(state.loop, state.options, state.counters, state.hooks.resolve_consul), rest(state.loop, state.hooks.resolve_consul),
+              background(state.loop), context{state.loop, state.counters, state.random, http, rest, background, contact, state.builder, state.options,
                       [&state](ContactOutcome outcome) { state.exchanged(outcome); }, [&state] { state.settle(); }},
               agent(context, [&state] { state.agent_first_done(); }),
-              services(context, [&state](const ServiceEntry& entry) { state.service_changed(entry); }) {}
+              services(context, [&state](const ServiceEntry& entry) { state.service_changed(entry); }),
+              discovery(context, {[&state](const std::string& service) { return state.is_followed(service); },
+                                  [&state] { return state.has_room(); }, [&state](LeaderRule rule) { state.follow(std::move(rule)); }}) {}
     };
 
     Loop& loop;
@@ -63,7 +70,17 @@ struct Watcher::State {
     // ---- life
     Running& run();
     void configure();
+    void configure_scopes();
+    void configure_locks();
+    /// Services that are watched whether somebody asks or not.
+    void pin_services();
     void end_running();
+
+    // ---- scopes that were found
+    bool is_followed(const std::string& service) const;
+    bool has_room() const;
+    void follow(LeaderRule rule);
+    void look_at_scopes(Now now);
 
     // ---- what watches tell
     void exchanged(ContactOutcome outcome);
@@ -75,6 +92,7 @@ struct Watcher::State {
     template <class Visit>
     void each_watch(Visit visit) {
         for (const auto& scope : running->scopes) visit(static_cast<BlockingWatch&>(*scope));
+        for (const auto& lock : running->locks) visit(static_cast<BlockingWatch&>(*lock));
         running->services.each([&visit](ServiceWatch& watch) { visit(static_cast<BlockingWatch&>(watch)); });
         for (const auto& [name, nodes] : running->nodes) visit(static_cast<BlockingWatch&>(*nodes));
     }

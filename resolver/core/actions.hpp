@@ -39,6 +39,8 @@ struct Ask {
     Transport transport = Transport::udp;
     std::string interface;                   ///< bind to this device; empty = any
     std::optional<Endpoint> source;
+    bool one_port = false;                   ///< `source`'s port carries all questions that name it (0: one that the system chooses)
+    std::uint16_t port_min = 1024, port_max = 65535;   ///< of a random source port
     std::vector<std::uint8_t> bytes;         ///< without the TCP length
 };
 /// Close the attempt's socket; whatever comes later for it is nobody's.
@@ -55,11 +57,21 @@ struct QueryLog {
 };
 /// Something an operator should see once in a while.
 struct Notice {
-    enum class Kind : std::uint8_t { overload, waiting_overflow, upstream_refused } kind;
+    enum class Kind : std::uint8_t { overload, waiting_overflow, upstream_refused, rebind } kind;
     std::string text;
 };
 
-using CoreAction = std::variant<Reply, Ask, CloseAttempt, Want, QueryLog, Notice>;
+/// A question of a client, for the comparison with another server.
+struct Sampled {
+    Name name;
+    std::uint16_t type = 0;
+};
+/// A loop probe that was sent to this upstream has come back as a client's question.
+struct LoopFound {
+    Endpoint upstream;
+};
+
+using CoreAction = std::variant<Reply, Ask, CloseAttempt, Want, QueryLog, Notice, Sampled, LoopFound>;
 using Actions = std::vector<CoreAction>;
 
 }  // namespace lictor

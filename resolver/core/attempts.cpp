@@ -17,6 +17,9 @@ constexpr microseconds whole_life_agent = seconds(2);
 constexpr microseconds stretched_life = milliseconds(4500);  ///< with TCP or after a flush
 constexpr microseconds pause_before_same = milliseconds(200);
 constexpr microseconds second_round = seconds(1);       ///< all-servers
+constexpr microseconds retry_first_min = milliseconds(50), retry_total_max = seconds(60);
+constexpr microseconds race_period = seconds(20);
+constexpr unsigned race_questions = 50;
 constexpr unsigned tries_min = 3, tries_max = 8;
 constexpr microseconds notice_every = seconds(5);
 
@@ -26,16 +29,16 @@ void put_u16(std::vector<std::uint8_t>& bytes, unsigned value) {
 }
 
 /// A question of our own: nothing of the client's but name, type, class, DO and CD goes upstream.
-std::vector<std::uint8_t> query_for(const QuestionKey& key, std::uint16_t id, bool edns, std::uint32_t udp_size) {
+std::vector<std::uint8_t> query_for(const QuestionKey& key, const Name& written, std::uint16_t id, bool edns, std::uint32_t udp_size, Bytes options) {
     std::vector<std::uint8_t> bytes;
-    bytes.reserve(header_size + key.lower.size() + 4 + Writer::opt_size);
+    bytes.reserve(header_size + key.lower.size() + 4 + Writer::opt_size + options.size());
     put_u16(bytes, id);
     put_u16(bytes, 0x0100u | (key.checking_disabled ? 0x0010u : 0u));
     put_u16(bytes, 1);
     put_u16(bytes, 0);
     put_u16(bytes, 0);
     put_u16(bytes, edns ? 1 : 0);
-    const Bytes name = key.lower.wire();
+    const Bytes name = written.wire();
     bytes.insert(bytes.end(), name.begin(), name.end());
     put_u16(bytes, key.type);
     put_u16(bytes, key.klass);
@@ -45,8 +48,22 @@ std::vector<std::uint8_t> query_for(const QuestionKey& key, std::uint16_t id, bo
     put_u16(bytes, udp_size);
     put_u16(bytes, 0);
     put_u16(bytes, key.dnssec_ok ? 0x8000 : 0);
-    put_u16(bytes, 0);
+    put_u16(bytes, static_cast<unsigned>(options.size()));
+    bytes.insert(bytes.end(), options.begin(), options.end());
     return bytes;
+}
+
+/// 0x20: the same name in letters that only the asked upstream can know.
+Name with_random_letters(const Name& lower, Random& random) {
+    std::array<std::uint8_t, 255> wire{};
+    const Bytes from = lower.wire();
+    std::uint64_t bits = 0;
+    for (std::size_t i = 0; i < from.size(); ++i) {
+        if (i % 64 == 0) bits = random.next_u64();
+        const bool letter = from[i] >= 'a' && from[i] <= 'z';  // lengths of labels are below 'a'
+        wire[i] = static_cast<std::uint8_t>(letter && (bits >> i % 64 & 1) ? from[i] - 32 : from[i]);
+    }
+    return Name::from_wire({wire.data(), from.size()});
 }
 
 Attempt* find_attempt(InFlight& entry, AttemptId id) {
@@ -59,14 +76,25 @@ Attempt* find_attempt(InFlight& entry, AttemptId id) {
 // -------------------------------------------------------------------------------------------------------------- sending
 
 void Forward::State::begin(InFlight& entry, Now now, Actions& actions) {
-    entry.ends = std::min(now + (entry.group->agent ? whole_life_agent : whole_life), entry.begun + stretched_life);
-    if (rules->all_servers && !entry.group->agent) {
+    const microseconds life = entry.group->agent ? whole_life_agent : rules->retry_total ? std::min(*rules->retry_total, retry_total_max) : whole_life;
+    entry.ends = std::min(now + life, entry.begun + std::max(life, stretched_life));
+    entry.all = rules->all_servers || is_race(*entry.group, now);
+    if (entry.all && !entry.group->agent) {
         for (std::size_t member = 0; member < entry.group->members.size(); ++member) try_member(entry, member, now, actions);
         entry.next_try = now + second_round;
     } else if (const auto member = next_member(entry, now)) {
         try_member(entry, *member, now, actions);
     }
     schedule(entry);
+}
+
+/// Now and then all upstreams are asked, so that the quickest that lives is known (dnsmasq: every 50 questions or 20 seconds).
+bool Forward::State::is_race(Group& group, Now now) const {
+    if (rules->strict_order || group.agent || group.members.size() < 2) return false;
+    if (group.raced && ++group.since_race < race_questions && now - *group.raced < race_period) return false;
+    group.raced = now;
+    group.since_race = 0;
+    return true;
 }
 
 /// What is in flight says what was true before: thrown away, and asked again for its waiters.
@@ -85,7 +113,7 @@ void Forward::State::ask_again(InFlight& entry, Now now, Actions& actions) {
 
 std::optional<std::size_t> Forward::State::next_member(const InFlight& entry, Now now) const {
     const auto members = static_cast<unsigned>(entry.group->members.size());
-    const unsigned most = entry.group->agent ? 1 : rules->all_servers ? 2 * members : std::clamp(members, tries_min, tries_max);
+    const unsigned most = entry.group->agent ? 1 : entry.all ? 2 * members : std::clamp(members, tries_min, tries_max);
     if (entry.tries >= most) return std::nullopt;
     return pick(*entry.group, entry.tried, rules->strict_order, now);
 }
@@ -99,6 +127,7 @@ void Forward::State::try_member(InFlight& entry, std::size_t member, Now now, Ac
         if (attempt.headless_error) entry.plain[attempt.member] = true;
     send(entry, member, Transport::udp, now, actions);
     microseconds patience = entry.group->members[member]->patience();
+    if (rules->retry_first) patience = std::max<microseconds>(std::min(patience, *rules->retry_first), retry_first_min);
     for (unsigned i = 1; i < times; ++i) patience = std::min<microseconds>(2 * patience, udp_life);
     entry.attempts.back().patience_ends = now + patience;
     if (next_member(entry, now)) entry.next_try = now + patience;
@@ -126,8 +155,19 @@ void Forward::State::send(InFlight& entry, std::size_t member, Transport transpo
     counters.forwarded.add();
     target.sent();
     const Upstream& upstream = target.upstream();
-    actions.emplace_back(Ask{attempt.id, upstream.endpoint, transport, upstream.interface, upstream.source,
-                             query_for(entry.key, attempt.dns_id, attempt.edns, rules->edns_packet_max)});
+    attempt.name = entry.key.lower;
+    if (rules->random_letters && !entry.group->agent) {
+        attempt.letters = true;
+        attempt.name = with_random_letters(entry.key.lower, random);
+    }
+    Ask ask{attempt.id, upstream.endpoint, transport, upstream.interface, upstream.source, false, rules->port_min, rules->port_max,
+            query_for(entry.key, attempt.name, attempt.dns_id, attempt.edns, rules->edns_packet_max, entry.options)};
+    if (ask.source && ask.source->port != 0) ask.one_port = true;
+    if (!ask.source && rules->query_port && !entry.group->agent) {
+        ask.one_port = true;
+        ask.source = Endpoint{upstream.endpoint.address.v6 ? Address{.bytes = {}, .v6 = true} : Address{}, *rules->query_port};
+    }
+    actions.emplace_back(std::move(ask));
     if (rules->log_queries) log_forwarded(entry.key.lower, upstream.endpoint, actions);
     pending.watch(attempt, entry);
     entry.attempts.push_back(attempt);
@@ -159,7 +199,10 @@ void Forward::State::on_reply(AttemptId id, Bytes message, Now now, Actions& act
     const std::size_t member = attempt.member;
     Target& target = *entry->group->members[member];
     const bool tcp = attempt.transport == Transport::tcp;
-    const Asked asked{attempt.dns_id, entry->key.lower, entry->key.type, entry->key.klass, entry->key.dnssec_ok, entry->group->agent};
+    Asked asked{attempt.dns_id, entry->key.lower, entry->key.type, entry->key.klass, entry->key.dnssec_ok, entry->group->agent};
+    asked.filters = rules->filters.get();
+    asked.keep_ad = rules->proxy_dnssec;
+    if (attempt.letters) asked.letters = attempt.name.wire();
     const Judgement judgement = scrubber.read(message, asked, attempt.edns);
 
     const auto heard = [&, rtt = now - attempt.sent] { tcp ? target.alive() : target.answered(rtt); };
@@ -193,6 +236,20 @@ void Forward::State::on_reply(AttemptId id, Bytes message, Now now, Actions& act
         case Kind::edns_refused:
             heard();
             return without_edns(*entry, attempt, now, actions);
+        case Kind::ignored:
+            return;  // another upstream may say something else
+        case Kind::rebind:
+            if (now >= next_rebind_notice) {
+                next_rebind_notice = now + notice_every;
+                actions.emplace_back(Notice{Notice::Kind::rebind, "possible DNS-rebind attack detected: " + entry->key.lower.text()});
+            }
+            [[fallthrough]];
+        case Kind::bogus:
+            entry->group->last_good = member;
+            take_attempt(*entry, id, true, actions);
+            close_all(*entry, now, true, actions);
+            heard();
+            return finish(*entry, scrubber.reply(), now, actions);
         case Kind::failed:
             heard();
             return said_nothing_useful(*entry, attempt, judgement, now, actions);
@@ -273,7 +330,7 @@ void Forward::State::tick_entry(InFlight& entry, Now now, Actions& actions) {
         if (const auto member = next_member(entry, now)) {
             counters.forward_retries.add();
             try_member(entry, *member, now, actions);
-            if (rules->all_servers && !entry.group->agent && next_member(entry, now)) entry.next_try = now;
+            if (entry.all && !entry.group->agent && next_member(entry, now)) entry.next_try = now;
         }
     }
     const bool more = entry.next_try.has_value();

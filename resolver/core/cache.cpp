@@ -52,7 +52,7 @@ void Cache::limit(std::size_t entries, std::size_t bytes, Now now) {
     gauges();
 }
 
-std::optional<Cache::Hit> Cache::find(const Question& question, Now now) {
+std::optional<Cache::Hit> Cache::find(const Question& question, Now now, std::optional<microseconds> stale_for) {
     const Bytes lower = question.lower.wire();
     const unsigned flags = flags_of(question.edns.dnssec_ok, question.header.cd());
     const std::uint64_t hash = hash_of(lower, question.type, question.klass, flags);
@@ -63,7 +63,8 @@ std::optional<Cache::Hit> Cache::find(const Question& question, Now now) {
             break;
     }
     if (!entry) return std::nullopt;
-    if (now >= entry->expires) {
+    const bool expired = now >= entry->expires;
+    if (expired && (!stale_for || entry->failure || (*stale_for > microseconds{0} && now >= entry->expires + *stale_for))) {
         remove(entry);
         gauges();
         return std::nullopt;
@@ -76,6 +77,7 @@ std::optional<Cache::Hit> Cache::find(const Question& question, Now now) {
     if (entry->has_extended_error) hit.reply.extended_error = entry->extended_error;
     hit.age = static_cast<std::uint32_t>(std::chrono::duration_cast<seconds>(now - entry->kept).count());
     hit.turn = ++entry->turn;
+    hit.expired = expired;
     return hit;
 }
 

@@ -21,10 +21,11 @@ struct QuestionKey {
     Name lower;
     std::uint16_t type = 0, klass = 0;
     bool dnssec_ok = false, checking_disabled = false;
+    std::uint64_t client = 0;    ///< not 0: the question carries data of this client and its answer is for nobody else
     bool operator==(const QuestionKey&) const = default;
 
     static QuestionKey of(const Question& question) {
-        return {question.lower, question.type, question.klass, question.edns.dnssec_ok, question.header.cd()};
+        return {question.lower, question.type, question.klass, question.edns.dnssec_ok, question.header.cd(), 0};
     }
 };
 
@@ -43,8 +44,10 @@ public:
         StoredReply reply;
         std::uint32_t age = 0;    ///< whole seconds since it was kept
         std::uint32_t turn = 0;   ///< how often it was found before
+        bool expired = false;     ///< its time is over; `stale_for` let it live on
     };
-    std::optional<Hit> find(const Question& question, Now now);
+    /// `stale_for`: what has expired is still found for so long, 0 = for ever.
+    std::optional<Hit> find(const Question& question, Now now, std::optional<microseconds> stale_for = {});
 
     struct Item {
         Bytes message;                            ///< as StoredReply

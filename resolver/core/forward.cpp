@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "resolver/core/client_options.hpp"
 #include "resolver/core/forward_state.hpp"
 #include "resolver/core/local_data.hpp"
 #include "resolver/core/query_log.hpp"
@@ -46,9 +47,9 @@ void store_u32(std::vector<std::uint8_t>& bytes, std::size_t at, std::uint32_t v
 
 // ------------------------------------------------------------------------------------------------------------ questions
 
-std::optional<Forward::Outcome> Forward::State::from_cache(const Question& question, Now now, std::span<std::uint8_t> buffer, Actions& actions) {
+std::optional<Forward::State::FromCache> Forward::State::from_cache(const Question& question, Now now, std::span<std::uint8_t> buffer, Actions& actions) {
     if (rules->cache_entries == 0) return std::nullopt;
-    const auto hit = cache.find(question, now);
+    const auto hit = cache.find(question, now, rules->stale_for);
     if (!hit) {
         counters.cache_misses.add();
         return std::nullopt;
@@ -56,16 +57,46 @@ std::optional<Forward::Outcome> Forward::State::from_cache(const Question& quest
     counters.cache_hits.add();
     const bool failure = (hit->reply.message[3] & 15) == rcode::servfail;
     (failure ? counters.answers_error : counters.answers_cache).add();
-    const Handed handed = hand_out(hit->reply, asker_of(question), {hit->age, rules->max_ttl, rules->edns_packet_max, hit->turn}, buffer);
+    const Handed handed = hand_out(hit->reply, asker_of(question), {hit->age, rules->max_ttl, rules->edns_packet_max, rules->no_round_robin ? 0 : hit->turn}, buffer);
     if (handed.truncated) counters.answers_truncated.add();
-    if (rules->log_queries) log_message("cached", hit->reply.message, actions);
-    return Outcome{Outcome::Kind::answered, handed.size};
+    if (hit->expired) counters.cache_stale.add();
+    if (rules->log_queries) log_message(hit->expired ? "cached-stale" : "cached", hit->reply.message, actions);
+    return FromCache{{Outcome::Kind::answered, handed.size}, hit->expired};
+}
+
+/// What the cache says, else what the group's upstreams will say.
+Forward::Outcome Forward::State::answer(const Question& question, const Client& client, const std::shared_ptr<Group>& group, Moment at,
+                                        std::span<std::uint8_t> buffer, Actions& actions) {
+    const bool own = rules->add_subnet && group && !group->agent && depends_on_client(*rules->add_subnet, client.peer.address);
+    if (!own) {
+        if (const auto hit = from_cache(question, at.now, buffer, actions)) {
+            if (hit->expired && group) refresh(question, group, at, actions);
+            return hit->outcome;
+        }
+    }
+    return ask(question, client, group, at, buffer, actions);
+}
+
+/// use-stale-cache: the old answer has been given, the new one is fetched behind it.
+void Forward::State::refresh(const Question& question, const std::shared_ptr<Group>& group, Moment at, Actions& actions) {
+    const QuestionKey key = QuestionKey::of(question);
+    if (pending.find(key, group.get()) || pending.size() >= rules->forward_max) return;
+    InFlight& entry = pending.add(key, group);
+    entry.refresh = true;
+    entry.begun = at.now;
+    counters.forward_pending.set(pending.size());
+    begin(entry, at.now, actions);
 }
 
 Forward::Outcome Forward::State::ask(const Question& question, const Client& client, const std::shared_ptr<Group>& group, Moment at,
                                      std::span<std::uint8_t> buffer, Actions& actions) {
     if (!group) return refuse(question, ede::no_reachable_authority, buffer);
-    const QuestionKey key = QuestionKey::of(question);
+    QuestionKey key = QuestionKey::of(question);
+    std::vector<std::uint8_t> options;
+    if (!group->agent && (rules->add_subnet || !rules->cpe_id.empty())) {
+        options = client_options(*rules, client.peer.address);
+        if (rules->add_subnet && depends_on_client(*rules->add_subnet, client.peer.address)) key.client = NameHash{}(options) | 1;
+    }
     const std::size_t waiters_max = std::max<std::size_t>(waiters_least, waiters_each * rules->forward_max);
     if (InFlight* const entry = pending.find(key, group.get())) {
         switch (pending.join(*entry, Waiter::of(question, client), waiters_max)) {
@@ -77,6 +108,7 @@ Forward::Outcome Forward::State::ask(const Question& question, const Client& cli
     }
     if (pending.size() >= rules->forward_max || pending.waiters() >= waiters_max) return overload(question, at.now, buffer, actions);
     InFlight& entry = pending.add(key, group);
+    entry.options = std::move(options);
     pending.join(entry, Waiter::of(question, client), waiters_max);
     counters.forward_pending.set(pending.size());
     entry.begun = at.now;
@@ -117,8 +149,10 @@ void Forward::State::answer_all(InFlight& entry, const StoredReply& reply, Count
 void Forward::State::finish(InFlight& entry, CleanReply& reply, Now now, Actions& actions) {
     const bool agent = entry.group->agent;
     // As dnsmasq: a name that has local data of another type exists, whatever the upstream says.
-    if ((reply.message[3] & 15) == rcode::nxdomain && !agent && is_known_locally(*rules->local, entry.key.lower))
+    if ((reply.message[3] & 15) == rcode::nxdomain && !agent && is_known_locally(*rules->local, entry.key.lower)) {
+        reply.message[2] |= 0x04;  // AA
         reply.message[3] = static_cast<std::uint8_t>(reply.message[3] & 0xf0);
+    }
     if (rules->log_queries) log_message("reply", reply.message, actions);
     answer_all(entry, {reply.message, reply.ttl_at, reply.rotation, {}}, agent ? counters.answers_agent_dns : counters.answers_upstream, actions);
     keep(entry, reply, now);
@@ -128,7 +162,7 @@ void Forward::State::finish(InFlight& entry, CleanReply& reply, Now now, Actions
 
 /// RFC 2308 §5 for negatives; the operator's bounds for all but the agent's replies, which say how long they are true.
 void Forward::State::keep(const InFlight& entry, const CleanReply& reply, Now now) {
-    if (rules->cache_entries == 0 || (reply.negative && rules->no_negcache)) return;
+    if (rules->cache_entries == 0 || (reply.negative && rules->no_negcache) || entry.key.client != 0) return;
     auto lifetime = reply.seconds;
     if (!lifetime && reply.negative) lifetime = rules->neg_ttl;
     if (!lifetime) return;
@@ -140,6 +174,7 @@ void Forward::State::keep(const InFlight& entry, const CleanReply& reply, Now no
     const std::uint32_t kept_seconds = std::min(bounded(*lifetime), reply.negative ? negative_seconds_max : positive_seconds_max);
     if (kept_seconds == 0) return;
     kept.assign(reply.message.begin(), reply.message.end());
+    if (!entry.key.dnssec_ok) kept[3] &= 0xdf;  // AD is a word about this exchange
     for (const std::uint16_t at : reply.ttl_at) {
         std::uint32_t ttl = load_u32(kept, at);
         if (at == reply.soa_ttl_at) ttl = std::min(ttl, *lifetime);
@@ -157,7 +192,7 @@ void Forward::State::fail(InFlight& entry, Now now, bool remember, Actions& acti
     counters.forward_failed.add(entry.waiters.size());
     answer_all(entry, {message, {}, {}, why}, counters.answers_error, actions);
     // The agent's own failures are over the moment Consul is back.
-    if (remember && !entry.group->agent && rules->cache_entries != 0) cache.put(entry.key, {message, {}, {}, why, failure_life, true}, now);
+    if (remember && !entry.refresh && !entry.group->agent && entry.key.client == 0 && rules->cache_entries != 0) cache.put(entry.key, {message, {}, {}, why, failure_life, true}, now);
     pending.remove(entry);
     counters.forward_pending.set(pending.size());
 }
@@ -179,32 +214,29 @@ void Forward::adopt(std::shared_ptr<const Rules> rules, Now now) {
 Forward::Outcome Forward::ask(const Question& question, const Client& client, Moment at, std::span<std::uint8_t> buffer, Actions& actions) {
     State& s = *state_;
     s.latest = at.now;
-    if (const auto hit = s.from_cache(question, at.now, buffer, actions)) return *hit;
     const UpstreamGroup* route = find_route(*s.rules, question.lower);
     if (route && route->local_only) {
         s.counters.answers_local.add();
         return {Outcome::Kind::answered, write_error(question, rcode::nxdomain, buffer).size()};
     }
-    return s.ask(question, client, s.upstreams.group(route), at, buffer, actions);
+    return s.answer(question, client, s.upstreams.group(route), at, buffer, actions);
 }
 
 Forward::Outcome Forward::ask_agent(const Question& question, const Client& client, Moment at, std::span<std::uint8_t> buffer, Actions& actions) {
     State& s = *state_;
     s.latest = at.now;
-    if (const auto hit = s.from_cache(question, at.now, buffer, actions)) return *hit;
-    return s.ask(question, client, s.upstreams.agent(), at, buffer, actions);
+    return s.answer(question, client, s.upstreams.agent(), at, buffer, actions);
 }
 
 Forward::Outcome Forward::ask_own(const Question& question, const Client& client, Moment at, std::span<std::uint8_t> buffer, Actions& actions) {
     State& s = *state_;
     s.latest = at.now;
-    if (const auto hit = s.from_cache(question, at.now, buffer, actions)) return *hit;
     const UpstreamGroup* route = find_route(*s.rules, question.lower);
     if (!route || route->local_only) {
         const auto standard = s.rules->routes.find(Name{});
         route = standard == s.rules->routes.end() ? nullptr : &standard->second;
     }
-    return s.ask(question, client, s.upstreams.group(route), at, buffer, actions);
+    return s.answer(question, client, s.upstreams.group(route), at, buffer, actions);
 }
 
 void Forward::on_reply(AttemptId attempt, Bytes message, Moment at, Actions& actions) {

@@ -26,12 +26,19 @@ struct Forward::State {
     Scrubber scrubber;
     AttemptId next_attempt = 1;
     Now latest{};                            ///< the last moment told
-    Now next_overload_notice{}, next_refused_notice{};
+    Now next_overload_notice{}, next_refused_notice{}, next_rebind_notice{};
     MessageBuffer scratch;
     std::vector<std::uint8_t> kept;          ///< a reply on its way into the cache
 
     // ---- forward.cpp: questions in, replies out
-    std::optional<Outcome> from_cache(const Question& question, Now now, std::span<std::uint8_t> buffer, Actions& actions);
+    struct FromCache {
+        Outcome outcome;
+        bool expired = false;    ///< has to be refreshed
+    };
+    std::optional<FromCache> from_cache(const Question& question, Now now, std::span<std::uint8_t> buffer, Actions& actions);
+    Outcome answer(const Question& question, const Client& client, const std::shared_ptr<Group>& group, Moment at, std::span<std::uint8_t> buffer,
+                   Actions& actions);
+    void refresh(const Question& question, const std::shared_ptr<Group>& group, Moment at, Actions& actions);
     Outcome ask(const Question& question, const Client& client, const std::shared_ptr<Group>& group, Moment at, std::span<std::uint8_t> buffer,
                 Actions& actions);
     Outcome refuse(const Question& question, std::optional<std::uint16_t> extended_error, std::span<std::uint8_t> buffer);
@@ -45,6 +52,7 @@ struct Forward::State {
 
     // ---- attempts.cpp: what runs towards upstreams
     void begin(InFlight& entry, Now now, Actions& actions);
+    bool is_race(Group& group, Now now) const;
     void ask_again(InFlight& entry, Now now, Actions& actions);
     void on_reply(AttemptId attempt, Bytes message, Now now, Actions& actions);
     void on_failure(AttemptId attempt, Now now, Actions& actions);

@@ -6,7 +6,9 @@
 #include <array>
 #include <vector>
 
+#include "conf/filter_values.hpp"
 #include "resolver/core/local_data.hpp"
+#include "resolver/core/static_records.hpp"
 #include "resolver/core/stored_reply.hpp"
 
 namespace lictor {
@@ -19,6 +21,11 @@ struct Facts {
     enum class Kind : std::uint8_t { nothing, data, no_data, no_name } kind = Kind::nothing;
     std::span<const Address> addresses;   ///< all that are known; those of the asked type count
     std::span<const Name> names;          ///< of PTR
+    const std::vector<StaticRecord>* records = nullptr;  ///< those of the asked type count
+    std::optional<Address> made_address;  ///< of a name made from an address
+    std::optional<Name> made_name;        ///< of an address that a name is made from
+    std::optional<StaticRecord> made_mx;
+    std::optional<Network> only_here;     ///< addresses outside it are left out
     std::uint32_t ttl = 0;
     bool authoritative = false;   ///< AA, as dnsmasq sets it
 };
@@ -43,6 +50,8 @@ Facts addresses_for(std::uint16_t type, std::span<const Address> known, std::uin
     return facts;
 }
 
+bool wants(std::uint16_t type, const StaticRecord& record) { return type == rrtype::any || type == record.type; }
+
 Facts pointers_to(std::span<const Name> names, std::uint32_t ttl) {
     Facts facts = none(Facts::Kind::data, true);
     facts.names = names;
@@ -50,13 +59,13 @@ Facts pointers_to(std::span<const Name> names, std::uint32_t ttl) {
     return facts;
 }
 
-/// `address=/domain/…` at one domain. Another family than the given one is not its business, as in dnsmasq since 2.86.
+/// The addresses of `address=/domain/…` at one domain. Another family than the given one is not its business, as in dnsmasq since 2.86.
 Facts wildcard_facts(const LocalWildcard& wildcard, std::uint16_t type, std::uint32_t ttl) {
     Facts facts = addresses_for(type, wildcard.addresses, ttl);
     if (facts.kind == Facts::Kind::data) return facts;
     static const std::array<Address, 2> nowhere = {Address{}, Address{.bytes = {}, .v6 = true}};
     if (wildcard.null_v4 && (asks_address(type) || type == rrtype::any)) return addresses_for(type, nowhere, ttl);
-    return none(wildcard.nxdomain ? Facts::Kind::no_name : Facts::Kind::nothing, false);
+    return none(Facts::Kind::nothing, false);
 }
 
 // RFC 6303 §4 and what dnsmasq adds to it (RFC 5737, RFC 3849).
@@ -95,12 +104,13 @@ Facts special_facts(const Rules& rules, const Name& lower, std::uint16_t type) {
         if (goes_to_consul(rules, lower)) return {};
         if ((type == rrtype::ptr || type == rrtype::any) && (lower == pointer4 || lower == pointer6)) return pointers_to({&localhost, 1}, rules.local_ttl);
         const auto& zones = private_reverse_zones();
-        if (rules.bogus_priv && std::any_of(zones.begin(), zones.end(), [&](const Name& zone) { return lower.is_below_or_equal(zone); }))
-            return none(is_known_locally(*rules.local, lower) ? Facts::Kind::no_data : Facts::Kind::no_name, false);
+        if (rules.bogus_priv && (type == rrtype::ptr || type == rrtype::any) &&
+            std::any_of(zones.begin(), zones.end(), [&](const Name& zone) { return lower.is_below_or_equal(zone); }))
+            return none(is_known_locally(*rules.local, lower) ? Facts::Kind::no_data : Facts::Kind::no_name, true);
         return {};
     }
     const bool one_label = !lower.is_root() && lower.wire()[0] + 2u == lower.size();
-    if (rules.domain_needed && one_label && asks_address(type))
+    if (rules.domain_needed && one_label && (asks_address(type) || type == rrtype::any))
         return none(is_known_locally(*rules.local, lower) ? Facts::Kind::no_data : Facts::Kind::no_name, false);
     return {};
 }
@@ -109,41 +119,84 @@ Facts local_only_facts(const Rules& rules, const Name& lower) {
     return none(is_known_locally(*rules.local, lower) ? Facts::Kind::no_data : Facts::Kind::no_name, false);
 }
 
+/// What is said at one domain, in dnsmasq's weight: addresses, then upstreams, then "nothing but what is known here" (`local=/d/`,
+/// `address=/d/`), which is an absence of data where the domain has an address of another family. `ends`: the search is over.
+Facts facts_at(const Rules& rules, const Name& at, const Name& lower, std::uint16_t type, bool& ends) {
+    const auto wildcard = rules.local->wildcards.find(at);
+    const auto route = rules.routes.find(at);
+    const bool has_wildcard = wildcard != rules.local->wildcards.end(), has_route = route != rules.routes.end();
+    if (has_wildcard) {
+        Facts facts = wildcard_facts(wildcard->second, type, rules.local_ttl);
+        if (facts.kind == Facts::Kind::data) return ends = true, facts;
+    }
+    if (has_route && !route->second.local_only) return ends = !at.is_root(), Facts{};
+    if (!has_route && !(has_wildcard && wildcard->second.nxdomain)) return {};
+    ends = true;
+    const bool literal = has_wildcard && (!wildcard->second.addresses.empty() || wildcard->second.null_v4);
+    return literal ? none(Facts::Kind::no_data, false) : local_only_facts(rules, lower);
+}
+
 /// From the longest domain to the shortest; what is said at one ends the search.
 Facts domain_facts(const Rules& rules, const Name& lower, std::uint16_t type) {
-    const LocalData& local = *rules.local;
     const bool only_default = rules.routes.empty() || (rules.routes.size() == 1 && rules.routes.begin()->first.is_root());
-    for (Name at = lower; !(local.wildcards.empty() && only_default) && !at.is_root(); at = at.parent()) {
-        if (const auto found = local.wildcards.find(at); found != local.wildcards.end()) {
-            Facts facts = wildcard_facts(found->second, type, rules.local_ttl);
-            if (facts.kind == Facts::Kind::data || facts.kind == Facts::Kind::no_name) return facts;
-        }
-        if (const auto route = rules.routes.find(at); route != rules.routes.end())
-            return route->second.local_only ? local_only_facts(rules, lower) : Facts{};
+    bool ends = false;
+    for (Name at = lower; !(rules.local->wildcards.empty() && only_default) && !at.is_root(); at = at.parent()) {
+        Facts facts = facts_at(rules, at, lower, type, ends);
+        if (ends) return facts;
     }
     const bool one_label = !lower.is_root() && lower.wire()[0] + 2u == lower.size();
-    if (one_label && rules.dotless) return rules.dotless->local_only ? local_only_facts(rules, lower) : Facts{};
-
+    if (one_label && rules.dotless && !(rules.domain_needed && (asks_address(type) || type == rrtype::any))) return rules.dotless->local_only ? local_only_facts(rules, lower) : Facts{};
     Facts special = special_facts(rules, lower, type);
-    if (special.kind != Facts::Kind::nothing) return special;
-    if (const auto found = local.wildcards.find(Name{}); found != local.wildcards.end()) {
-        Facts facts = wildcard_facts(found->second, type, rules.local_ttl);
-        if (facts.kind == Facts::Kind::data || facts.kind == Facts::Kind::no_name) return facts;
+    return special.kind != Facts::Kind::nothing ? special : facts_at(rules, Name{}, lower, type, ends);
+}
+
+/// What is stated for exactly this name. Other types of a name that hosts files give an address may well exist: those questions go on.
+Facts own_facts(const Rules& rules, const Name& lower, std::uint16_t type) {
+    const LocalData& local = *rules.local;
+    Facts facts;
+    if (asks_address(type) || type == rrtype::any) {
+        if (const auto found = local.names.find(lower); found != local.names.end()) facts = addresses_for(type, found->second.addresses, found->second.ttl);
     }
-    const auto standard = rules.routes.find(Name{});
-    return standard != rules.routes.end() && standard->second.local_only ? local_only_facts(rules, lower) : Facts{};
+    const auto say = [&] {
+        facts.kind = Facts::Kind::data;
+        facts.authoritative = true;
+    };
+    bool pointer_stated = false;
+    if (!local.records.empty()) {
+        const auto found = local.records.find(lower);
+        if (found != local.records.end() && std::any_of(found->second.begin(), found->second.end(), [&](const StaticRecord& record) { return wants(type, record); })) {
+            facts.records = &found->second;
+            pointer_stated = std::any_of(found->second.begin(), found->second.end(), [](const StaticRecord& record) { return record.type == rrtype::ptr; });
+            say();
+        }
+    }
+    if ((type == rrtype::ptr || type == rrtype::any) && !pointer_stated) {
+        if (const auto found = local.pointers.find(lower); found != local.pointers.end()) {
+            facts.names = found->second.names;
+            facts.ttl = found->second.ttl;
+            say();
+        } else if (!local.made.empty()) {
+            const auto address = address_of_reverse(lower);
+            if (address && (facts.made_name = made_name(local.made, *address))) facts.ttl = rules.local_ttl, say();
+        }
+    }
+    if (asks_address(type) && facts.kind == Facts::Kind::nothing && !local.made.empty()) {
+        if ((facts.made_address = address_of_made(local.made, lower, type == rrtype::aaaa))) facts.ttl = rules.local_ttl, say();
+    }
+    if (type == rrtype::mx && !facts.records && (local.self_mx || local.mx_target) && local.names.contains(lower)) {
+        facts.made_mx = mx_record(1, local.self_mx ? lower : *local.mx_target, rules.local_ttl);
+        say();
+    }
+    // filterwin2k: what a Windows machine asks all day long and nobody outside can answer.
+    if (rules.filter_windows && facts.kind == Facts::Kind::nothing &&
+        (type == rrtype::soa || type == rrtype::srv || (type == rrtype::any && lower.text().find('_') != std::string::npos)))
+        return none(Facts::Kind::no_data, true);
+    return facts;
 }
 
 Facts facts_for(const Rules& rules, const Name& lower, std::uint16_t type) {
-    const LocalData& local = *rules.local;
-    // Other types of a name that hosts files give an address may well exist: those questions go on.
-    if (asks_address(type) || type == rrtype::any) {
-        if (const auto found = local.names.find(lower); found != local.names.end()) return addresses_for(type, found->second.addresses, found->second.ttl);
-    }
-    if (type == rrtype::ptr || type == rrtype::any) {
-        if (const auto found = local.pointers.find(lower); found != local.pointers.end()) return pointers_to(found->second, rules.local_ttl);
-    }
-    return domain_facts(rules, lower, type);
+    Facts facts = own_facts(rules, lower, type);
+    return facts.kind == Facts::Kind::nothing ? domain_facts(rules, lower, type) : facts;
 }
 
 /// `cname=alias,target`, also `cname=*.domain,target`.
@@ -164,6 +217,27 @@ struct Link {
     const LocalAlias* alias = nullptr;
 };
 
+/// Addresses of ours for the targets of MX and SRV, as far as they fit.
+void write_targets(const Rules& rules, const Facts& facts, Writer& writer) {
+    std::vector<Name> done;
+    const auto add = [&](const StaticRecord& record) {
+        if (record.target.is_root() || std::find(done.begin(), done.end(), record.target) != done.end()) return;
+        done.push_back(record.target);
+        const auto found = rules.local->names.find(record.target);
+        if (found == rules.local->names.end()) return;
+        for (const Address& address : found->second.addresses) writer.address_record(Writer::Section::additional, record.target, found->second.ttl, address);
+    };
+    if (facts.records) std::for_each(facts.records->begin(), facts.records->end(), add);
+}
+
+/// localise-queries: of a name with several addresses those on the network that the question came in by, if there are any.
+void localise(Facts& facts, const Rules& rules, const Address& asked_at) {
+    const auto network = std::find_if(rules.interfaces.begin(), rules.interfaces.end(), [&](const InterfaceAddress& at) { return at.address == asked_at; });
+    if (network == rules.interfaces.end()) return;
+    for (const Address& address : facts.addresses)
+        if (contains(Network{network->address, network->bits}, address)) facts.only_here = Network{network->address, network->bits};
+}
+
 LocalAnswer write_answer(const Question& question, const Rules& rules, const std::vector<Link>& chain, const Name& last, const Facts& facts,
                          std::span<std::uint8_t> buffer) {
     const unsigned code = facts.kind == Facts::Kind::no_name ? rcode::nxdomain : rcode::noerror;
@@ -174,21 +248,33 @@ LocalAnswer write_answer(const Question& question, const Rules& rules, const std
     using Section = Writer::Section;
     for (const Link& link : chain) writer.name_record(Section::answer, link.owner, rrtype::cname, link.alias->ttl, link.alias->target);
     for (const Address& address : facts.addresses)
-        if (wants(question.type, address)) writer.address_record(Section::answer, last, facts.ttl, address);
+        if (wants(question.type, address) && (!facts.only_here || contains(*facts.only_here, address))) writer.address_record(Section::answer, last, facts.ttl, address);
+    if (facts.made_address) writer.address_record(Section::answer, last, facts.ttl, *facts.made_address);
     for (const Name& name : facts.names) writer.name_record(Section::answer, last, rrtype::ptr, facts.ttl, name);
+    if (facts.made_name) writer.name_record(Section::answer, last, rrtype::ptr, facts.ttl, *facts.made_name);
+    const auto put_record = [&](const StaticRecord& record) {
+        if (!wants(question.type, record) || !writer.begin_record(Section::answer, last, record.type, rrclass::in, record.ttl)) return;
+        if (!record.data.empty()) writer.put_bytes(record.data);
+        writer.end_record();
+    };
+    if (facts.records) std::for_each(facts.records->begin(), facts.records->end(), put_record);
+    if (facts.made_mx) put_record(*facts.made_mx);
     if (writer.full()) writer.set_tc();
+    else write_targets(rules, facts, writer);
     if (question.edns.present) writer.write_opt(static_cast<std::uint16_t>(rules.edns_packet_max), question.edns.dnssec_ok, code);
     return {writer.finish().size(), code};
 }
 
 }  // namespace
 
-std::optional<std::variant<LocalAnswer, LocalAliasTo>> answer_local(const Question& question, const Rules& rules, std::span<std::uint8_t> buffer) {
+std::optional<std::variant<LocalAnswer, LocalAliasTo>> answer_local(const Question& question, const Rules& rules, std::span<std::uint8_t> buffer,
+                                                                    const Address& asked_at) {
     if (question.klass != rrclass::in && question.klass != rrclass::any) return std::nullopt;
     const LocalAlias* alias = find_alias(*rules.local, question.lower);
     if (!alias) {
-        const Facts facts = facts_for(rules, question.lower, question.type);
+        Facts facts = facts_for(rules, question.lower, question.type);
         if (facts.kind == Facts::Kind::nothing) return std::nullopt;
+        if (rules.localise && question.type == rrtype::a) localise(facts, rules, asked_at);
         return write_answer(question, rules, {}, question.name, facts, buffer);
     }
     if (question.type == rrtype::cname) return write_answer(question, rules, {{question.name, alias}}, question.name, none(Facts::Kind::data, true), buffer);
@@ -203,6 +289,7 @@ std::optional<std::variant<LocalAnswer, LocalAliasTo>> answer_local(const Questi
     if (facts.kind == Facts::Kind::nothing && rules.local->names.contains(last)) facts = none(Facts::Kind::no_data, true);
     // An upstream (or Consul) must tell about the target, or the chain runs in a circle: one link is given, the target is asked for.
     if (facts.kind == Facts::Kind::nothing || chain.size() == alias_max) return LocalAliasTo{alias->target, alias->ttl};
+    if (rules.localise && question.type == rrtype::a) localise(facts, rules, asked_at);
     return write_answer(question, rules, chain, last, facts, buffer);
 }
 

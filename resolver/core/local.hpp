@@ -22,7 +22,8 @@ struct LocalAliasTo {
     std::uint32_t ttl = 0;
 };
 
-/// Nothing: local data says nothing about the name.
-std::optional<std::variant<LocalAnswer, LocalAliasTo>> answer_local(const Question& question, const Rules& rules, std::span<std::uint8_t> buffer);
+/// Nothing: local data says nothing about the name. `asked_at`: the address of ours that the question came to.
+std::optional<std::variant<LocalAnswer, LocalAliasTo>> answer_local(const Question& question, const Rules& rules, std::span<std::uint8_t> buffer,
+                                                                    const Address& asked_at = {});
 
 }  // namespace lictor

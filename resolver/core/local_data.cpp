@@ -3,7 +3,10 @@
 
 #include <algorithm>
 
+#include "conf/filter_values.hpp"
 #include "resolver/core/hosts_file.hpp"
+#include "resolver/core/resolv_conf.hpp"
+#include "resolver/core/static_records.hpp"
 
 namespace lictor {
 namespace {
@@ -20,9 +23,9 @@ void add_name(LocalData& data, const Name& name, const Address& address, std::ui
     if (std::find(addresses.begin(), addresses.end(), address) == addresses.end()) addresses.push_back(address);
 }
 
-void add_pointer(LocalData& data, const Address& address, const Name& name) {
+void add_pointer(LocalData& data, const Address& address, const Name& name, std::uint32_t ttl) {
     if (address.is_unspecified()) return;  // lists of blocked names: nobody is called 0.0.0.0
-    data.pointers.try_emplace(reverse_name(address), std::vector<Name>{name});
+    data.pointers.try_emplace(reverse_name(address), LocalPointer{{name}, ttl});
 }
 
 void add_host_records(LocalData& data, const Options& options, std::vector<std::string>& notes) {
@@ -36,7 +39,7 @@ void add_host_records(LocalData& data, const Options& options, std::vector<std::
             for (const Address& address : record.addresses) add_name(data, *name, address, record.ttl.value_or(options.local_ttl), false);
         }
         if (!first) continue;
-        for (const Address& address : record.addresses) add_pointer(data, address, *first);
+        for (const Address& address : record.addresses) add_pointer(data, address, *first, record.ttl.value_or(options.local_ttl));
     }
 }
 
@@ -64,30 +67,110 @@ void add_aliases(LocalData& data, const Options& options, std::vector<std::strin
     }
 }
 
+/// `domain=`: what a name of one word from a hosts file is also known under, by its address.
+class Domains {
+public:
+    Domains(const Options& options, const FollowedFiles& files, std::vector<std::string>& notes) : files_(files) {
+        for (const DomainRule& rule : options.domain) {
+            std::string text = rule.name;
+            if (rule.scope == DomainRule::Scope::search)
+                for (const auto& file : files.resolv)
+                    if (text.empty()) text = search_domain(file.text);
+            if (text.empty()) continue;
+            if (const auto name = name_of(text, "domain", notes)) rules_.push_back({rule, *name});
+        }
+    }
+
+    const Name* of(const Address& address) const {
+        using Scope = DomainRule::Scope;
+        const Name* found = nullptr;
+        for (const auto& [rule, name] : rules_) {
+            if (rule.scope == Scope::range && rule.first.v6 == address.v6 && rule.first.bytes <= address.bytes && address.bytes <= rule.last.bytes) return &name;
+            if (rule.scope == Scope::interface && on_interface(rule.interface, address)) return &name;
+            if (rule.scope == Scope::all || rule.scope == Scope::search) found = &name;  // of several the last counts
+        }
+        return found;
+    }
+
+private:
+    bool on_interface(const std::string& interface, const Address& address) const {
+        return std::any_of(files_.interfaces.begin(), files_.interfaces.end(),
+                           [&](const InterfaceAddress& at) { return at.interface == interface && contains(Network{at.address, at.bits}, address); });
+    }
+    const FollowedFiles& files_;
+    std::vector<std::pair<DomainRule, Name>> rules_;
+};
+
+void add_hosts(LocalData& data, const Options& options, const FollowedFiles& files, std::vector<std::string>& notes) {
+    const Domains domains(options, files, notes);
+    for (const auto& file : files.hosts) {
+        for (const HostsLine& line : parse_hosts(file.text, file.path, notes)) {
+            const Name* domain = options.expand_hosts ? domains.of(line.address) : nullptr;
+            for (std::size_t i = 0; i < line.names.size(); ++i) {
+                const Name& name = line.names[i];
+                Name whole = name;
+                if (domain && name.label_count() == 1 && whole.append(*domain)) add_name(data, whole, line.address, options.local_ttl, true);
+                add_name(data, name, line.address, options.local_ttl, true);
+                if (i == 0) add_pointer(data, line.address, whole, options.local_ttl);
+            }
+        }
+    }
+}
+
+/// The host part of `given` within the network of `at`.
+Address within_network(const InterfaceAddress& at, const Address& given) {
+    Address made = given;
+    for (unsigned bit = 0; bit < at.bits; ++bit) {
+        const auto mask = static_cast<std::uint8_t>(0x80u >> bit % 8);
+        made.bytes[bit / 8] = static_cast<std::uint8_t>((made.bytes[bit / 8] & ~mask) | (at.address.bytes[bit / 8] & mask));
+    }
+    return made;
+}
+
+/// interface-name and dynamic-host: before all else, as in dnsmasq.
+void add_interface_names(LocalData& data, const Options& options, const FollowedFiles& files, std::vector<std::string>& notes) {
+    const auto add = [&](const Name& name, const Address& address) {
+        add_name(data, name, address, options.local_ttl, false);
+        add_pointer(data, address, name, options.local_ttl);
+    };
+    for (const InterfaceName& rule : options.interface_name) {
+        const auto name = name_of(rule.name, "interface-name", notes);
+        if (!name) continue;
+        for (const InterfaceAddress& at : files.interfaces)
+            if (at.interface == rule.interface && at.up && (at.address.v6 ? rule.v6 && !at.address.is_link_local() : rule.v4)) add(*name, at.address);
+    }
+    for (const DynamicHost& rule : options.dynamic_host) {
+        const auto name = name_of(rule.name, "dynamic-host", notes);
+        if (!name) continue;
+        for (const InterfaceAddress& at : files.interfaces) {
+            const auto& given = at.address.v6 ? rule.v6 : rule.v4;
+            if (at.interface == rule.interface && at.up && given && !(at.address.v6 && at.address.is_link_local())) add(*name, within_network(at, *given));
+        }
+    }
+}
+
+void add_made_names(LocalData& data, const Options& options, std::vector<std::string>& notes) {
+    for (const SynthDomain& rule : options.synth_domain)
+        if (const auto domain = name_of(rule.domain, "synth-domain", notes)) data.made.push_back({rule, *domain});
+}
+
 }  // namespace
 
 std::shared_ptr<const LocalData> make_local_data(const Options& options, const FollowedFiles& files, std::vector<std::string>& notes) {
     auto data = std::make_shared<LocalData>();
+    add_interface_names(*data, options, files, notes);
     add_host_records(*data, options, notes);
-    for (const auto& file : files.hosts) {
-        for (const HostsLine& line : parse_hosts(file.text, file.path, notes)) {
-            for (const Name& name : line.names) add_name(*data, name, line.address, options.local_ttl, true);
-            add_pointer(*data, line.address, line.names.front());
-        }
-    }
+    add_hosts(*data, options, files, notes);
     add_wildcards(*data, options, notes);
     add_aliases(*data, options, notes);
+    add_static_records(*data, options, files.host_name, notes);
+    add_made_names(*data, options, notes);
     return data;
 }
 
 bool is_known_locally(const LocalData& data, const Name& lower) {
-    if (data.names.contains(lower) || data.aliases.contains(lower) || data.pointers.contains(lower)) return true;
-    if (data.wildcards.empty()) return false;
-    for (Name at = lower;; at = at.parent()) {
-        const auto found = data.wildcards.find(at);
-        if (found != data.wildcards.end() && (!found->second.addresses.empty() || found->second.null_v4)) return true;
-        if (at.is_root()) return false;
-    }
+    if (data.names.contains(lower) || data.aliases.contains(lower) || data.pointers.contains(lower) || data.records.contains(lower)) return true;
+    return !data.made.empty() && (address_of_made(data.made, lower, false) || address_of_made(data.made, lower, true));
 }
 
 }  // namespace lictor

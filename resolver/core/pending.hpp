@@ -42,6 +42,8 @@ struct Attempt {
     std::uint16_t dns_id = 0;
     bool edns = true;
     bool headless_error = false;  ///< a reply came that a server without EDNS would send
+    bool letters = false;         ///< 0x20: `name` went out with these letters
+    Name name;
     Now sent{}, patience_ends{}, closes{};
 };
 
@@ -56,6 +58,9 @@ struct InFlight {
     Now begun{}, ends{};
     std::optional<Now> next_try;
     std::optional<std::uint16_t> extended_error;   ///< the last one an upstream gave
+    std::vector<std::uint8_t> options; ///< EDNS options about the client, as they are sent
+    bool all = false;                  ///< every member is asked at once
+    bool refresh = false;              ///< nobody waited when it began: a stale answer was given
     bool spoken = false;               ///< some upstream said something, though of no use
     bool unreachable = false;          ///< some upstream could not be reached
     std::uint64_t number = 0;          ///< its own, never used twice

@@ -25,4 +25,14 @@ std::vector<ResolvServer> parse_resolv_conf(std::string_view text, std::string_v
     return servers;
 }
 
+std::string search_domain(std::string_view text) {
+    std::string found;
+    std::string_view line;
+    while (take_line(text, line)) {
+        const auto word = take_word(line);
+        if (word == "search" || word == "domain") found = take_word(line);
+    }
+    return found;
+}
+
 }  // namespace lictor

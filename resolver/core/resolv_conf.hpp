@@ -16,4 +16,7 @@ struct ResolvServer {
 
 std::vector<ResolvServer> parse_resolv_conf(std::string_view text, std::string_view path, std::vector<std::string>& notes);
 
+/// The first word of the last `search` or `domain` line; empty if there is none.
+std::string search_domain(std::string_view text);
+
 }  // namespace lictor

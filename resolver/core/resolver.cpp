@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "conf/filter_values.hpp"
 #include "resolver/core/alias.hpp"
 #include "resolver/core/local.hpp"
 #include "resolver/core/query_log.hpp"
@@ -21,6 +22,7 @@ constexpr microseconds first_read_max = milliseconds(3500);
 constexpr microseconds later_hold_max = milliseconds(1000);
 constexpr std::uint32_t waiting_max = 10'000;
 constexpr unsigned alias_depth_max = 8;
+constexpr microseconds sample_every = milliseconds(40);
 /// Replies for this door are parts of an alias' reply, not for a socket.
 constexpr std::uint32_t alias_door = 0xffffffff;
 constexpr std::uint64_t alias_bit = std::uint64_t{1} << 63;
@@ -55,9 +57,12 @@ struct Resolver::State {
     bool agent_asked = false;            ///< the cache may hold answers of the agent's DNS
     std::unordered_map<std::uint64_t, PendingAlias> aliases;
     std::uint64_t next_alias = 1;
+    bool foreign_told = false;
+    Now next_sample{};
     MessageBuffer scratch;
 
     // ---- facts
+    bool is_neighbour(const Address& client) const;
     std::uint64_t stamp(const Need& need) const;
     const Name* consul_domain(const Name& lower) const;
     const Name* reverse_domain(const Question& question) const;
@@ -81,6 +86,12 @@ struct Resolver::State {
     void again(WaitingQuestion held, Moment at, Actions& actions);
     void end_hold(WaitingQuestion held, Moment at, Actions& actions);
     void reply_later(const Client& client, Bytes bytes, Actions& actions);
+
+    /// Where the gap that a leader's question waits in is tallied.
+    GapTally* gap_of(const Need& need) const {
+        const auto page = view->book->find(need.name);
+        return page == view->book->end() ? nullptr : page->second->gap.get();
+    }
 
     // ---- bookkeeping
     void finish_aliases(Actions& actions, std::size_t from);
@@ -117,6 +128,14 @@ std::uint64_t Resolver::State::stamp(const Need& need) const {
             return 0;
     }
     return 0;
+}
+
+/// On a network of ours (local-service).
+bool Resolver::State::is_neighbour(const Address& client) const {
+    const auto& interfaces = view->rules->interfaces;
+    return client.is_loopback() || std::any_of(interfaces.begin(), interfaces.end(), [&](const InterfaceAddress& at) {
+               return contains(Network{at.address, at.bits}, client);
+           });
 }
 
 const Name* Resolver::State::consul_domain(const Name& lower) const {
@@ -164,7 +183,7 @@ Decided Resolver::State::delegate(const Question& question, const Client& client
 
 Decided Resolver::State::decide_consul(const Question& question, const Name& domain, const Client& client, Moment at,
                                        std::span<std::uint8_t> buffer, Actions& actions) {
-    const ZoneContext context{*view->catalog, random, at, view->rules->edns_packet_max};
+    const ZoneContext context{*view->catalog, random, at, view->rules->edns_packet_max, view->book.get()};
     const ZoneVerdict verdict = answer_zone(question, domain, context, buffer);
     if (const auto* answer = std::get_if<ZoneAnswer>(&verdict)) {
         (answer->leader ? counters.answers_leader : counters.answers_consul).add();
@@ -206,7 +225,7 @@ Decided Resolver::State::decide(const Question& question, const Client& client, 
         if (const Name* domain = consul_domain(question.lower); domain && !(rules_below_consul && overridden(question.lower, *domain)))
             return decide_consul(question, *domain, client, at, buffer, actions);
     }
-    if (const auto local = answer_local(question, *view->rules, buffer)) {
+    if (const auto local = answer_local(question, *view->rules, buffer, client.local)) {
         if (const auto* answer = std::get_if<LocalAnswer>(&*local)) {
             counters.answers_local.add();
             if (view->rules->log_queries) log_message("local", Bytes(buffer).first(answer->size), actions);
@@ -238,7 +257,7 @@ Decided Resolver::State::hold(const Question& question, Bytes message, const Cli
         deadline = at.now + bound;
     }
     if (deadline <= at.now) return fail(question, rcode::servfail, ede::not_ready, buffer);
-    if (waiting.first_for(decided.need)) actions.emplace_back(Want{decided.need});
+    if (waiting.tell(decided.need, at.now)) actions.emplace_back(Want{decided.need});
     WaitingQuestion held{{message.begin(), message.end()}, client, question.lower, question.header.id, question.type, decided.need,
                          decided.leader_gap, arrived, deadline};
     const auto number_max = decided.leader_gap ? view->rules->leader_hold_max : waiting_max;
@@ -248,7 +267,9 @@ Decided Resolver::State::hold(const Question& question, Bytes message, const Cli
             actions.emplace_back(Notice{Notice::Kind::waiting_overflow, "too many questions wait for an answer from Consul: SERVFAIL"});
             return fail(question, rcode::servfail, ede::not_ready, buffer);
         case Waiting::Put::held:
-            if (first_time && decided.leader_gap) counters.held.add();
+            if (!first_time || !decided.leader_gap) break;
+            counters.held.add();
+            if (auto* tally = gap_of(decided.need)) tally->held.fetch_add(1, std::memory_order_relaxed);
             break;
         case Waiting::Put::joined:
             break;
@@ -268,7 +289,10 @@ void Resolver::State::again(WaitingQuestion held, Moment at, Actions& actions) {
     question.over_tcp = held.client.connection != 0;
     Decided decided = decide(question, held.client, at, scratch, actions, 0);
     if (decided.kind == Decided::Kind::wait) decided = hold(question, held.message, held.client, decided, at, held.arrived, held.deadline, scratch, actions);
-    else if (held.leader_gap) counters.held_released.add();
+    else if (held.leader_gap) {
+        counters.held_released.add();
+        if (auto* tally = gap_of(held.need)) tally->released(at.now - held.arrived);
+    }
     if (decided.kind == Decided::Kind::answer) reply_later(held.client, Bytes(scratch).first(decided.size), actions);
 }
 
@@ -280,6 +304,10 @@ void Resolver::State::end_hold(WaitingQuestion held, Moment at, Actions& actions
     Decided decided;
     if (held.leader_gap) {
         counters.held_expired.add();
+        if (auto* tally = gap_of(held.need)) {
+            tally->expired.fetch_add(1, std::memory_order_relaxed);
+            tally->released(at.now - held.arrived);
+        }
         const auto entry = view->catalog->leaders->find(held.need.name);
         if (held.deadline - held.arrived >= view->rules->leader_hold && entry != view->catalog->leaders->end())
             entry->second->gap->spent.store(entry->second->version, std::memory_order_relaxed);
@@ -360,6 +388,24 @@ Verdict Resolver::on_query(Bytes message, const Client& client, Moment at, std::
             }
             [[fallthrough]];  // the agent answers any EDNS version as version 0
         case QuestionFault::none:
+            if (s.view->rules->local_service && !s.is_neighbour(client.peer.address)) {
+                s.counters.dropped_foreign.add();
+                if (!std::exchange(s.foreign_told, true))
+                    actions.emplace_back(Notice{Notice::Kind::rebind, "ignoring query from non-local network " + client.peer.address.text() + " (logged only once)"});
+                return {};
+            }
+            if (!s.view->rules->loop_probes.empty() && question.type == rrtype::txt) {
+                const auto& probes = s.view->rules->loop_probes;
+                const auto probe = std::find_if(probes.begin(), probes.end(), [&](const auto& row) { return row.first == question.lower; });
+                if (probe != probes.end()) {
+                    actions.emplace_back(LoopFound{probe->second});
+                    return {};
+                }
+            }
+            if (s.view->rules->sample && at.now >= s.next_sample) {
+                s.next_sample = at.now + sample_every;
+                actions.emplace_back(Sampled{question.lower, question.type});
+            }
             if (s.view->rules->log_queries)
                 actions.emplace_back(QueryLog{"query[" + type_text(question.type) + "] " + question.name.text() + " from " + client.peer.address.text()});
             decided = s.decide(question, client, at, buffer, actions, 0);

@@ -13,6 +13,7 @@
 #include "conf/metrics.hpp"
 #include "resolver/core/actions.hpp"
 #include "resolver/core/forward.hpp"
+#include "resolver/core/leader_book.hpp"
 #include "resolver/core/rules.hpp"
 #include "watch/catalog.hpp"
 
@@ -23,6 +24,7 @@ struct View {
     std::uint64_t generation = 0;
     std::shared_ptr<const Catalog> catalog = std::make_shared<Catalog>();
     std::shared_ptr<const Rules> rules = std::make_shared<Rules>();
+    std::shared_ptr<const LeaderBook> book = std::make_shared<LeaderBook>();
 };
 
 /// What a question came to: `size` bytes of reply in the buffer now, later (an action brings it), or nothing ever.

@@ -3,8 +3,10 @@
 
 #include <algorithm>
 
+#include "conf/servers_file.hpp"
 #include "resolver/core/local_data.hpp"
 #include "resolver/core/resolv_conf.hpp"
+
 
 namespace lictor {
 namespace {
@@ -12,10 +14,20 @@ namespace {
 constexpr std::uint16_t dns_port = 53;
 constexpr std::size_t bytes_per_entry = 512;      ///< what an ordinary reply costs, with room for some large ones
 constexpr std::size_t cache_bytes_min = 64 * 1024;
+constexpr std::uint32_t port_min_least = 1024;    ///< below are the ports of services
 constexpr std::uint32_t min_cache_ttl_max = 3600;  ///< dnsmasq's ceiling
 
+/// Nobody else asks for this name: sixteen digits of a hash that only this process can make, in a domain kept free (RFC 6761 §6.2).
+Name loop_probe_name(std::uint64_t token, const Endpoint& upstream) {
+    const std::string text = upstream.text();
+    std::uint64_t hash = NameHash(token)(Bytes(reinterpret_cast<const std::uint8_t*>(text.data()), text.size()));
+    std::string label;
+    for (int i = 0; i < 16; ++i, hash >>= 4) label += "0123456789abcdef"[hash & 15];
+    return *Name::parse(label + ".test");
+}
+
 /// What the `server=` lines say about one domain, before they are weighed.
-struct DomainRule {
+struct DomainServers {
     std::vector<std::uint32_t> members;
     bool standard = false, local = false;
 };
@@ -25,12 +37,19 @@ public:
     Maker(const Options& options, const std::vector<Endpoint>& own, std::vector<std::string>& notes) : options_(options), own_(own), notes_(notes) {}
 
     std::shared_ptr<const Rules> make(const FollowedFiles& files) {
+        looping_ = files.looping;
         rules_->local = make_local_data(options_, files, notes_);
         if (!options_.consul_http_addr.empty() && options_.consul_dns) rules_->agent_dns = add_upstream({*options_.consul_dns, {}, {}, true}, "");
+        rules_->filters = make_filters(options_, notes_);
         for (const ServerRule& rule : options_.server) add_server(rule);
+        if (files.servers)
+            for (const ServerRule& rule : parse_servers_file(files.servers->text, files.servers->path, notes_)) add_server(rule);
         if (!options_.no_resolv) add_resolv(files);
         settle_routes();
-        copy_settings();
+        if (options_.dns_loop_detect)
+            for (const Upstream& upstream : rules_->upstreams)
+                if (!upstream.agent_dns) rules_->loop_probes.emplace_back(loop_probe_name(files.loop_token, upstream.endpoint), upstream.endpoint);
+        copy_settings(files);
         return rules_;
     }
 
@@ -48,6 +67,10 @@ private:
             notes_.push_back("ignoring nameserver " + upstream.endpoint.text() + " - local interface");
             return std::nullopt;
         }
+        if (std::find(looping_.begin(), looping_.end(), upstream.endpoint) != looping_.end()) {
+            notes_.push_back("NOT using nameserver " + upstream.endpoint.text() + " - query loop detected");
+            return std::nullopt;
+        }
         auto& all = rules_->upstreams;
         const auto known = std::find(all.begin(), all.end(), upstream);
         if (!upstream.agent_dns)
@@ -62,17 +85,17 @@ private:
                *rule.upstream == rules_->upstreams[*rules_->agent_dns].endpoint;
     }
 
-    static void add_member(DomainRule& rule, std::optional<std::uint32_t> index) {
+    static void add_member(DomainServers& rule, std::optional<std::uint32_t> index) {
         if (index && std::find(rule.members.begin(), rule.members.end(), *index) == rule.members.end()) rule.members.push_back(*index);
     }
 
     void add_server(const ServerRule& rule) {
         const std::vector<std::string> everything = {"#"};
         for (const std::string& text : rule.domains.empty() ? everything : rule.domains) {
-            DomainRule* found = nullptr;
+            DomainServers* found = nullptr;
             std::string whom, what = text;
             if (text.empty()) {
-                found = &dotless_.emplace(dotless_.value_or(DomainRule{}));
+                found = &dotless_.emplace(dotless_.value_or(DomainServers{}));
                 what = "unqualified names";
                 whom = " for unqualified names";
             } else if (text == "#") {
@@ -121,7 +144,7 @@ private:
     void settle_routes() {
         const auto standard = domains_.find(Name{});
         const std::vector<std::uint32_t> fallback = standard == domains_.end() ? std::vector<std::uint32_t>{} : standard->second.members;
-        const auto settle = [&](const DomainRule& rule) {
+        const auto settle = [&](const DomainServers& rule) {
             UpstreamGroup group;
             group.members = rule.standard ? fallback : rule.members;
             group.local_only = !rule.standard && rule.members.empty() && rule.local;
@@ -132,7 +155,7 @@ private:
         if (fallback.empty() && !(standard != domains_.end() && standard->second.local)) notes_.push_back("warning: no upstream servers configured");
     }
 
-    void copy_settings() {
+    void copy_settings(const FollowedFiles& files) {
         Rules& rules = *rules_;
         for (const auto& text : options_.leader_flush) {
             if (const auto name = Name::parse(text)) rules.flush_on_leader_change.push_back(name->lower());
@@ -142,6 +165,30 @@ private:
         rules.all_servers = options_.all_servers;
         rules.domain_needed = options_.domain_needed;
         rules.bogus_priv = options_.bogus_priv;
+        rules.proxy_dnssec = options_.proxy_dnssec;
+        rules.no_round_robin = options_.no_round_robin;
+        rules.random_letters = options_.do_0x20_encode;
+        if (options_.use_stale_cache) rules.stale_for = seconds(*options_.use_stale_cache);
+        if (options_.query_port) rules.query_port = static_cast<std::uint16_t>(*options_.query_port);
+        if (options_.min_port) rules.port_min = static_cast<std::uint16_t>(std::max<std::uint32_t>(options_.min_port, port_min_least));
+        if (options_.max_port) rules.port_max = static_cast<std::uint16_t>(options_.max_port);
+        if (rules.port_max < rules.port_min) {
+            notes_.push_back("max-port lies below min-port; max-port is not used");
+            rules.port_max = 65535;
+        }
+        if (options_.fast_dns_retry) {
+            rules.retry_first = milliseconds(options_.fast_dns_retry->first);
+            rules.retry_total = milliseconds(options_.fast_dns_retry->total);
+        }
+        rules.add_subnet = options_.add_subnet;
+        rules.cpe_id = options_.add_cpe_id;
+        rules.sample = !options_.shadow.empty() && !options_.shadow.starts_with("log:");
+        // An explicit wildcard is open to whoever reaches the machine, unless names of interfaces or local-service say to whom.
+        const auto any_wildcard = std::any_of(own_.begin(), own_.end(), [](const Endpoint& own) { return own.address.is_unspecified(); });
+        rules.local_service = any_wildcard;
+        rules.localise = options_.localise_queries;
+        if (rules.local_service || rules.localise) rules.interfaces = files.interfaces;
+        rules.filter_windows = options_.filterwin2k;
         rules.forward_max = options_.dns_forward_max;
         rules.edns_packet_max = std::clamp<std::uint32_t>(options_.edns_packet_max, 512, 65535);
         rules.cache_entries = options_.cache_size;
@@ -155,7 +202,7 @@ private:
         rules.min_cache_ttl = unless_zero(options_.min_cache_ttl);
         if (rules.min_cache_ttl) rules.min_cache_ttl = std::min(*rules.min_cache_ttl, min_cache_ttl_max);
         rules.local_ttl = options_.local_ttl;
-        rules.log_queries = options_.log_queries;
+        rules.log_queries = options_.log_queries != QueryLogging::off;
         rules.leader_hold = options_.leader_hold;
         rules.leader_hold_max = options_.leader_hold_max;
     }
@@ -165,8 +212,9 @@ private:
     std::vector<std::string>& notes_;
     const Name arpa_ = *Name::parse("arpa");
     std::shared_ptr<Rules> rules_ = std::make_shared<Rules>();
-    NameMap<DomainRule> domains_;
-    std::optional<DomainRule> dotless_;
+    std::vector<Endpoint> looping_;
+    NameMap<DomainServers> domains_;
+    std::optional<DomainServers> dotless_;
 };
 
 }  // namespace

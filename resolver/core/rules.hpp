@@ -10,6 +10,8 @@
 #include <vector>
 
 #include "conf/options.hpp"
+#include "resolver/core/filters.hpp"
+#include "resolver/core/made_names.hpp"
 #include "resolver/wire/name.hpp"
 
 namespace lictor {
@@ -41,6 +43,10 @@ struct LocalName {
     std::uint32_t ttl = 0;
     bool from_hosts = false;
 };
+struct LocalPointer {
+    std::vector<Name> names;
+    std::uint32_t ttl = 0;
+};
 struct LocalAlias {
     Name target;
     std::uint32_t ttl = 0;
@@ -50,11 +56,31 @@ struct LocalWildcard {                    ///< address=/d/…: d and all below
     bool null_v4 = false, null_v6 = false;   ///< `#`
     bool nxdomain = false;
 };
+/// A record that the configuration states (txt-record, srv-host, …).
+struct StaticRecord {
+    std::uint16_t type = 0;
+    std::uint32_t ttl = 0;
+    std::vector<std::uint8_t> data;       ///< wire form, names uncompressed
+    Name target;                          ///< of MX and SRV: its addresses go along when they are ours
+};
 struct LocalData {
     NameMap<LocalName> names;             ///< lower case
     NameMap<LocalAlias> aliases;
     NameMap<LocalWildcard> wildcards;
-    NameMap<std::vector<Name>> pointers;  ///< PTR: reverse name → names
+    NameMap<LocalPointer> pointers;       ///< PTR, by reverse name
+    NameMap<std::vector<StaticRecord>> records;
+    std::vector<MadeNames> made;          ///< synth-domain
+    bool self_mx = false;                 ///< a name with an address of ours is its own MX; else `mx_target` is
+    std::optional<Name> mx_target;        ///< none: no MX is made up
+};
+
+/// One address of one interface, as the kernel tells it.
+struct InterfaceAddress {
+    std::string interface;
+    Address address;
+    unsigned bits = 0;                    ///< of the network it lies in
+    bool up = false, loopback = false;
+    bool operator==(const InterfaceAddress&) const = default;
 };
 
 struct Rules {
@@ -64,10 +90,21 @@ struct Rules {
     std::optional<std::uint32_t> agent_dns;  ///< index of the agent's DNS in `upstreams`
     NameMap<bool> consul_reverse;         ///< arpa domains whose PTR questions go to Consul
     std::shared_ptr<const LocalData> local = std::make_shared<LocalData>();
+    std::shared_ptr<const Filters> filters;   ///< null: nothing is filtered
     std::vector<Name> flush_on_leader_change;
 
     bool strict_order = false, all_servers = false;
     bool domain_needed = false, bogus_priv = false;
+    bool filter_windows = false;          ///< filterwin2k
+    bool proxy_dnssec = false;
+    bool no_round_robin = false;
+    bool random_letters = false;          ///< do-0x20-encode
+    std::optional<microseconds> stale_for;        ///< use-stale-cache: so long past its TTL, 0 = for ever
+    std::optional<std::uint16_t> query_port;      ///< all questions leave from this port; 0 = one that the system chose
+    std::uint16_t port_min = 1024, port_max = 65535;
+    std::optional<microseconds> retry_first, retry_total;   ///< fast-dns-retry
+    std::optional<ClientSubnet> add_subnet;
+    std::string cpe_id;
     std::uint32_t forward_max = 10000;
     std::uint32_t edns_packet_max = 1232;
     std::uint32_t cache_entries = 10000;  ///< 0 = off
@@ -75,6 +112,11 @@ struct Rules {
     bool no_negcache = false;
     std::optional<std::uint32_t> neg_ttl, max_ttl, max_cache_ttl, min_cache_ttl;
     std::uint32_t local_ttl = 0;
+    bool sample = false;                  ///< shadow: some of the clients' questions are handed over
+    std::vector<std::pair<Name, Endpoint>> loop_probes;   ///< dns-loop-detect: the name asked of each upstream
+    bool local_service = false;           ///< only clients on networks of `interfaces` are answered
+    bool localise = false;                ///< localise-queries
+    std::vector<InterfaceAddress> interfaces;   ///< known where one of the two is on
     bool log_queries = false;
     milliseconds leader_hold{4000};
     std::uint32_t leader_hold_max = 10000;
@@ -87,6 +129,11 @@ struct FollowedFiles {
     };
     std::vector<Text> hosts;
     std::vector<Text> resolv;             ///< the resolv-file in use (the newest of several)
+    std::optional<Text> servers;          ///< servers-file
+    std::vector<InterfaceAddress> interfaces;
+    std::string host_name;                ///< of this machine
+    std::uint64_t loop_token = 0;         ///< this process' own, in the names of loop probes
+    std::vector<Endpoint> looping;        ///< upstreams that lead back to us
 };
 
 /// Options and files → Rules. `own` are the endpoints that lictor itself listens on: they are never an upstream. Notes for the log

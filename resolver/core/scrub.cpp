@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "resolver/core/filters.hpp"
 #include "resolver/core/record_data.hpp"
 
 namespace lictor {
@@ -51,6 +52,8 @@ Judgement Scrubber::read(Bytes message, const Asked& asked, bool with_edns) {
     const Name name = question.name();
     const std::uint16_t type = question.u16(), klass = question.u16();
     if (!question.ok()) return judgement;
+    if (!asked.letters.empty() && !std::equal(asked.letters.begin(), asked.letters.end(), name.wire().begin(), name.wire().end()))
+        return judgement.kind = Kind::wrong_id, judgement;
     if (name.lower() != asked.lower || type != asked.type || klass != asked.klass) return judgement.kind = Kind::wrong_question, judgement;
 
     // A truncated message may end anywhere; nothing of it is used.
@@ -70,7 +73,16 @@ Judgement Scrubber::read(Bytes message, const Asked& asked, bool with_edns) {
         keep_authority(message, asked, !has_data_);
         if (contradicts || is_lame(*header)) return judgement.kind = Kind::failed, judgement.rcode = rcode::servfail, judgement;
     }
+    filtered_seconds_.reset();
+    if (asked.filters && !asked.whole) {
+        judgement.kind = filter(message, asked, *header);
+        if (judgement.kind == Kind::bogus) write_empty(asked, rcode::nxdomain, bogus_ttl_);
+        if (judgement.kind == Kind::rebind) write_empty(asked, rcode::noerror, {});
+        if (judgement.kind != Kind::good) return judgement;
+    }
     judgement.kind = write(message, asked, *header);
+    if (asked.filters && !asked.whole && !asked.filters->translations.empty()) translate(*asked.filters);
+    if (filtered_seconds_) reply_.negative = false, reply_.seconds = filtered_seconds_, reply_.soa_ttl_at.reset();
     return judgement;
 }
 
@@ -210,11 +222,14 @@ Judgement::Kind Scrubber::write(Bytes message, const Asked& asked, const Header&
     question.end = header_size + asked.lower.size() + 4;
     Writer writer(buffer_);
     writer.begin_reply(question, header.rcode(), asked.whole && header.aa(), true);
+    if (asked.keep_ad && header.ad()) writer.set_bits(0x0020, 0);
     for (const Found& found : found_) {
         if (!found.keep) continue;
         Reader reader(message);
         reader.skip(found.owner_at);
-        if (!writer.begin_record(static_cast<Writer::Section>(found.section), reader.name(), found.type, found.klass, found.ttl)) return Kind::failed;
+        Name owner = reader.name();
+        if (!asked.letters.empty() && owner.lower() == asked.lower) owner = asked.lower;
+        if (!writer.begin_record(static_cast<Writer::Section>(found.section), owner, found.type, found.klass, found.ttl)) return Kind::failed;
         if (!copy_record_data(message, found.data_at, found.size, found.type, writer)) return Kind::malformed;
         if (!writer.end_record()) return Kind::failed;
     }

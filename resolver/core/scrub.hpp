@@ -13,6 +13,8 @@
 
 namespace lictor {
 
+struct Filters;
+
 /// What was asked, as the reply must repeat it.
 struct Asked {
     std::uint16_t id = 0;
@@ -20,6 +22,9 @@ struct Asked {
     std::uint16_t type = 0, klass = 0;
     bool dnssec_ok = false;   ///< signatures and proofs are kept only then
     bool whole = false;       ///< the agent's DNS: all sections are kept
+    const Filters* filters = nullptr;   ///< the operator's, if there are any
+    bool keep_ad = false;     ///< proxy-dnssec: the upstream's word on validation is passed on
+    Bytes letters = {};       ///< 0x20: the name as it was sent; the reply has to repeat its letters
 };
 
 struct Judgement {
@@ -30,6 +35,9 @@ struct Judgement {
         headless_error,  ///< FORMERR or NOTIMP without the question, as servers without EDNS send it; could be anybody's: waited on
         truncated,       ///< ask again over TCP
         edns_refused,    ///< ask again without EDNS (RFC 6891 §7)
+        ignored,         ///< as if never sent (ignore-address)
+        rebind,          ///< a private address from outside: `reply()` is an empty answer
+        bogus,           ///< bogus-nxdomain: `reply()` is NXDOMAIN
         failed,          ///< the upstream cannot or will not tell: `rcode`, or it is lame (NOERROR without anything)
         good,
     } kind = Kind::malformed;
@@ -74,6 +82,11 @@ private:
     bool owned_by(Bytes message, const Found& found, const Name& name) const;
     Judgement::Kind write(Bytes message, const Asked& asked, const Header& header);
     void note_times(bool negative);
+    // ---- scrub_filter.cpp
+    static std::optional<Address> address_in(Bytes message, const Found& found);
+    Judgement::Kind filter(Bytes message, const Asked& asked, const Header& header);
+    void translate(const Filters& filters);
+    void write_empty(const Asked& asked, unsigned code, std::optional<std::uint32_t> lifetime);
 
     NameHash hash_;
     std::vector<Found> found_;
@@ -82,6 +95,8 @@ private:
     CleanReply reply_;
     Name last_;                          ///< the end of the chain
     bool has_data_ = false;              ///< a record of the asked type stands there
+    std::uint32_t bogus_ttl_ = 0;
+    std::optional<std::uint32_t> filtered_seconds_;   ///< how long a reply lives that lost records to a filter
 };
 
 }  // namespace lictor

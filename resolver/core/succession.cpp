@@ -32,11 +32,19 @@ std::shared_ptr<const Catalog> without_leaders(const Catalog& next, const std::v
     for (const auto& service : services) {
         auto entry = std::make_shared<LeaderEntry>(*leaders->at(service));
         entry->state = LeaderState::vacant;
-        entry->reason = LeaderReason::other_owner;
+        entry->reason = LeaderReason::changing_over;
         (*leaders)[service] = std::move(entry);
     }
     catalog->leaders = std::move(leaders);
     return catalog;
+}
+
+Turn next_turn(const std::shared_ptr<const Catalog>& offered, const std::shared_ptr<const Catalog>& shown,
+               const std::vector<std::shared_ptr<const Catalog>>& in_use) {
+    const auto moved = conflicts(*offered, in_use);
+    if (moved.empty()) return {offered, true};
+    // The newest View must not name the old leaders any more; then every worker has to stand at it.
+    return {conflicts(*offered, {shown}).empty() ? nullptr : without_leaders(*offered, moved), false};
 }
 
 }  // namespace lictor

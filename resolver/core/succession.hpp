@@ -18,4 +18,12 @@ std::vector<std::string> conflicts(const Catalog& next, const std::vector<std::s
 /// `next` with those scopes vacant: what the workers see until all of them have left the old address behind.
 std::shared_ptr<const Catalog> without_leaders(const Catalog& next, const std::vector<std::string>& services);
 
+/// What comes next on the way from the Views in use to the Catalog offered last.
+struct Turn {
+    std::shared_ptr<const Catalog> show;  ///< for the next View; none: the workers have to go on first
+    bool done = false;                    ///< it is the one offered
+};
+Turn next_turn(const std::shared_ptr<const Catalog>& offered, const std::shared_ptr<const Catalog>& shown,
+               const std::vector<std::shared_ptr<const Catalog>>& in_use);
+
 }  // namespace lictor

@@ -54,6 +54,9 @@ struct Group {
     std::vector<std::shared_ptr<Target>> members;
     std::size_t last_good = 0;
     bool agent = false;
+    // When all were asked last, to find out who is quickest, and how many questions ago.
+    std::optional<Now> raced;
+    unsigned since_race = 0;
 };
 
 /// What one question has tried so far with one member of its group.

@@ -6,8 +6,9 @@
 namespace lictor {
 namespace {
 
-constexpr std::size_t look_back = 64;          // a pair of questions or a retransmission comes close behind the first
-constexpr std::size_t overhead_bytes = 256;    // of the table itself, per question
+constexpr std::size_t look_back = 64;          // of one port: a pair of questions or a retransmission comes close behind the first
+constexpr std::size_t overhead_bytes = 320;    // of the table itself, per question
+constexpr Now tell_again_after = seconds(1);   // whoever acts while somebody waits must know that somebody still does
 
 bool same_asker(const WaitingQuestion& a, const WaitingQuestion& b) { return a.client == b.client && a.lower == b.lower; }
 
@@ -20,9 +21,11 @@ std::string Waiting::key(const Need& need) {
 Waiting::Put Waiting::put(WaitingQuestion question, std::uint64_t stamp, std::size_t number_max) {
     const auto found = groups_.find(key(question.need));
     if (found != groups_.end()) {
-        const auto& numbers = found->second.numbers;
-        for (std::size_t i = 0; i < std::min(look_back, numbers.size()); ++i) {
-            const auto& earlier = questions_.at(numbers[numbers.size() - 1 - i]);
+        const auto& by_peer = found->second.by_peer;
+        const auto first = by_peer.lower_bound(question.client.peer);
+        auto at = by_peer.upper_bound(question.client.peer);
+        for (std::size_t i = 0; i < look_back && at != first; ++i) {
+            const auto& earlier = questions_.at((--at)->second);
             if (!same_asker(earlier, question)) continue;
             // Over TCP nothing is sent twice: each question is owed a reply of its own.
             if (question.client.connection == 0 && earlier.id == question.id && earlier.type == question.type) return Put::joined;
@@ -36,11 +39,13 @@ Waiting::Put Waiting::put(WaitingQuestion question, std::uint64_t stamp, std::si
     if (found == groups_.end()) {
         group.need = question.need;
         group.stamp = stamp;
+        group.told = question.arrived;
     }
     const auto number = next_++;
     bytes_ += bytes;
     gap_questions_ += question.leader_gap ? 1 : 0;
     group.numbers.push_back(number);
+    group.by_peer.emplace(question.client.peer, number);
     by_deadline_.emplace(question.deadline, number);
     questions_.emplace(number, std::move(question));
     return Put::held;
@@ -61,8 +66,18 @@ void Waiting::take_with_group(std::uint64_t number, std::vector<WaitingQuestion>
     const auto group = groups_.find(key(question.need));
     auto& numbers = group->second.numbers;
     numbers.erase(std::find(numbers.begin(), numbers.end(), number));
+    const auto [from, to] = group->second.by_peer.equal_range(question.client.peer);
+    group->second.by_peer.erase(std::find_if(from, to, [number](const auto& each) { return each.second == number; }));
     if (numbers.empty()) groups_.erase(group);
     into.push_back(std::move(question));
+}
+
+bool Waiting::tell(const Need& need, Now now) {
+    const auto found = groups_.find(key(need));
+    if (found == groups_.end()) return true;
+    if (need.kind != Need::Kind::leader || now - found->second.told < tell_again_after) return false;
+    found->second.told = now;
+    return true;
 }
 
 std::vector<WaitingQuestion> Waiting::take_due(Now now) {

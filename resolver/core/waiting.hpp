@@ -57,7 +57,8 @@ public:
     void forget(std::uint64_t connection);
     std::vector<WaitingQuestion> take_all();
 
-    bool first_for(const Need& need) const { return groups_.find(key(need)) == groups_.end(); }
+    /// Whether the control thread is to be told of the need: nobody waited for it yet, or it was told a second ago or longer.
+    bool tell(const Need& need, Now now);
     std::optional<Now> deadline() const { return by_deadline_.empty() ? std::nullopt : std::optional(by_deadline_.begin()->first); }
     std::size_t size() const { return questions_.size(); }
 
@@ -65,7 +66,9 @@ private:
     struct Group {
         Need need;
         std::uint64_t stamp = 0;
+        Now told{};
         std::vector<std::uint64_t> numbers;  ///< in order of arrival
+        std::multimap<Endpoint, std::uint64_t> by_peer;  ///< the same, of each peer in order of arrival
     };
     static std::string key(const Need& need);
     WaitingQuestion take_out(std::uint64_t number);

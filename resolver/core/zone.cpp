@@ -1,20 +1,31 @@
 // The Consul zone's front: from the question to the part that answers it.
 #include "resolver/core/zone.hpp"
 
+#include <algorithm>
+
 #include "resolver/core/zone_leader.hpp"
 #include "resolver/core/zone_name.hpp"
 #include "resolver/core/zone_node.hpp"
+#include "resolver/core/zone_replica.hpp"
 #include "resolver/core/zone_reply.hpp"
 #include "resolver/core/zone_service.hpp"
 
 namespace lictor {
 namespace {
 
+bool has_locks(const Catalog& catalog) {
+    return std::ranges::any_of(*catalog.leaders, [](const auto& item) { return item.second->lock; });
+}
+
 Outcome answer_name(ZoneReply& reply, const ZoneName& name) {
     switch (name.kind) {
         case ZoneKind::service:
             if (const LeaderEntry* leader = find_leader(name, reply.catalog)) return answer_leader(reply, *leader);
+            if (const auto members = answer_members(reply, name)) return *members;
             return answer_service(reply, name);
+        case ZoneKind::lock:
+            if (const LeaderEntry* leader = find_leader(name, reply.catalog)) return answer_leader(reply, *leader);
+            break;
         case ZoneKind::node:
             return answer_node(reply, name);
         case ZoneKind::address:
@@ -26,6 +37,7 @@ Outcome answer_name(ZoneReply& reply, const ZoneName& name) {
         case ZoneKind::elsewhere:
             return Outcome::delegate;
         case ZoneKind::inner:
+            if (name.datacenter == "leader" && has_locks(reply.catalog)) return Outcome::no_data;
             if (reply.strict) return Outcome::no_name;
             return name.datacenter.empty() || is_known_datacenter(reply.catalog, name.datacenter) ? Outcome::no_data : Outcome::no_name;
         case ZoneKind::nothing:
@@ -41,6 +53,8 @@ ZoneVerdict answer_zone(const Question& question, const Name& domain, const Zone
     if (!question.lower.is_below_or_equal(domain)) return reply.finish(answer_reverse(reply));
     switch (question.type) {
         case rrtype::soa:
+            if (answer_leader_soa(reply)) return reply.finish(Outcome::answered);
+            [[fallthrough]];
         case rrtype::ns:
             return reply.finish(answer_apex(reply));
         case rrtype::axfr:

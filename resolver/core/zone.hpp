@@ -9,6 +9,7 @@
 
 #include "conf/base/clock.hpp"
 #include "conf/base/random.hpp"
+#include "resolver/core/leader_book.hpp"
 #include "resolver/wire/message.hpp"
 #include "watch/catalog.hpp"
 
@@ -35,6 +36,7 @@ struct ZoneContext {
     Random& random;
     Moment at;
     std::size_t udp_max = 1232;   ///< edns-packet-max
+    const LeaderBook* book = nullptr;  ///< serials, and where told leaders are noted; none: neither
 };
 
 /// `question.lower` is at or below `domain` (one of the settings' domains), or below arpa for PTR from Consul (`domain` = primary one).

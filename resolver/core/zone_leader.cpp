@@ -49,6 +49,10 @@ Outcome seat_by_tags(ZoneReply& reply, const LeaderEntry& leader, std::uint16_t 
 }
 
 Outcome find_seat(ZoneReply& reply, const LeaderEntry& leader, std::uint16_t type, Seat& seat) {
+    const LeaderPage* page = reply.page_of(leader.service);
+    // The control thread knows already that this is over; its View is on the way.
+    if (page && page->answerable && page->tally->deposed.load(std::memory_order_acquire)) return gap(reply, leader);
+    reply.note_told(page);
     switch (leader.state) {
         case LeaderState::led:
             seat = {&leader.host, &leader.node_address, leader.port, 1};
@@ -78,8 +82,8 @@ Outcome add_named(ZoneReply& reply, const LeaderEntry& leader, const Seat& seat,
     Outcome outcome = Outcome::no_name;
     if (target) {
         const auto mark = reply.mark();
-        reply.put_name(into.section, owner, rrtype::cname, 0, *target);
-        outcome = add_target(reply, *target, into);
+        if (!into.flat) reply.put_name(into.section, owner, rrtype::cname, 0, *target);
+        outcome = add_target(reply, *target, into, &owner);
         if (outcome == Outcome::answered || outcome == Outcome::wait) return outcome;
         reply.rewind(mark);
         if (outcome == Outcome::no_data && !is_dead_end(reply, *seat.host)) return outcome;  // it has addresses, of the other family
@@ -111,7 +115,8 @@ Outcome answer_srv(ZoneReply& reply, const LeaderEntry& leader, const Seat& seat
 }  // namespace
 
 const LeaderEntry* find_leader(const ZoneName& name, const Catalog& catalog) {
-    if (name.kind != ZoneKind::service || !name.datacenter.empty() || !is_leader_tag(name.tag)) return nullptr;
+    const bool asks = name.kind == ZoneKind::lock || (name.kind == ZoneKind::service && name.datacenter.empty() && is_leader_tag(name.tag));
+    if (!asks) return nullptr;
     const auto found = catalog.leaders->find(name.service);
     if (found == catalog.leaders->end() || found->second->state == LeaderState::gone) return nullptr;
     return found->second.get();
@@ -129,6 +134,25 @@ Outcome add_leader(ZoneReply& reply, const LeaderEntry& leader, const Name& owne
     if (seat.host->ip) return add_address(reply, *seat.host->ip, owner, one);
     if (one.type == rrtype::txt) one.type = rrtype::any;
     return add_named(reply, leader, seat, owner, one);
+}
+
+bool answer_leader_soa(ZoneReply& reply) {
+    if (reply.strict || reply.catalog.leaders->empty()) return false;
+    const std::size_t labels = reply.question.lower.label_count(), outside = reply.domain.label_count();
+    // From the domain downwards: the first name that is a leader's service is the zone.
+    for (std::size_t below = labels - outside; below-- > 0;) {
+        const Name at = reply.question.lower.parent(below);
+        ZoneName name;
+        name.parse(at, reply.domain, false, reply.settings);
+        if (name.kind != ZoneKind::service || !name.tag.empty() || !name.datacenter.empty()) continue;
+        const auto leader = reply.catalog.leaders->find(name.service);
+        if (leader == reply.catalog.leaders->end() || leader->second->state == LeaderState::gone) return false;
+        const LeaderPage* page = reply.page_of(name.service);
+        reply.note_leader();
+        reply.put_soa(ZoneReply::Section::answer, reply.question.name.parent(below), page ? page->serial : 0);
+        return true;
+    }
+    return false;
 }
 
 Outcome answer_leader(ZoneReply& reply, const LeaderEntry& leader) {

@@ -97,6 +97,11 @@ void ZoneName::parse(const Name& lower, const Name& domain, bool srv, const Cons
         if (keyword == Keyword::node && parts > 0 && parse_locality(suffix, settings)) kind = ZoneKind::spelled;
         return;
     }
+    if (keyword == Keyword::none && count_ == 2 && label(1) == "leader") {
+        kind = ZoneKind::lock;
+        service = labels(0, 2);
+        return;
+    }
     if (keyword == Keyword::none || parts == 0)
         return parse_inner(keyword != Keyword::none, keyword == Keyword::none ? 0 : suffix, settings);
     if (keyword == Keyword::addr || !parse_locality(suffix, settings)) return;

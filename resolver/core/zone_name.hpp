@@ -18,6 +18,7 @@ enum class ZoneKind : std::uint8_t {
     service,  ///< `[tag.]service.service`, `_service._tag[.service]`
     node,
     address,    ///< `<hex>.addr`
+    lock,       ///< `<name>.leader`: `service` is both labels
     spelled,    ///< a node's name in bytes that no registered name equals (see zone_name.cpp)
     nameless,   ///< a service without a name (`_._tcp`): Consul refuses the look-up
     elsewhere,  ///< a form that only the agent can answer

@@ -161,7 +161,7 @@ void put_metadata(ZoneReply& reply, Section section, const Name& owner, std::uin
 Outcome add_node_record(ZoneReply& reply, const NodeRecord& node, const Name& owner, std::uint32_t ttl, bool wan, const Into& into) {
     const HostText& address = node_address(node, into.type, wan);
     if (address.ip) {
-        if (!serves(into.type, *address.ip)) return Outcome::no_data;
+        if (!serves(into.type, *address.ip) || (into.seen && !into.seen->add(*address.ip))) return Outcome::no_data;
         if (into.take()) reply.put_address(into.section, owner, ttl, *address.ip);
         return Outcome::answered;
     }
@@ -216,11 +216,11 @@ Name hex_name(ZoneReply& reply, const Address& address, std::string_view datacen
     return name;
 }
 
-Outcome add_hex_address(ZoneReply& reply, const ZoneName& name, const Name& owner, const Name& domain, const Into& into) {
+Outcome add_hex_address(ZoneReply& reply, const ZoneName& name, const Name& owner, const Name* domain, const Into& into) {
     const auto address = parse_hex(name.node);
     if (!address) return Outcome::no_name;
     if (!serves(into.type, *address)) return Outcome::no_data;
-    const Name record_owner = reply.strict && !into.leader ? hex_owner(reply, owner.lower(), domain).value_or(owner) : owner;
+    const Name record_owner = reply.strict && !into.leader && domain ? hex_owner(reply, owner.lower(), *domain).value_or(owner) : owner;
     if (into.take()) reply.put_address(into.section, record_owner, into.ttl.value_or(reply.settings.node_ttl), *address);
     return Outcome::answered;
 }

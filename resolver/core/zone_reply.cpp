@@ -104,6 +104,12 @@ std::optional<Name> ZoneReply::node_name(std::string_view node, std::string_view
     return name;
 }
 
+const LeaderPage* ZoneReply::page_of(std::string_view service) const {
+    if (!context.book) return nullptr;
+    const auto found = context.book->find(service);
+    return found == context.book->end() ? nullptr : found->second.get();
+}
+
 Outcome ZoneReply::wait_for(Need::Kind kind, std::string_view name, std::string_view datacenter, bool leader_gap) {
     wait_ = ZoneWait{{kind, std::string(name), std::string(datacenter)}, leader_gap};
     return Outcome::wait;
@@ -132,10 +138,11 @@ bool ZoneReply::put_name(Section section, const Name& owner, std::uint16_t type,
     return admit(section, owner.size() + target.size()) && done(section, writer_.name_record(section, owner, type, ttl_of(ttl), target));
 }
 
-bool ZoneReply::put_srv(const Name& owner, std::uint32_t ttl, std::uint16_t weight, std::uint16_t port, const Name& target) {
+bool ZoneReply::put_srv(const Name& owner, std::uint32_t ttl, std::uint16_t weight, std::uint16_t port, const Name& target,
+                        std::uint16_t priority) {
     if (!admit(Section::answer, owner.size() + 6 + target.size())) return false;
     if (!writer_.begin_record(Section::answer, owner, rrtype::srv, rrclass::in, ttl_of(ttl))) return done(Section::answer, false);
-    writer_.put_u16(1);
+    writer_.put_u16(priority);
     writer_.put_u16(weight);
     writer_.put_u16(port);
     writer_.put_name(target, false);
@@ -162,9 +169,10 @@ Name ZoneReply::soa_domain() {
     return below ? domain : root_domain(settings);
 }
 
-bool ZoneReply::put_soa(Section section) {
-    const Name owner = soa_domain();
-    Name primary = owner, mailbox = owner;
+bool ZoneReply::put_soa(Section section) { return put_soa(section, soa_domain(), static_cast<std::uint32_t>(context.at.unix_seconds)); }
+
+bool ZoneReply::put_soa(Section section, const Name& owner, std::uint32_t serial) {
+    Name primary = soa_domain(), mailbox = primary;
     primary.prepend("ns");
     mailbox.prepend("hostmaster");
     soa_ = true;
@@ -172,7 +180,7 @@ bool ZoneReply::put_soa(Section section) {
     if (!writer_.begin_record(section, owner, rrtype::soa, rrclass::in, ttl_of(settings.soa_min_ttl))) return done(section, false);
     writer_.put_name(primary, true);
     writer_.put_name(mailbox, true);
-    writer_.put_u32(static_cast<std::uint32_t>(context.at.unix_seconds));
+    writer_.put_u32(serial);
     writer_.put_u32(settings.soa_refresh);
     writer_.put_u32(settings.soa_retry);
     writer_.put_u32(settings.soa_expire);
@@ -197,6 +205,7 @@ ZoneVerdict ZoneReply::finish(Outcome outcome) {
         case Outcome::no_name:
             break;
     }
+    if (told_ && outcome == Outcome::answered) told_->tally->told(context.at.now);
     const bool no_name = outcome == Outcome::no_name;
     if (outcome != Outcome::answered && !soa_) put_soa(Section::authority);
     const unsigned code = no_name ? rcode::nxdomain : rcode::noerror;

@@ -48,14 +48,21 @@ public:
     /// Facts without contact to Consul were used: TTL 0, and an extended error where the client understands it.
     void note_stale(bool stale) { stale_ = stale_ || stale; }
     void note_leader() { leader_ = true; }
+    /// The reply tells this leader's address.
+    void note_told(const LeaderPage* page) { told_ = page; }
+    /// The page of a leader service; none if there is no book.
+    const LeaderPage* page_of(std::string_view service) const;
     Outcome wait_for(Need::Kind kind, std::string_view name, std::string_view datacenter, bool leader_gap = false);
 
     /// Each writes one record; false if there was no room (or, in `answer`, the number allowed is reached): nothing more fits there.
     bool put_address(Section section, const Name& owner, std::uint32_t ttl, const Address& address);
     bool put_name(Section section, const Name& owner, std::uint16_t type, std::uint32_t ttl, const Name& target);
-    bool put_srv(const Name& owner, std::uint32_t ttl, std::uint16_t weight, std::uint16_t port, const Name& target);
+    bool put_srv(const Name& owner, std::uint32_t ttl, std::uint16_t weight, std::uint16_t port, const Name& target,
+                 std::uint16_t priority = 1);
     bool put_txt(Section section, const Name& owner, std::uint32_t ttl, std::string_view text);
     bool put_soa(Section section);
+    /// SOA of a zone of its own: a leader's service.
+    bool put_soa(Section section, const Name& owner, std::uint32_t serial);
 
     std::size_t answers() const { return answers_; }  ///< wanted so far, whether they found room or not
     std::size_t count(Section section) const { return writer_.count(section); }
@@ -97,6 +104,7 @@ private:
     std::optional<Name> located_;  // the last of them: all targets of one answer share it
     std::string_view located_label_, located_datacenter_;
     std::optional<ZoneWait> wait_;
+    const LeaderPage* told_ = nullptr;
     std::size_t answers_ = 0, answers_max_ = std::numeric_limits<std::size_t>::max();
     std::size_t uncompressed_ = 0, reckoned_ = 0;
     bool closed_[3] = {false, false, false};

@@ -5,6 +5,7 @@
 
 #include "resolver/core/zone_leader.hpp"
 #include "resolver/core/zone_node.hpp"
+#include "resolver/core/zone_replica.hpp"
 #include "resolver/core/zone_service.hpp"
 
 namespace lictor {
@@ -47,7 +48,7 @@ const HostEntry* find_host(ZoneReply& reply, const HostKey& key) {
     return found->second.get();
 }
 
-Outcome add_host(ZoneReply& reply, const Name& target, const Name& lower, const Into& into) {
+Outcome add_host(ZoneReply& reply, const Name& owner, const Name& lower, const Into& into) {
     // What the agent adds comes from its recursors, chains, TTLs and all: only its DNS tells. Without recursors it adds nothing.
     if (reply.strict && !into.leader) return reply.settings.recursors ? Outcome::delegate : Outcome::no_data;
     const bool v4 = into.type != rrtype::aaaa;
@@ -62,8 +63,9 @@ Outcome add_host(ZoneReply& reply, const Name& target, const Name& lower, const 
     const auto add = [&](const std::vector<Address>& addresses) {
         for (const Address& address : addresses) {
             if ((into.one && outcome == Outcome::answered) || !into.take()) return;
+            if (into.seen && !into.seen->add(address)) continue;
             outcome = Outcome::answered;
-            reply.put_address(into.section, target, into.ttl.value_or(into.host_ttl), address);
+            reply.put_address(into.section, owner, into.ttl.value_or(into.host_ttl), address);
         }
     };
     if (v4) add(host->v4);
@@ -86,10 +88,11 @@ bool is_dead_end(ZoneReply& reply, const HostText& host) {
     return entry && entry->state != FactState::loading && entry->v4.empty() && entry->v6.empty();
 }
 
-Outcome add_target(ZoneReply& reply, const Name& target, const Into& into) {
+Outcome add_target(ZoneReply& reply, const Name& target, const Into& into, const Name* flat_owner) {
     const Name lower = target.lower();
+    const Name& owner = into.flat && flat_owner ? *flat_owner : target;
     const auto domain = inner_domain(reply, lower);
-    if (!domain) return add_host(reply, target, lower, into);
+    if (!domain) return add_host(reply, owner, lower, into);
     if (into.nesting < 1) return Outcome::no_data;
     Into inner = into;
     --inner.nesting;
@@ -99,14 +102,18 @@ Outcome add_target(ZoneReply& reply, const Name& target, const Into& into) {
     name.parse(lower, *domain, false, reply.settings);
     switch (name.kind) {
         case ZoneKind::service:
-            if (const LeaderEntry* leader = find_leader(name, reply.catalog)) return add_leader(reply, *leader, target, inner);
-            return add_service(reply, name, target, inner);
+            if (const LeaderEntry* leader = find_leader(name, reply.catalog)) return add_leader(reply, *leader, owner, inner);
+            if (const auto members = add_members(reply, name, owner, inner)) return *members;
+            return add_service(reply, name, owner, inner);
         case ZoneKind::node:
-            return add_node(reply, name, target, inner);
+            return add_node(reply, name, owner, inner);
         case ZoneKind::address:
-            return add_hex_address(reply, name, target, *domain, inner);
+            return add_hex_address(reply, name, owner, &owner == &target ? &*domain : nullptr, inner);
         case ZoneKind::elsewhere:
             return Outcome::delegate;
+        case ZoneKind::lock:
+            if (const LeaderEntry* leader = find_leader(name, reply.catalog)) return add_leader(reply, *leader, owner, inner);
+            break;
         case ZoneKind::nothing:
         case ZoneKind::inner:
         case ZoneKind::spelled:
@@ -117,8 +124,8 @@ Outcome add_target(ZoneReply& reply, const Name& target, const Into& into) {
 }
 
 Outcome add_alias(ZoneReply& reply, const Name& owner, const Name& target, std::uint32_t ttl, const Into& into) {
-    reply.put_name(into.section, owner, rrtype::cname, ttl, target);
-    const Outcome outcome = add_target(reply, target, into);
+    if (!into.flat) reply.put_name(into.section, owner, rrtype::cname, ttl, target);
+    const Outcome outcome = add_target(reply, target, into, &owner);
     return into.leader || outcome == Outcome::wait || outcome == Outcome::delegate ? outcome : Outcome::answered;
 }
 

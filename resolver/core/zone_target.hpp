@@ -22,6 +22,8 @@ struct Into {
     unsigned nesting = nesting_max;
     bool one = false;             ///< one address, not all of them
     bool leader = false;          ///< an alias without an address behind it is no answer; strict changes nothing
+    bool flat = false;            ///< no aliases: all addresses are records of the first owner
+    SeenAddresses* seen = nullptr;  ///< addresses given already are not given again
     std::size_t* room = nullptr;  ///< how many records may still be added
 
     bool take() const { return !room || (*room > 0 && (*room)--); }
@@ -30,8 +32,9 @@ struct Into {
 /// The DNS name of a registered host name; nothing if it fits none.
 std::optional<Name> name_of(const HostText& host);
 
-/// Adds the records behind `target` (not the alias itself): `answered` if there is at least one.
-Outcome add_target(ZoneReply& reply, const Name& target, const Into& into);
+/// Adds the records behind `target` (not the alias itself), as records of `target` or, where `flat`, of `owner`: `answered` if there is
+/// at least one.
+Outcome add_target(ZoneReply& reply, const Name& target, const Into& into, const Name* owner = nullptr);
 
 /// `owner` CNAME `target`, and what is behind it. `answered` though nothing is behind it, but for a leader.
 Outcome add_alias(ZoneReply& reply, const Name& owner, const Name& target, std::uint32_t ttl, const Into& into);

@@ -6,6 +6,7 @@
 
 #include "watch/consul_json.hpp"
 #include "watch/leader.hpp"
+#include "watch/lock_state.hpp"
 
 using namespace lictor;
 
@@ -50,7 +51,11 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
             if (const auto read = parse_patroni_scope(body, "service/pg/")) fuse(*read);
             break;
         case 3:
-            if (const auto read = parse_lock(body)) expect(read->value.size() <= size);
+            if (const auto read = parse_lock(body, "k")) expect(read->value.size() <= size);
+            if (const auto read = parse_session_node(body)) expect(read->size() <= size);
+            if (const auto read = parse_node_address(body)) expect(read->size() <= size);
+            if (const auto read = parse_key_names(body)) expect(read->size() <= size);
+            if (const auto read = parse_lock_address(body)) expect(read->host.text.size() <= size);
             break;
         case 4:
             if (const auto read = parse_agent_self(body, ConsulSettings{})) expect(!read->domains.empty() && !read->datacenter.empty());

@@ -20,7 +20,7 @@ std::shared_ptr<const Rules> rules() {
     static const auto made = [] {
         Options options;
         options.no_resolv = true;
-        options.log_queries = true;
+        options.log_queries = QueryLogging::plain;
         options.consul_http_addr = {{"http://127.0.0.1:8500", {}}};
         options.consul_dns = Endpoint{Address::v4(127, 0, 0, 1), 8600};
         ServerRule rule;

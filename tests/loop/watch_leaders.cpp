@@ -222,7 +222,7 @@ TEST_CASE("leader: host names of members are resolved before anybody asks", "[le
     REQUIRE(scene.led_by("m1"));
     REQUIRE(scene.until([&] { return scene.resolved.size() >= 3; }));
     CHECK(std::count(scene.resolved.begin(), scene.resolved.end(), "db.example-1") >= 1);
-    scene.watcher->on_host("db.example-1", {Address::v4(10, 1, 1, 1)}, {}, true);
+    scene.watcher->on_host("db.example-1", {std::vector{Address::v4(10, 1, 1, 1)}, std::nullopt});
     CHECK(scene.until([&] {
         const auto row = scene.now().hosts->find("db.example-1");  // published a moment after it is known
         return row != scene.now().hosts->end() && row->second->state == FactState::known;

@@ -19,6 +19,8 @@ struct Scene : Ground {
     std::vector<std::shared_ptr<const Catalog>> published;
     Now published_at{};
     std::vector<std::string> resolved;
+    Http::Resolve resolve_consul;
+    std::unique_ptr<Timer> held_timer;  ///< for a resolve that answers later
     std::unique_ptr<Watcher> watcher;
 
     Scene() { consul.set("/v1/agent/self", {.body = fake::agent_self}); }
@@ -33,7 +35,7 @@ struct Scene : Ground {
                                                                published_at = Loop::now();
                                                                published.push_back(std::move(catalog));
                                                            },
-                                                           [this](const std::string& host) { resolved.push_back(host); }, {}});
+                                                           [this](const std::string& host) { resolved.push_back(host); }, resolve_consul});
         watcher->start();
     }
     const Catalog& now() const { return *published.back(); }

@@ -464,24 +464,30 @@ TEST_CASE("watcher: host names are resolved, kept fresh while asked for, and for
     CHECK(scene.resolved == std::vector<std::string>{"db.example"});
     scene.pass(5ms);
     CHECK(scene.now().hosts->at("db.example")->state == FactState::loading);
-    scene.watcher->on_host("db.example", {}, {}, false);
+    scene.watcher->on_host("db.example", {});
     scene.pass(5ms);
     CHECK(scene.now().hosts->at("db.example")->state == FactState::failed);
     scene.pass(400ms);
     scene.watcher->want(need);
-    scene.watcher->on_host("db.example", {Address::v4(10, 0, 0, 2), Address::v4(10, 0, 0, 1)}, {}, true);
+    scene.watcher->on_host("db.example", {std::vector{Address::v4(10, 0, 0, 2), Address::v4(10, 0, 0, 1)}, std::nullopt});
     scene.pass(5ms);
     const auto first = scene.now().hosts->at("db.example");
     CHECK(first->state == FactState::known);
     const auto asked = scene.resolved.size();
     REQUIRE(scene.until([&] { return scene.resolved.size() > asked; }, 2s));
-    scene.watcher->on_host("db.example", {Address::v4(10, 0, 0, 1), Address::v4(10, 0, 0, 2)}, {}, true);
+    scene.watcher->on_host("db.example", {std::vector{Address::v4(10, 0, 0, 1), Address::v4(10, 0, 0, 2)}, std::nullopt});
     scene.pass(5ms);
     CHECK(scene.now().hosts->at("db.example") == first);  // another order is no change
     REQUIRE(scene.until([&] { return scene.resolved.size() > asked + 1; }, 3s));
-    scene.watcher->on_host("db.example", {}, {}, false);
+    scene.watcher->on_host("db.example", {});
     scene.pass(5ms);
     CHECK(scene.now().hosts->at("db.example") == first);  // learnt nothing, lost nothing
+    const auto v6 = *Address::parse("fd00::1");
+    scene.watcher->on_host("db.example", {std::nullopt, std::vector{v6}});
+    REQUIRE(scene.until([&] { return scene.now().hosts->at("db.example")->v6.size() == 1; }));
+    CHECK(scene.now().hosts->at("db.example")->v4 == first->v4);  // the question about this family failed
+    scene.watcher->on_host("db.example", {std::vector<Address>{}, std::vector{v6}});
+    CHECK(scene.until([&] { return scene.now().hosts->at("db.example")->v4.empty(); }));
     CHECK(scene.consul.connections() == 0);
 }
 

@@ -138,6 +138,7 @@ private:
         view->generation = ++generation_;
         view->catalog = std::make_shared<Catalog>(catalog_);
         view->rules = rules_;
+        view->book = book_ = next_book(book_, catalog_, at_.unix_seconds);
         resolver_.on_view(std::move(view), at_, actions_);
         take();
     }
@@ -467,6 +468,7 @@ private:
 
     std::string config_, hosts_;
     Catalog catalog_;
+    std::shared_ptr<const LeaderBook> book_ = std::make_shared<LeaderBook>();
     std::shared_ptr<const Rules> rules_;
     std::uint64_t generation_ = 0, version_ = 0;
     Moment at_{.now = seconds(1000), .unix_seconds = 1'700'001'000};

@@ -2,8 +2,10 @@
 #include <catch2/catch.hpp>
 
 #include "conf/consul_address.hpp"
+#include "conf/filter_values.hpp"
 #include "conf/line_syntax.hpp"
 #include "conf/option_values.hpp"
+#include "conf/servers_file.hpp"
 #include "tests/unit/conf_same.hpp"
 
 using namespace lictor;
@@ -53,6 +55,33 @@ TEST_CASE("good values come out in one form") {
         {"server=/a/192.0.2.1@eth0", "/a/192.0.2.1#53@eth0"},
         {"server=192.0.2.1@192.0.2.9#99", "192.0.2.1#53@192.0.2.9#99"},
         {"server=192.0.2.1@eth0@192.0.2.9", "192.0.2.1#53@eth0@192.0.2.9#0"},
+        {"txt-record=Example.com., a , \"b, c\",", "example.com,a,\"b, c\","},
+        {"txt-record=x", "x,"},
+        {"ptr-record=a,\"B C.d\"", "a,\"b c.d\""},
+        {"srv-host=_a._b.c,d", "_a._b.c,d,1,0,0"},
+        {"mx-host=m,t", "m,t,1"},
+        {"caa-record=c,0,issue,a,b", "c,0,issue,\"a,b\""},
+        {"dns-rr=r,51,0123FF", "r,51,01:23:ff"},
+        {"interface-name=i,eth0/4", nullptr},
+        {"dynamic-host=d,,::9,eth0", "d,::9,eth0"},
+        {"domain=d,192.0.2.77/24", "d,192.0.2.0/24"},
+        {"domain=d,192.0.2.0,192.0.2.255", "d,192.0.2.0/24"},
+        {"domain=d,192.0.2.1,192.0.2.9", nullptr},
+        {"domain=d,2001:db8:1:2::/48", "d,2001:db8:1:2::/64"},
+        {"domain=d,eth0", nullptr},
+        {"domain=#", nullptr},
+        {"synth-domain=s,192.0.2.7", "s,192.0.2.7/32"},
+        {"synth-domain=s,192.0.2.0/24,p-*", nullptr},
+        {"bogus-nxdomain=192.0.2.0/24", nullptr},
+        {"ignore-address=192.0.2.1/32", "192.0.2.1"},
+        {"alias=192.0.2.1,198.51.100.1", "192.0.2.1,198.51.100.1,255.255.255.255"},
+        {"filter-rr=https,16", "HTTPS,TXT"},
+        {"add-subnet=24", nullptr},
+        {"add-subnet=192.0.2.0/24,56", nullptr},
+        {"fast-dns-retry=60", "60,10000"},
+        {"log-async=1000", "100"},
+        {"log-queries=all", ""},
+        {"dumpmask=0x11", "17"},
         {"local=/lan/", "/lan/"},
         {"local=/a.service.consul/", "/a.service.consul/"},
         {"local=/consul/", "/consul/"},
@@ -164,7 +193,9 @@ TEST_CASE("bad values are refused with a remedy") {
         {"leader=a,service=", "no value"},
         {"leader=a,key=x/", "names a folder"},
         {"leader=a,key=x,namespace=y", "give one of them"},
-        {"leader=a,key=x", "Patroni scopes only"},
+        {"leader=a,key=x,service=y", "belongs to a Patroni scope"},
+        {"leader=a,key=x,address=service", "at its node"},
+        {"leader=a.b,key=x", "one label"},
         {"listen-address=eth0", "not an IP address"},
         {"listen-address=127.0.0.1,", "not an IP address"},
         {"interface=a*b", "may only end"},
@@ -187,7 +218,32 @@ TEST_CASE("bad values are refused with a remedy") {
         {"stats-address=unix://s", "no socket"},
         {"stats-host=http://a", "without scheme"},
         {"log-facility=locale", "no syslog facility"},
-        {"log-queries=all", "extra, proto, auth"},
+        {"rev-server=10.0.0.0/33,192.0.2.1", "bad prefix length"},
+        {"rev-server=10.0.0.0/0,192.0.2.1", "1 bit at least"},
+        {"rev-server=ten,192.0.2.1", "not an IP address"},
+        {"bogus-nxdomain=192.0.2.0/33", "bad prefix length"},
+        {"ignore-address=x", "not an IP address"},
+        {"alias=192.0.2.1", "missing address in alias"},
+        {"alias=192.0.2.9-192.0.2.1,198.51.100.1", "invalid alias range"},
+        {"alias=::1,::2", "IPv4"},
+        {"srv-host=_a._b,t,70000", "port '70000'"},
+        {"mx-host=m,t,x", "preference 'x'"},
+        {"naptr-record=n,1,2", "write NAME,ORDER"},
+        {"caa-record=c,256,issue,x", "0 to 255"},
+        {"dns-rr=r,x", "record type"},
+        {"dns-rr=r,1,zz", "hexadecimal"},
+        {"interface-name=i,eth0/5", "4 or 6"},
+        {"dynamic-host=d,eth0", "one address at least"},
+        {"synth-domain=s", "write DOMAIN,RANGE"},
+        {"synth-domain=s,2001:db8::1,2001:db8::9,p*", "prefix length too small"},
+        {"domain=d,192.0.2.0/24,remote", "`local` only"},
+        {"filter-rr=NOPE", "bad RR type"},
+        {"cache-rr=0", "bad RR type"},
+        {"fast-dns-retry=49", "50 milliseconds"},
+        {"local-service=all", "neither net nor host"},
+        {"add-mac=hex", "neither base64 nor text"},
+        {"dumpmask=0xg", "not a mask"},
+        {"port-limit=0", "from 1 to"},
     };
     for (const auto& [line, error] : table) {
         const auto parsed = parse_text(std::string(line) + "\n");
@@ -223,4 +279,49 @@ TEST_CASE("text survives quoting") {
         CHECK(plain(*line->value) == text);
         CHECK(split_list(*line->value).size() == 1);
     }
+}
+
+TEST_CASE("a reverse server is the upstream of the domains of its network") {
+    const auto routes = [](const std::string& line) {
+        const auto parsed = parse_text(line + "\n");
+        INFO(lines(parsed.errors));
+        REQUIRE(parsed.errors.empty());
+        REQUIRE(parsed.options.server.size() == 1);
+        return text_of(parsed.options.server[0]);
+    };
+    CHECK(routes("rev-server=10.0.0.0/8,192.0.2.1#5353") == "/10.in-addr.arpa/192.0.2.1#5353");
+    CHECK(routes("rev-server=192.0.2.7,192.0.2.1") == "/7.2.0.192.in-addr.arpa/192.0.2.1#53");
+    CHECK(routes("rev-server=172.16.0.0/14,192.0.2.1") ==
+          "/16.172.in-addr.arpa/17.172.in-addr.arpa/18.172.in-addr.arpa/19.172.in-addr.arpa/192.0.2.1#53");
+    CHECK(routes("rev-server=2001:db8::/32,192.0.2.1") == "/8.b.d.0.1.0.0.2.ip6.arpa/192.0.2.1#53");
+    CHECK(routes("rev-server=2001:db8::/31,192.0.2.1") == "/8.b.d.0.1.0.0.2.ip6.arpa/9.b.d.0.1.0.0.2.ip6.arpa/192.0.2.1#53");
+    CHECK(routes("rev-server=10.0.0.0/8") == "/10.in-addr.arpa/");
+    const auto parsed = parse_text("domain=d.e,192.0.2.0/25,local\n");
+    REQUIRE(parsed.options.server.size() == 1);
+    CHECK(parsed.options.server[0].domains.size() == 129);
+    CHECK(parsed.options.server[0].domains[0] == "d.e");
+    CHECK(parsed.options.server[0].domains[1] == "0.2.0.192.in-addr.arpa");
+}
+
+TEST_CASE("a servers-file takes what makes sense and says the rest") {
+    std::vector<std::string> notes;
+    const auto rules = parse_servers_file("# comment\nserver=/a/192.0.2.1\nserver=x y\nrev-server=10.0.0.0/8,192.0.2.2\nport=5\nserver\n", "/f", notes);
+    REQUIRE(rules.size() == 2);
+    CHECK(text_of(rules[1]) == "/10.in-addr.arpa/192.0.2.2#53");
+    REQUIRE(notes.size() == 3);
+    CHECK_THAT(notes[0], Contains("/f:3: left out: "));
+    CHECK(notes[1] == "/f:5: left out: only server= and rev-server= may stand in a servers-file");
+    CHECK(notes[2] == "/f:6: left out: missing parameter");
+}
+
+TEST_CASE("an address lies in its network") {
+    const auto in = [](const char* network, const char* address) { return contains(*parse_network(network), *Address::parse(address)); };
+    CHECK(in("192.0.2.0/24", "192.0.2.255"));
+    CHECK_FALSE(in("192.0.2.0/24", "192.0.3.0"));
+    CHECK(in("192.0.2.8/29", "192.0.2.15"));
+    CHECK_FALSE(in("192.0.2.8/29", "192.0.2.16"));
+    CHECK(in("0.0.0.0/0", "192.0.2.1"));
+    CHECK_FALSE(in("0.0.0.0/0", "::1"));
+    CHECK(in("2001:db8::/33", "2001:db8:7fff::1"));
+    CHECK_FALSE(in("2001:db8::/33", "2001:db8:8000::1"));
 }

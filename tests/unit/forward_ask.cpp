@@ -618,7 +618,7 @@ TEST_CASE("forward: health outlives new rules") {
 
 TEST_CASE("forward: log-queries speaks dnsmasq's words") {
     World w;
-    w.options.log_queries = true;
+    w.options.log_queries = QueryLogging::plain;
     w.adopt();
     w.ask("www.example");
     w.says(Said(w.last()).cname("www.example", 60, "web.example").a("web.example", 60, "192.0.2.1"), w.last());

@@ -153,6 +153,7 @@ public:
         options.no_resolv = true;
         options.consul_http_addr = {{"http://127.0.0.1:8500", {}}};
         options.consul_dns = Endpoint{Address::v4(127, 0, 0, 1), 8600};
+        options.strict_order = servers.size() > 1;  // no race among them unless a test wants one
         for (const auto& text : servers) add_server({}, text);
         adopt();
     }

@@ -16,10 +16,11 @@ struct Ground {
     Status status = sample.make();
     std::vector<std::string> hosts{"monitor.example"};
     std::vector<std::string> flushed;
+    EventRing events{1'700'000'000};
     std::function<Status()> tell = [this] { return status; };
     std::function<void(std::optional<Name>)> flush = [this](std::optional<Name> name) { flushed.push_back(name ? name->text() : "*"); };
 
-    StatsReply ask(StatsRequest request) { return answer_stats_request(request, {.hosts = hosts, .status = tell, .flush = flush}); }
+    StatsReply ask(StatsRequest request) { return answer_stats_request(request, {.hosts = hosts, .status = tell, .flush = flush, .events = events}); }
     StatsReply get(std::string_view path) { return ask(request("GET", path)); }
 
     static StatsRequest request(std::string_view method, std::string_view path) {
@@ -36,7 +37,7 @@ struct Ground {
 
 TEST_CASE("stats routes: each path gives its document") {
     Ground ground;
-    for (const char* path : {"/stats", "/leaders", "/services", "/health"}) {
+    for (const char* path : {"/stats", "/leaders", "/failovers", "/services", "/health"}) {
         INFO(path);
         const auto reply = ground.get(path);
         CHECK(reply.code == 200);
@@ -49,6 +50,31 @@ TEST_CASE("stats routes: each path gives its document") {
     CHECK(ground.get("/ready").code == 200);
     ground.status.healthy = false;
     CHECK(ground.get("/health").code == 503);
+}
+
+TEST_CASE("stats routes: events begin with how things stand, or go on where a listener was") {
+    Ground ground;
+    const auto first = ground.get("/events");
+    CHECK(first.code == 200);
+    CHECK(first.type == "text/event-stream");
+    CHECK(first.endless);
+    CHECK(first.body.starts_with("id: 1700000000-0\nevent: leaders\ndata: {\"leaders\":["));
+    CHECK(first.body.ends_with("}\n\n"));
+    ground.events.add("leader", "{\"a\":1}\n");
+    ground.events.add("leader", "{\"a\":2}");
+    auto request = Ground::request("GET", "/events");
+    request.last_event_id = "1700000000-1";
+    CHECK(ground.ask(request).body == "id: 1700000000-2\nevent: leader\ndata: {\"a\":2}\n\n");
+    request.method = "HEAD";
+    CHECK_FALSE(ground.ask(request).endless);
+    request.method = "POST";
+    CHECK(ground.ask(request).code == 405);
+    request.method = "GET";
+    request.hosts = {"evil.example"};
+    CHECK(ground.ask(request).code == 403);
+    CHECK_FALSE(ground.ask(request).endless);
+    CHECK(too_many_listeners().code == 503);
+    CHECK_FALSE(too_many_listeners().endless);
 }
 
 TEST_CASE("stats routes: what is not in the table is not there") {

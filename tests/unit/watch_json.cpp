@@ -285,7 +285,8 @@ TEST_CASE("a body that is not what Consul writes is an error and no facts", "[js
         CHECK_FALSE(parse_catalog_nodes(body));
         if (!body.empty()) {
             CHECK_FALSE(parse_patroni_scope(body, "service/pg/"));
-            CHECK_FALSE(parse_lock(body));
+            CHECK_FALSE(parse_lock(body, "k"));
+            CHECK_FALSE(parse_session_node(body));
         }
         if (name != "an object of entries" && name != "object") CHECK_FALSE(read_json("{\"a\":" + body + "]", "test"));
     }
@@ -583,19 +584,34 @@ TEST_CASE("a key that cannot be read is absent, a body that Consul cannot have w
 }
 
 TEST_CASE("a plain lock is read", "[json]") {
-    const auto lock =
-        parse_lock(R"([{"LockIndex":3,"Key":"my/lock","Flags":0,"Value":"YWJj","Session":"s-1","CreateIndex":7,"ModifyIndex":9}])");
+    const std::string other = R"({"LockIndex":1,"Key":"my/lock2","Flags":0,"Value":"eA==","Session":"s-2"})";
+    const auto lock = parse_lock("[" + other +
+        R"(,{"LockIndex":3,"Key":"my/lock","Flags":0,"Value":"YWJj","Session":"s-1","CreateIndex":7,"ModifyIndex":9}])", "my/lock");
     REQUIRE(lock);
     CHECK(lock->exists);
     CHECK(lock->session == "s-1");
     CHECK(lock->value == "abc");
     CHECK(lock->lock_index == 3);
     CHECK(lock->modify_index == 9);
-    REQUIRE(parse_lock(""));
-    CHECK_FALSE(parse_lock("")->exists);
-    CHECK(parse_lock(R"([{"Value":null}])")->session.empty());
-    CHECK_FALSE(parse_lock(R"([{"Value":"YWJj"},{"Value":"YWJj"}])"));
-    CHECK_FALSE(parse_lock(R"([{"Value":"YWJ"}])"));
+    REQUIRE(parse_lock("", "k"));
+    CHECK_FALSE(parse_lock("", "k")->exists);
+    CHECK_FALSE(parse_lock("[" + other + "]", "my/lock")->exists);
+    CHECK(parse_lock(R"([{"Key":"k","Value":null}])", "k")->session.empty());
+    CHECK_FALSE(parse_lock(R"([{"Key":"k","Value":"YWJj"},{"Key":"k","Value":"YWJj"}])", "k"));
+    CHECK_FALSE(parse_lock(R"([{"Key":"k","Value":"YWJ"}])", "k"));
+}
+
+TEST_CASE("a session's node, a node's address, names of keys", "[json]") {
+    CHECK(*parse_session_node(R"([{"ID":"s-1","Name":"Consul Lock","Node":"n1","Checks":["serfHealth"]}])") == "n1");
+    CHECK(*parse_session_node("[]") == "");
+    CHECK(*parse_session_node("null") == "");
+    CHECK_FALSE(parse_session_node("{"));
+    CHECK(*parse_node_address(R"({"Node":{"Node":"n1","Address":"10.0.0.1"},"Services":{}})") == "10.0.0.1");
+    CHECK(*parse_node_address("null") == "");
+    CHECK_FALSE(parse_node_address("["));
+    CHECK(*parse_key_names(R"(["a/","b",7])") == std::vector<std::string>{"a/", "b"});
+    CHECK(parse_key_names("")->empty());
+    CHECK_FALSE(parse_key_names("{}"));
 }
 
 // ---- agent/self

@@ -1,192 +1,22 @@
 // Who leads: each row of the decision table as a small play, told in words, with the JSON of three generations of Patroni; then random
 // histories of a cluster, of which the fusion sees only some states, late, twice or never.
-//
-// A play is a list of steps. What happens:             What is said after it:
-//   kv lock=A A=primary B=replica pause standby          led A: confirmed
-//   kv-again …   the same index; kv-old … an older one   vacant: demoted
-//   nodes A=ok B=critical C=silent                       (the words of leader.cpp)
-//   after 12s · gone · denied · contact lost [60] · contact back · reset · same
-// `lock=A` keeps the lock of the step before if A had it, `lock=A!` is a new lock of A. A member is `role[/state]`, `nodes` names those
-// in the catalog (`silent`: Patroni's own check is critical).
+// The words are explained in tests/support/patroni_stage.hpp.
 #include <algorithm>
 #include <catch2/catch.hpp>
 #include <optional>
 #include <random>
 #include <set>
-#include <sstream>
 #include <string>
 #include <vector>
 
-#include "tests/unit/patroni_kv.hpp"
-#include "watch/leader.hpp"
+#include "tests/support/patroni_history.hpp"
+#include "tests/support/patroni_stage.hpp"
+#include "watch/leader_name.hpp"
 
 using namespace lictor;
-using lictor::test::Kv;
+using namespace lictor::test;
 
 namespace {
-
-std::string address_of(const std::string& member) {
-    return "10.0.0." + std::to_string(member.front() - 'A' + 1);
-}
-
-/// members/<name> as this Patroni writes it.
-std::string member_json(const std::string& version, const std::string& name, std::string role, const std::string& state) {
-    const std::string host = address_of(name);
-    if (role == "oldest") return "postgres://r:p@" + host + ":5432/postgres?application_name=http://" + host + ":8008/patroni";
-    if (role == "garbage") return "{";
-    if (role == "primary" && version < "4") role = "master";
-    std::string out = R"({"conn_url":"postgres://)" + host + R"(:5432/postgres","api_url":"http://)" + host +
-                      R"(:8008/patroni","state":")" + state + R"(","role":")" + role + R"(","version":")" + version + "\"";
-    if (state == "running") out += R"(,"xlog_location":67109104,"timeline":2)";
-    if (state == "running" && role == "replica" && version >= "3") out += R"(,"replication_state":"streaming")";
-    return out + "}";
-}
-
-std::string told(const LeaderEntry& entry) {
-    std::string out = word(entry.state);
-    if (entry.state == LeaderState::led) out += " " + entry.member;
-    return out + ": " + word(entry.reason);
-}
-
-class Stage {
-public:
-    explicit Stage(std::string version, LeaderRule rule = scope_rule()) : fusion(std::move(rule)), version_(std::move(version)) {}
-
-    static LeaderRule scope_rule() {
-        LeaderRule rule;
-        rule.scope = "pg";
-        return rule;
-    }
-
-    void play(const std::string& step) {
-        std::istringstream words(step);
-        std::string verb;
-        words >> verb;
-        const LeaderEntry before = fusion.verdict();
-        if (verb == "kv")
-            kv(words, index_ += 10);
-        else if (verb == "kv-again")
-            kv(words, index_);
-        else if (verb == "kv-old")
-            kv(words, index_ - 5);
-        else if (verb == "nodes")
-            nodes(words);
-        else if (verb == "after")
-            pass(words);
-        else if (verb == "gone")
-            fusion.on_scope(absent(), at);
-        else if (verb == "same")
-            fusion.on_same(at);
-        else if (verb == "denied")
-            fusion.on_scope(denied(), at);
-        else if (verb == "reset")
-            fusion.on_index_reset();
-        else if (verb == "contact")
-            contact(words);
-        else
-            FAIL("no such step: " << verb);
-        check_promises(before);
-    }
-
-    LeaderFusion fusion;
-    Moment at{seconds{1000}, 1'700'000'000};
-
-private:
-    void kv(std::istringstream& words, std::uint64_t index) {
-        Kv keys;
-        std::string extra, config = R"("ttl":30,"loop_wait":10)";
-        bool locked = false;
-        for (std::string word; words >> word;) {
-            const auto equals = word.find('=');
-            std::string name = word.substr(0, equals);
-            std::string value = equals == std::string::npos ? "" : word.substr(equals + 1);
-            if (word == "pause")
-                config += R"(,"pause":true)";
-            else if (word == "standby")
-                config += R"(,"standby_cluster":{"host":"far"})";
-            else if (name == "loop_wait")
-                config += R"(,"x":0)", config.replace(config.find("\"loop_wait\":10"), 14, "\"loop_wait\":" + value);
-            else if (name == "lock") {
-                locked = true;
-                if (value.back() == '!') {
-                    value.pop_back();
-                    owner_.clear();
-                }
-                if (value != owner_) lock_index_ = index;
-                owner_ = value;
-                keys.leader(value, "session-" + value + std::to_string(lock_index_), lock_index_);
-            } else if (name == "released") {  // the key stays, its session is gone
-                keys.leader(value, "", index);
-            } else {
-                const auto slash = value.find('/');
-                keys.member(name, member_json(version_, name, value.substr(0, slash),
-                                              slash == std::string::npos ? "running" : value.substr(slash + 1)));
-            }
-        }
-        if (!locked) owner_.clear();
-        keys.key("config", "{" + config + "}").key("history", "[]");
-        fusion.on_scope(keys.facts(index), at);
-    }
-
-    void nodes(std::istringstream& words) {
-        std::map<std::string, MemberNode> all;
-        for (std::string word; words >> word;) {
-            const std::string name = word.substr(0, 1), state = word.substr(2);
-            MemberNode node;
-            node.present = true;
-            node.node_address = HostText("10.9.0." + std::to_string(name.front() - 'A' + 1));
-            node.service_address = HostText("10.8.0." + std::to_string(name.front() - 'A' + 1));
-            node.port = 6432;
-            node.node_critical = state == "critical";
-            node.service_critical = state != "ok";
-            all.emplace(name, node);
-        }
-        fusion.on_nodes(std::move(all), at);
-    }
-
-    void pass(std::istringstream& words) {
-        int count = 0;
-        words >> count;
-        at.now += seconds{count};
-        at.unix_seconds += count;
-        if (fusion.deadline() && *fusion.deadline() <= at.now) fusion.on_time(at);
-    }
-
-    void contact(std::istringstream& words) {
-        std::string how;
-        int max_stale = 0;
-        words >> how >> max_stale;
-        fusion.on_contact(how == "lost", at, seconds{max_stale});
-    }
-
-    ScopeFacts absent() {
-        ScopeFacts facts;
-        facts.index = index_ += 10;
-        owner_.clear();
-        return facts;
-    }
-    ScopeFacts denied() {
-        ScopeFacts facts;
-        facts.denied = true;
-        return facts;
-    }
-
-    /// What holds after every step of every play.
-    void check_promises(const LeaderEntry& before) {
-        const LeaderEntry& now = fusion.verdict();
-        CHECK((now.state == LeaderState::led) == !now.host.empty());
-        if (now.state != LeaderState::led) CHECK(now.port == 0);
-        const bool moved = now.state != before.state || now.member != before.member || now.host != before.host ||
-                           (!now.host.ip && now.node_address != before.node_address) || now.port != before.port;
-        CHECK(now.version == before.version + (moved ? 1 : 0));
-        CHECK(now.since == (moved ? at.now : before.since));
-        CHECK(now.since_unix == (moved ? at.unix_seconds : before.since_unix));
-        if (fusion.deadline()) CHECK(*fusion.deadline() > at.now);
-    }
-
-    std::string version_, owner_;
-    std::uint64_t index_ = 100, lock_index_ = 0;
-};
 
 struct Step {
     std::string happens, said;
@@ -443,6 +273,85 @@ TEST_CASE("in pause the last leader is kept while it lives", "[leader]") {
     play({{"kv pause B=replica", "vacant: lock is free"}});
 }
 
+// ---- the holder's REST API
+
+TEST_CASE("a holder whose REST API says primary leads before its record says so", "[leader]") {
+    for (const std::string role : {"replica", "promoted"})
+        play({a_leads,
+              {"kv lock=B A=demoted/stopped B=" + role, "vacant: lock moved"},
+              {"probe B", "led B: confirmed by probe"},
+              {"kv lock=B A=demoted/stopped B=replica", "led B: confirmed by probe"},
+              {"kv lock=B A=demoted/stopped B=promoted", "led B: confirmed by probe"},
+              {"kv lock=B A=replica", "led B: confirmed"},  // its key is put anew
+              {"kv lock=B A=replica B=primary", "led B: confirmed"},
+              {"kv lock=B A=replica B=replica", "vacant: holder is not primary yet"}});
+}
+
+TEST_CASE("a probe counts under the lock that it was sent under, and for its holder alone", "[leader]") {
+    play({a_leads,
+          {"kv lock=B A=demoted/stopped B=replica C=replica", "vacant: lock moved"},
+          {"aim", "vacant: lock moved"},
+          {"kv lock=C A=demoted/stopped B=replica C=replica", "vacant: lock moved"},
+          {"probe B", "vacant: lock moved"},
+          {"probe C", "led C: confirmed by probe"}});
+    // The same member under another lock.
+    play({a_leads,
+          {"kv lock=B A=replica B=replica", "vacant: lock moved"},
+          {"aim", "vacant: lock moved"},
+          {"kv lock=B! A=replica B=replica", "vacant: lock moved"},
+          {"probe B", "vacant: lock moved"},
+          {"kv A=replica B=replica", "vacant: lock is free"},
+          {"probe B", "vacant: lock is free"}});
+    // Before anything was read, and for who does not hold the lock.
+    play({{"probe A", "loading: not read yet"}, {"kv lock=A A=replica B=replica", "vacant: holder is not primary yet"}, {"probe B", "vacant: holder is not primary yet"}});
+    // A new lock needs a new proof.
+    play({{"kv lock=A A=replica", "vacant: holder is not primary yet"},
+          {"probe A", "led A: confirmed by probe"},
+          {"kv lock=A! A=replica", "vacant: holder is not primary yet"}});
+}
+
+TEST_CASE("a probe never outweighs what the keys or the node say against the holder", "[leader]") {
+    for (const auto& [said, reason] : std::vector<std::pair<std::string, std::string>>{
+             {"demoted/stopped", "vacant: demoted"}, {"primary/stopping", "vacant: stopping"}, {"replica/stopped", "vacant: stopping"},
+             {"standby_leader", "standby: standby cluster"}, {"replica/starting", "vacant: holder is not primary yet"},
+             {"uninitialized/starting", "vacant: holder is not primary yet"}})
+        play({a_leads, {"kv lock=B B=" + said, reason == "vacant: holder is not primary yet" ? "vacant: lock moved" : reason},
+              {"probe B", reason == "vacant: holder is not primary yet" ? "vacant: lock moved" : reason}});
+    play({{"kv lock=A A=replica", "vacant: holder is not primary yet"},
+          {"nodes A=critical", "vacant: node failed"},
+          {"probe A", "vacant: node failed"}});
+    // Confirmed by a probe is confirmed: kept while Patroni brings it back; but what was said before a crash is void after it.
+    play({{"kv lock=A A=replica", "vacant: holder is not primary yet"},
+          {"probe A", "led A: confirmed by probe"},
+          {"kv lock=A A=primary/crashed", "led A: kept while restarting"},
+          {"kv lock=A A=replica/starting", "led A: kept while restarting"},
+          {"kv lock=A A=replica", "vacant: holder is not primary yet"},
+          {"probe A", "led A: confirmed by probe"},
+          {"kv A=demoted/stopped", "vacant: demoted"}});
+}
+
+TEST_CASE("who is to be asked: the holder alone, while it may be promoted and has an address to ask", "[leader]") {
+    const auto asked = [](const std::vector<std::string>& steps) {
+        Stage stage("3.3.2");
+        for (const auto& step : steps) stage.play(step);
+        const auto target = stage.fusion.unproven();
+        return target ? target->member + " " + target->api_url : "nobody";
+    };
+    const std::string a = "kv lock=A A=primary B=replica";
+    CHECK(asked({}) == "nobody");
+    CHECK(asked({a}) == "nobody");
+    CHECK(asked({a, "kv A=demoted/stopped B=replica"}) == "nobody");
+    CHECK(asked({a, "kv lock=B A=demoted/stopped B=replica"}) == "B http://10.0.0.2:8008/patroni");
+    CHECK(asked({a, "kv lock=B A=primary B=promoted"}) == "B http://10.0.0.2:8008/patroni");
+    CHECK(asked({a, "kv lock=B B=replica/starting"}) == "nobody");
+    CHECK(asked({a, "kv lock=B B=garbage"}) == "nobody");
+    CHECK(asked({a, "kv lock=B B=replica", "nodes B=critical"}) == "nobody");
+    CHECK(asked({a, "kv lock=B B=replica", "probe B"}) == "nobody");
+    CHECK(asked({a, "kv lock=B B=replica", "denied"}) == "nobody");
+    CHECK(asked({"kv lock=B B=standby_leader standby"}) == "nobody");
+    CHECK(asked({"kv lock=B B=oldest"}) == "nobody");
+}
+
 // ---- standby, denied, gone, away
 
 TEST_CASE("a standby cluster has no primary", "[leader]") {
@@ -683,6 +592,33 @@ TEST_CASE("a plain lock is nobody's yet", "[leader]") {
     CHECK(stage.fusion.verdict().state == LeaderState::vacant);
 }
 
+TEST_CASE("why the answer is what it is stands in one line", "[leader]") {
+    const std::vector<std::pair<std::vector<std::string>, std::string>> rows{
+        {{}, "questions are held: the cluster's keys have not been read yet"},
+        {{"kv lock=A A=primary"}, "10.0.0.1:5432 is answered: A holds the lock (index 110) and said under it that it is primary and running"},
+        {{"kv lock=A A=primary", "kv lock=B A=primary B=promoted"},
+         "questions are held: the lock moved from A to B, which says promoted/running: not primary yet"},
+        {{"kv lock=B B=replica"}, "questions are held: B holds the lock and says replica/running: not primary yet"},
+        {{"kv lock=B B=replica", "probe B"},
+         "10.0.0.2:5432 is answered: B holds the lock (index 110) and its REST API said that it is primary; its record still says replica/running"},
+        {{"kv lock=A A=primary", "kv lock=A A=primary/crashed"},
+         "10.0.0.1:5432 is answered: A holds the lock and says primary/crashed: Patroni brings it back and gives the lock to nobody else"},
+        {{"kv lock=A A=primary", "kv B=replica"},
+         "10.0.0.1:5432 is answered: the lock left A while its node lives and nobody else took it: kept for loop_wait and two seconds"},
+        {{"kv lock=A A=primary", "kv A=primary/stopping"}, "questions are held: A says primary/stopping: its PostgreSQL stops"},
+        {{"kv lock=A A=primary", "nodes A=critical"}, "questions are held: the node of A failed (its serfHealth is critical)"},
+        {{"kv standby"}, "no data is answered: a standby cluster has no primary"},
+        {{"denied"}, "the tags in the catalog are followed: the token may not read the cluster's keys"},
+        {{"gone", "after 300s"}, "it is an ordinary name: the cluster's keys are gone and nothing is registered for it"},
+        {{"kv B=replica"}, "questions are held: nobody holds the lock"},
+    };
+    for (const auto& [steps, line] : rows) {
+        Stage stage("4.1.0");
+        for (const auto& step : steps) stage.play(step);
+        CHECK(leader_why(stage.fusion.verdict()) == line);
+    }
+}
+
 TEST_CASE("Patroni's name for the service of a scope", "[leader]") {
     const std::vector<std::pair<std::string, std::string>> rows{{"pglab", "pglab"},
                                                                 {"cluster_1", "cluster-1"},
@@ -710,163 +646,6 @@ TEST_CASE("Patroni's name for the service of a scope", "[leader]") {
 // ---- random histories
 
 namespace {
-
-/// The truth at one raft index.
-struct Truth {
-    ScopeFacts facts;
-    std::map<std::string, MemberNode> nodes;
-};
-
-/// A cluster that goes through random events; every small change is a Truth of its own.
-class History {
-public:
-    explicit History(std::mt19937_64& random) : random_(random) {
-        for (const char* name : {"A", "B", "C"}) {
-            set(name, "replica", "running");
-            node(name, true, false, false);
-        }
-        truth_.facts.exists = true;
-        acquire("A");
-        promote("A");
-    }
-
-    std::vector<Truth> make(int events) {
-        for (int i = 0; i < events; ++i) one_event();
-        // It ends in peace: somebody leads.
-        truth_.facts.pause = false;
-        for (const char* name : {"A", "B", "C"}) node(name, true, false, false);
-        if (truth_.facts.leader.empty()) acquire(any());
-        promote(truth_.facts.leader);
-        return std::move(all_);
-    }
-
-private:
-    bool chance(unsigned percent) { return random_() % 100 < percent; }
-    std::string any() { return std::string(1, static_cast<char>('A' + random_() % 3)); }
-    std::string other(const std::string& than) {
-        std::string name = any();
-        while (name == than) name = any();
-        return name;
-    }
-    void stamp() {
-        truth_.facts.index = ++index_;
-        all_.push_back(truth_);
-    }
-    void set(const std::string& name, const std::string& role, const std::string& state) {
-        MemberRow row;
-        row.name = name;
-        row.role = role == "primary" && name == "B" ? "master" : role;
-        row.state = state;
-        row.host = HostText(address_of(name));
-        row.port = 5432;
-        truth_.facts.members[name] = row;
-        stamp();
-    }
-    void node(const std::string& name, bool present, bool critical, bool silent) {
-        MemberNode node;
-        node.present = present;
-        node.node_critical = critical;
-        node.service_critical = silent;
-        truth_.nodes[name] = node;
-        stamp();
-    }
-    void release(bool with_member) {
-        if (with_member) truth_.facts.members.erase(truth_.facts.leader);
-        truth_.facts.leader.clear();
-        truth_.facts.leader_session.clear();
-        truth_.facts.leader_lock_index = truth_.facts.leader_modify_index = 0;
-        stamp();
-    }
-    void acquire(const std::string& name) {
-        truth_.facts.leader = name;
-        truth_.facts.leader_session = "s" + std::to_string(index_);
-        truth_.facts.leader_lock_index = 1;
-        truth_.facts.leader_modify_index = index_ + 1;
-        stamp();
-    }
-    void promote(const std::string& name) {
-        if (chance(50)) set(name, "replica", "running");
-        if (chance(50)) set(name, "promoted", "running");
-        set(name, "primary", "running");
-    }
-    void elect(const std::string& name) {
-        acquire(name);
-        if (chance(10)) return;  // never promoted
-        promote(name);
-    }
-
-    void one_event() {
-        const std::string leader = truth_.facts.leader;
-        if (leader.empty()) return elect(any());
-        switch (random_() % 9) {
-            case 0:  // switchover
-                if (chance(50)) set(leader, "demoted", "stopping");
-                release(false);
-                set(leader, "demoted", "stopped");
-                elect(other(leader));
-                set(leader, "replica", "starting");
-                set(leader, "replica", "running");
-                break;
-            case 1:  // Patroni stopped
-                release(false);
-                set(leader, "primary", "stopped");
-                elect(other(leader));
-                break;
-            case 2:  // postmaster killed
-                set(leader, "primary", "crashed");
-                set(leader, chance(50) ? "primary" : "replica", "starting");
-                set(leader, "primary", "running");
-                break;
-            case 3:  // host lost
-                if (chance(70)) node(leader, true, true, true);
-                release(true);
-                elect(other(leader));
-                node(leader, true, false, false);
-                set(leader, "replica", "running");
-                break;
-            case 4:  // agent restarted
-                node(leader, false, false, false);
-                release(true);
-                if (chance(60)) {
-                    node(leader, true, false, true);
-                    acquire(leader);
-                    set(leader, "primary", "running");
-                } else {
-                    elect(other(leader));
-                }
-                node(leader, true, false, false);
-                break;
-            case 5:  // the key deleted by hand
-                release(false);
-                if (chance(50))
-                    acquire(leader);
-                else
-                    elect(other(leader));
-                set(leader, truth_.facts.leader == leader ? "primary" : "replica", "running");
-                break;
-            case 6:  // restarted in place
-                set(leader, "primary", "restarting");
-                set(leader, "primary", "running");
-                break;
-            case 7:
-                truth_.facts.pause = !truth_.facts.pause;
-                stamp();
-                break;
-            default: {  // the member's key is put anew
-                const MemberRow row = truth_.facts.members[leader];
-                truth_.facts.members.erase(leader);
-                stamp();
-                truth_.facts.members[leader] = row;
-                stamp();
-            }
-        }
-    }
-
-    std::mt19937_64& random_;
-    std::uint64_t index_ = 10;
-    Truth truth_;
-    std::vector<Truth> all_;
-};
 
 /// Keeps beside the fusion what it was told, and says what must never be.
 class Judge {

@@ -163,3 +163,26 @@ TEST_CASE("zone: leader names are recognised") {
     world.leader("pg", LeaderState::gone);
     CHECK(leader_of("master.pg.service.consul A") == "-");
 }
+
+TEST_CASE("zone: a plain lock's holder is NAME.leader of the domain") {
+    ZoneWorld world = sample();
+    CHECK(world.ask("jobs.leader.consul A") == no_name);
+    CHECK(world.ask("leader.consul A") == no_name);
+    auto& entry = world.leader("jobs.leader", LeaderState::led, "10.0.0.5", 9000, "10.0.0.5");
+    entry.lock = true;
+    CHECK(world.ask("Jobs.leader.consul A") == "NOERROR aa ra\nanswer Jobs.leader.consul 0 A 10.0.0.5\n");
+    CHECK(std::get<ZoneAnswer>(world.last).leader);
+    CHECK(world.ask("jobs.leader.consul AAAA") == no_data);
+    CHECK(world.ask("jobs.leader.consul SRV") == "NOERROR aa ra\nanswer jobs.leader.consul 0 SRV 1 1 9000 0a000005.addr.dc1.consul\n"
+                                                  "additional 0a000005.addr.dc1.consul 0 A 10.0.0.5\n");
+    CHECK(world.ask("leader.consul A") == no_data);
+    CHECK(world.ask("other.leader.consul A") == no_name);
+    CHECK(world.ask("x.jobs.leader.consul A") == no_name);
+    CHECK(world.ask("master.jobs.service.consul A") == "WAIT service jobs\n");
+    world.instance("app", world.node("n", "10.0.0.6"), 1, {.address = "jobs.leader.consul"});
+    CHECK(world.ask("app.service.consul A") ==
+          "NOERROR aa ra\nanswer app.service.consul 30 CNAME jobs.leader.consul\nanswer jobs.leader.consul 0 A 10.0.0.5\n");
+    world.leader("jobs.leader", LeaderState::vacant).lock = true;
+    CHECK(world.ask("jobs.leader.consul A") == "WAIT leader jobs.leader gap\n");
+    CHECK(world.ask("jobs.leader.consul MX") == no_data);
+}

@@ -65,7 +65,8 @@ class Patroni:
         for member in self.members:
             member.agent.api.put(f"/v1/session/renew/{member.session}")
 
-    def record(self, member, role, state="running"):
+    def record(self, member, role, state="running", **more):
+        """The value of members/<name>. `more` overrides single fields; None leaves one out."""
         entry = {"conn_url": f"postgres://{member.host}:{member.port}/postgres",
                  "api_url": f"http://{member.host}:8008/patroni", "state": state, "role": role, "version": self.version}
         if state == "running":
@@ -73,15 +74,22 @@ class Patroni:
             if role == "replica":
                 entry["replication_state"] = "streaming"
             entry["timeline"] = self.timeline
+        entry.update(more)
+        entry = {key: value for key, value in entry.items() if value is not None}
         return json.dumps(entry, separators=(",", ":"))
 
-    def touch(self, member, role, state="running"):
+    def touch(self, member, role, state="running", **more):
         """members/<name>, bound to the member's session. `role` "primary" is written as this version spells it."""
         if role == "primary":
             role = self.primary_role
-        ok = member.agent.api.put_key(self.prefix + "members/" + member.name, self.record(member, role, state),
+        ok = member.agent.api.put_key(self.prefix + "members/" + member.name, self.record(member, role, state, **more),
                                       acquire=member.session)
         assert ok, f"members/{member.name} not written"
+
+    def sync(self, *standbys):
+        """The `sync` key, as the leader writes it."""
+        names = ",".join(member.name for member in standbys) or None
+        self.leader.agent.api.put_key(self.prefix + "sync", json.dumps({"leader": self.leader.name, "sync_standby": names, "quorum": 0}))
 
     def register(self, member, role):
         if not self.service:

@@ -1,0 +1,45 @@
+// The grammar of dnsmasq's static records: txt-record, ptr-record, srv-host, mx-host, naptr-record, caa-record, dns-rr,
+// interface-name, dynamic-host. Values come as `parse_line` gives them, since they are lists; `text_of` says the value again so that
+// it parses to the same.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "conf/base/result.hpp"
+#include "conf/record_rules.hpp"
+
+namespace lictor {
+
+/// A name that a record may have: any printable ASCII in the labels (service names have blanks), 63 bytes each, 253 in all; lower
+/// case, no trailing dot.
+Result<std::string> parse_record_name(std::string_view text);
+
+Result<TxtRecord> parse_txt_record(std::string_view value);
+Result<PtrRecord> parse_ptr_record(std::string_view value);
+Result<SrvRecord> parse_srv_record(std::string_view value);
+Result<MxRecord> parse_mx_record(std::string_view value);
+Result<NaptrRecord> parse_naptr_record(std::string_view value);
+Result<CaaRecord> parse_caa_record(std::string_view value);
+Result<RawRecord> parse_raw_record(std::string_view value);
+Result<InterfaceName> parse_interface_name(std::string_view value);
+Result<DynamicHost> parse_dynamic_host(std::string_view value);
+
+std::string text_of(const TxtRecord& record);
+std::string text_of(const PtrRecord& record);
+std::string text_of(const SrvRecord& record);
+std::string text_of(const MxRecord& record);
+std::string text_of(const NaptrRecord& record);
+std::string text_of(const CaaRecord& record);
+std::string text_of(const RawRecord& record);
+std::string text_of(const InterfaceName& record);
+std::string text_of(const DynamicHost& record);
+
+/// The number of a record type named by its IANA mnemonic (any case) or number.
+std::optional<std::uint16_t> record_type(std::string_view text);
+/// The mnemonic, or the number as text.
+std::string record_type_text(std::uint16_t type);
+
+}  // namespace lictor

@@ -1,0 +1,17 @@
+// EDNS options about who asks, put into questions for upstreams where the operator wants it: client subnet (RFC 7871; add-subnet) and the
+// name of the site (add-cpe-id). Nothing that a client itself wrote into its EDNS ever goes upstream. Pure.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "resolver/core/rules.hpp"
+
+namespace lictor {
+
+/// The options as they stand in OPT's data.
+std::vector<std::uint8_t> client_options(const Rules& rules, const Address& client);
+/// True if the subnet is cut from the client's own address: the answer is then for this client only.
+bool depends_on_client(const ClientSubnet& subnet, const Address& client);
+
+}  // namespace lictor

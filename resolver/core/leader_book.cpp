@@ -1,0 +1,109 @@
+// Comparing what is answered now with what was answered last.
+#include "resolver/core/leader_book.hpp"
+
+#include <algorithm>
+#include <limits>
+
+namespace lictor {
+namespace {
+
+constexpr char between = '\x1f';
+
+void add(std::string& text, std::string_view word) {
+    text += between;
+    text += word;
+}
+
+std::string by_host(const Catalog& catalog, const LeaderEntry& entry) {
+    std::string text = entry.member;
+    add(text, entry.host.text);
+    add(text, std::to_string(entry.port));
+    if (entry.host.ip) return text;
+    bool any = false;
+    if (const auto host = catalog.hosts->find(entry.host.text); host != catalog.hosts->end())
+        for (const auto* family : {&host->second->v4, &host->second->v6})
+            for (const auto& address : *family) {
+                add(text, address.text());
+                any = true;
+            }
+    if (!any && !entry.node_address.ip) return {};  // a name without any address: questions are held
+    if (!any) add(text, entry.node_address.text);
+    return text;
+}
+
+/// The keys cannot be read: the instances whose tags say that they lead.
+std::string by_tags(const Catalog& catalog, const LeaderEntry& entry) {
+    const auto service = catalog.services->find(entry.service);
+    std::string text;
+    if (service == catalog.services->end()) return text;
+    for (const auto& instance : service->second->instances) {
+        const bool leads = std::any_of(instance.tags.begin(), instance.tags.end(), [](const auto& tag) { return tag == "master" || tag == "primary"; });
+        if (!leads || instance.health == Health::critical) continue;
+        add(text, instance.id);
+        add(text, instance.node->name_lower);
+        add(text, instance.node->address.text);
+        add(text, instance.address.text);
+        add(text, std::to_string(instance.port));
+    }
+    return text;
+}
+
+}  // namespace
+
+std::string answered_as(const Catalog& catalog, const LeaderEntry& entry) {
+    if (entry.state == LeaderState::led) return by_host(catalog, entry);
+    if (entry.state == LeaderState::unreadable) return by_tags(catalog, entry);
+    return {};
+}
+
+std::uint32_t next_serial(std::uint32_t previous, std::int64_t unix_seconds) {
+    constexpr std::int64_t most = std::numeric_limits<std::int32_t>::max();
+    return static_cast<std::uint32_t>(std::clamp<std::int64_t>(unix_seconds, std::min(std::int64_t{previous} + 1, most), most));
+}
+
+std::shared_ptr<const LeaderBook> next_book(const std::shared_ptr<const LeaderBook>& book, const Catalog& catalog, std::int64_t unix_seconds) {
+    std::shared_ptr<LeaderBook> next;
+    const auto open = [&]() -> LeaderBook& {
+        if (!next) next = std::make_shared<LeaderBook>(*book);
+        return *next;
+    };
+    for (const auto& [service, entry] : *catalog.leaders) {
+        const auto found = book->find(service);
+        std::string now = answered_as(catalog, *entry);
+        if (found == book->end()) {
+            auto page = std::make_shared<LeaderPage>();
+            page->answerable = !now.empty();
+            if (page->answerable) page->serial = next_serial(0, unix_seconds);
+            page->answered = std::move(now);
+            open()[service] = std::move(page);
+            continue;
+        }
+        const LeaderPage& old = *found->second;
+        if (now.empty() ? !old.answerable : old.answerable && now == old.answered && !old.tally->deposed.load(std::memory_order_relaxed)) continue;
+        auto page = std::make_shared<LeaderPage>(old);
+        page->answerable = !now.empty();
+        if (now.empty()) {
+            page->gap = std::make_shared<GapTally>();
+        } else {
+            page->tally = std::make_shared<LeaderTally>();
+            if (now != old.answered) page->serial = next_serial(old.serial, unix_seconds);
+            page->answered = std::move(now);
+        }
+        open()[service] = std::move(page);
+    }
+    for (const auto& [service, page] : *book)
+        if (!catalog.leaders->contains(service)) open().erase(service);
+    if (next) return next;
+    return book;
+}
+
+void depose(const LeaderBook& book, const Catalog& offered) {
+    for (const auto& [service, page] : book) {
+        if (!page->answerable) continue;
+        const auto entry = offered.leaders->find(service);
+        if (entry == offered.leaders->end() || answered_as(offered, *entry->second) != page->answered)
+            page->tally->deposed.store(true, std::memory_order_release);
+    }
+}
+
+}  // namespace lictor

@@ -1,0 +1,174 @@
+"""When are two replies the same, and which differences are improvements that lictor means to have?
+
+A difference must be explained whole by named improvements; each is a predicate over the question and the two replies that
+says exactly what it covers. Whatever is left is a failure. Each use is counted, and the table is printed at the end.
+"""
+
+import collections
+import ipaddress
+
+import dns.flags
+import dns.rcode
+import dns.rdatatype
+
+
+class Form:
+    """A reply as plain values."""
+
+    def __init__(self, reply):
+        self.rcode = dns.rcode.to_text(reply.rcode())
+        self.flags = {word: bool(reply.flags & getattr(dns.flags, word)) for word in ("AA", "TC", "RD", "RA", "AD", "CD")}
+        self.edns = reply.edns >= 0
+        self.do = bool(reply.ednsflags & dns.flags.DO) if self.edns else False
+        self.ede = sorted(int(o.code) for o in reply.options if int(o.otype) == 15 and hasattr(o, "code")) if self.edns else []
+        self.question = tuple((q.name.to_text(), q.rdtype, q.rdclass) for q in reply.question)
+        self.answer, self.authority, self.additional = (self._records(rrsets) for rrsets in (reply.answer, reply.authority, reply.additional))
+
+    @staticmethod
+    def _records(rrsets):
+        return sorted((rrset.name.to_text().lower(), dns.rdatatype.to_text(rrset.rdtype), rdata.to_text().lower() if rrset.rdtype in (2, 5, 6, 12, 15, 33) else rdata.to_text(), rrset.ttl)
+                      for rrset in rrsets for rdata in rrset)
+
+    def data(self):
+        """The answer without its TTLs."""
+        return [record[:3] for record in self.answer]
+
+    def brief(self):
+        flags = " ".join(word for word, value in self.flags.items() if value)
+        part = lambda name, records: f"{name}[{'; '.join(f'{o} {t} {k} {d}' for o, k, d, t in records)}]" if records else ""
+        return " ".join(x for x in (self.rcode, f"({flags})", "edns" if self.edns else "", part("", self.answer), part("auth", self.authority), part("add", self.additional)) if x)
+
+
+def ttls_agree(a, b):
+    """Equal, or apart by the second that passed between two answers."""
+    return len(a) == len(b) and all(x[:3] == y[:3] and (x[3] == y[3] or (x[3] and y[3] and abs(x[3] - y[3]) <= 1)) for x, y in zip(a, b))
+
+
+def differences(dnsmasq, lictor):
+    """The names of the parts that differ."""
+    if dnsmasq is None or lictor is None:
+        return set() if dnsmasq is lictor else {"silence"}
+    found = set()
+    for field in ("rcode", "edns", "question"):
+        if getattr(dnsmasq, field) != getattr(lictor, field):
+            found.add(field)
+    if dnsmasq.edns and lictor.edns and dnsmasq.do != lictor.do:
+        found.add("do")
+    found |= {flag for flag in dnsmasq.flags if dnsmasq.flags[flag] != lictor.flags[flag]}
+    if dnsmasq.data() != lictor.data():
+        found.add("answer")
+    elif not ttls_agree(dnsmasq.answer, lictor.answer):
+        found.add("ttl")
+    for section in ("authority", "additional"):
+        if not ttls_agree(getattr(dnsmasq, section), getattr(lictor, section)):
+            found.add(section)
+    return found
+
+
+Improvement = collections.namedtuple("Improvement", "name covers why")
+
+
+def _subset(small, large):
+    return not collections.Counter(r[:3] for r in small) - collections.Counter(r[:3] for r in large)
+
+
+# Each `covers(question, dnsmasq, lictor, parts)` gives the parts of the difference that it explains. `question` is a
+# servers.Question, dnsmasq and lictor are Forms (or None for silence).
+IMPROVEMENTS = []
+
+
+def improvement(name, why):
+    def register(function):
+        IMPROVEMENTS.append(Improvement(name, function, why))
+        return function
+    return register
+
+
+@improvement("never silent", "dnsmasq says nothing when no upstream answers or all replies were dropped; lictor says SERVFAIL")
+def _(q, d, l, parts):
+    return {"silence"} if d is None and l is not None and l.rcode == "SERVFAIL" and not l.answer else set()
+
+
+@improvement("nothing beside the answer", "an upstream's additional and unasked authority records are not passed on: nobody asked for them (RFC 5452 §6)")
+def _(q, d, l, parts):
+    if not d or not l or (d.flags["AA"] and not q.name.startswith("auth")) or l.flags["AA"] and q.type != "ANY":
+        return set()
+    covered = set()
+    if not l.additional:
+        covered.add("additional")
+    if d.answer and not l.authority:
+        covered.add("authority")
+    return covered
+
+
+@improvement("negatives keep their SOA", "from its cache dnsmasq answers an absence without the SOA that says how long it holds; lictor passes it on, its TTL as RFC 2308 §5 has it")
+def _(q, d, l, parts):
+    if not d or not l or d.answer and d.answer[-1][1] != "CNAME" or not l.authority:
+        return set()
+    soas = all(record[1] == "SOA" for record in d.authority + l.authority) and len(l.authority) == 1
+    return {"authority"} if soas and (not d.authority or d.authority[0][:3] == l.authority[0][:3]) else set()
+
+
+@improvement("one family is the whole of a name of ours", "dnsmasq asks upstream for the AAAA of a name that hosts files give only an A, and the other way round; lictor says at once that there is none")
+def _(q, d, l, parts):
+    local = d and l and q.type in ("A", "AAAA") and not d.flags["AA"] and l.flags["AA"] and l.rcode == "NOERROR" and all(record[1] == "CNAME" for record in l.answer) and _subset(l.answer, d.answer)
+    return {"AA", "answer", "rcode", "authority", "additional"} if local else set()
+
+
+@improvement("an alias is followed", "dnsmasq gives a lone CNAME where the target of cname= is not in its own files; lictor asks for the target")
+def _(q, d, l, parts):
+    if not d or not l or not d.answer or d.answer[-1][1] != "CNAME" and d.answer[0][1] != "CNAME":
+        return set()
+    more = d.flags["AA"] and not l.flags["AA"] and _subset(d.answer, l.answer)
+    return {"AA", "answer", "authority", "additional", "rcode"} if more else set()
+
+
+@improvement("ANY holds both families", "of an address= with both families dnsmasq gives an ANY question one of them")
+def _(q, d, l, parts):
+    return {"answer"} if d and l and q.type == "ANY" and d.flags["AA"] and l.flags["AA"] and d.answer and _subset(d.answer, l.answer) else set()
+
+
+@improvement("a cut answer keeps its records", "where not all fits dnsmasq sends an empty answer with TC; lictor sends as many as fit, and which ones come first turns (old musl has no TCP)")
+def _(q, d, l, parts):
+    both = d and l and d.flags["TC"] and l.flags["TC"] and d.rcode == l.rcode
+    return {"answer", "ttl"} if both and (not d.answer or l.answer) else set()
+
+
+@improvement("an absence stays the same absence", "from its cache, with filters or neg-ttl, dnsmasq turns NXDOMAIN into an empty NOERROR; lictor says NXDOMAIN as before")
+def _(q, d, l, parts):
+    return {"rcode", "AA"} if d and l and not d.answer and not l.answer and d.rcode == "NOERROR" and l.rcode == "NXDOMAIN" and q.name.startswith("nx") else set()
+
+
+@improvement("an upstream's refusal is said as failure", "dnsmasq hands REFUSED, NOTIMP and FORMERR of the last upstream on, and says REFUSED where it has none; lictor says SERVFAIL, which every client takes for what it is: try again or elsewhere")
+def _(q, d, l, parts):
+    return {"rcode"} if d and l and l.rcode == "SERVFAIL" and d.rcode in ("REFUSED", "NOTIMP", "FORMERR") and not d.answer and not l.answer else set()
+
+
+@improvement("cut at the upstream, whole from here", "dnsmasq hands TC on; lictor asks the upstream again over TCP and answers what fits its client")
+def _(q, d, l, parts):
+    return {"TC", "answer", "ttl", "authority"} if d and l and d.flags["TC"] and not l.flags["TC"] and d.rcode == l.rcode and _subset(d.answer, l.answer) else set()
+
+
+@improvement("authority stays with who has it", "dnsmasq hands the upstream's AA on at first and drops it once cached; lictor never claims it for others' data (RFC 1035 §4.1.1)")
+def _(q, d, l, parts):
+    return {"AA"} if d and l and d.flags["AA"] and not l.flags["AA"] and d.data() == l.data() and q.name.lower().startswith("auth") else set()
+
+
+@improvement("nobody is called 0.0.0.0", "a list of blocked names gives that address a thousand names; dnsmasq answers its PTR with one of them")
+def _(q, d, l, parts):
+    return {"AA", "answer", "rcode", "authority"} if d and l and q.type == "PTR" and q.name in ("0.0.0.0.in-addr.arpa",) and not l.flags["AA"] else set()
+
+
+def explain(question, dnsmasq, lictor, allowed=None):
+    """(names of improvements used, parts left over)."""
+    parts = differences(dnsmasq, lictor)
+    used = []
+    left = set(parts)
+    for entry in IMPROVEMENTS:
+        if not left:
+            break
+        covered = entry.covers(question, dnsmasq, lictor, parts) & left
+        if covered:
+            used.append(entry.name)
+            left -= covered
+    return used, left

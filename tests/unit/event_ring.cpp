@@ -1,0 +1,47 @@
+// The ring of events: what a listener that comes back is told.
+#include "resolver/core/event_ring.hpp"
+
+#include <catch2/catch.hpp>
+
+using namespace lictor;
+
+namespace {
+
+std::string event(int number, const std::string& type, const std::string& data) {
+    return "id: 77-" + std::to_string(number) + "\nevent: " + type + "\ndata: " + data + "\n\n";
+}
+
+}  // namespace
+
+TEST_CASE("events: each has an id, a type and one line of data") {
+    EventRing ring(77);
+    CHECK(ring.now("leaders", "{}") == event(0, "leaders", "{}"));
+    CHECK(ring.add("leader", "{\"a\":1}\n") == event(1, "leader", "{\"a\":1}"));
+    CHECK(ring.now("leaders", "[]\n") == event(1, "leaders", "[]"));
+}
+
+TEST_CASE("events: from an id on, all that followed; from the newest, nothing") {
+    EventRing ring(77);
+    for (const char* data : {"1", "2", "3"}) ring.add("leader", data);
+    CHECK(ring.since("77-1") == event(2, "leader", "2") + event(3, "leader", "3"));
+    CHECK(ring.since("77-3").empty());
+    CHECK(ring.since("77-0") == event(1, "leader", "1") + event(2, "leader", "2") + event(3, "leader", "3"));
+}
+
+TEST_CASE("events: an id of another start, of the future or of no form gets all there is, and a word that lictor restarted") {
+    EventRing ring(77);
+    ring.add("leader", "1");
+    for (const char* id : {"76-1", "77-2", "77", "-", "77-", "77-x", "77--1", "\n", "77-99999999999999999999"}) {
+        INFO(id);
+        CHECK(ring.since(id) == event(0, "restarted", "{}") + event(1, "leader", "1"));
+    }
+}
+
+TEST_CASE("events: what the ring has lost is said") {
+    EventRing ring(77);
+    for (std::size_t i = 1; i <= EventRing::events_max + 10; ++i) ring.add("leader", std::to_string(i));
+    const auto text = ring.since("77-4");
+    CHECK(text.starts_with(event(10, "lost", "{\"events\":6}") + event(11, "leader", "11")));
+    CHECK(text.ends_with(event(static_cast<int>(EventRing::events_max) + 10, "leader", std::to_string(EventRing::events_max + 10))));
+    CHECK(ring.since("77-10").starts_with(event(11, "leader", "11")));
+}

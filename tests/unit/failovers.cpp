@@ -1,0 +1,311 @@
+// A change of leader as the publisher plays it: facts, withdrawal, everybody there, new address, everybody there; and what the record says.
+#include "resolver/core/failovers.hpp"
+
+#include <catch2/catch.hpp>
+
+#include <nlohmann/json.hpp>
+
+#include "resolver/command_text.hpp"
+#include "resolver/stats_json.hpp"
+
+using namespace lictor;
+
+namespace {
+
+struct Stage {
+    Failovers failovers;
+    Catalog catalog;
+    std::shared_ptr<const LeaderBook> book = std::make_shared<LeaderBook>();
+    std::uint64_t generation = 0;
+    Now now = seconds(100);
+    std::vector<LeaderNews> news;
+
+    Moment moment() const { return {now, 1'700'000'000 + now / seconds(1)}; }
+    void lead(const std::string& member, const std::string& where, LeaderReason reason = LeaderReason::confirmed, const LeaderTimes& times = {}) {
+        auto entry = std::make_shared<LeaderEntry>();
+        entry->scope = entry->service = "pg";
+        entry->state = where.empty() ? LeaderState::vacant : LeaderState::led;
+        entry->reason = reason;
+        entry->member = member;
+        entry->host = HostText(where);
+        entry->port = 5432;
+        entry->timeline = 7;
+        entry->times = times;
+        auto table = std::make_shared<TableOf<LeaderEntry>>();
+        (*table)["pg"] = std::move(entry);
+        catalog.leaders = std::move(table);
+    }
+    void facts() {
+        depose(*book, catalog);
+        failovers.on_facts(catalog);
+    }
+    void view() {
+        View view;
+        view.generation = ++generation;
+        view.catalog = std::make_shared<Catalog>(catalog);
+        view.book = book = next_book(book, catalog, moment().unix_seconds);
+        news = failovers.on_view(view, moment());
+    }
+    void everyone() { done = failovers.on_everyone(generation, now); }
+    std::vector<std::uint64_t> done;
+    const FailoverRecord& last() const { return failovers.records().back(); }
+    microseconds at(FailoverPhase phase) const { return last().at(phase).value() - last().began(); }
+
+    void begin() {
+        lead("pg1", "10.0.0.1");
+        facts();
+        view();
+        everyone();
+    }
+    void move() {
+        lead("pg1", "", LeaderReason::other_owner);
+        facts();
+        view();
+        everyone();
+        lead("pg2", "10.0.0.2");
+        facts();
+        view();
+        everyone();
+    }
+};
+
+using Phase = FailoverPhase;
+
+}  // namespace
+
+TEST_CASE("failovers: the first leader is news, but no change") {
+    Stage stage;
+    stage.begin();
+    REQUIRE(stage.news.size() == 1);
+    CHECK(stage.news[0].new_leader == LeaderSeat{"pg1", "10.0.0.1", 5432});
+    CHECK(stage.news[0].old_leader == LeaderSeat{});
+    CHECK(stage.news[0].reason == "first known");
+    CHECK(stage.failovers.records().empty());
+    stage.view();
+    CHECK(stage.news.empty());
+}
+
+TEST_CASE("failovers: a change is one record with the time of each phase, and what workers counted") {
+    Stage stage;
+    stage.begin();
+    const auto old_tally = stage.book->at("pg")->tally;
+    old_tally->told(stage.now);
+    stage.now += milliseconds(100);
+    LeaderTimes times;
+    times.change = 1;
+    times.lock_gone = stage.now;
+    stage.lead("pg1", "", LeaderReason::lock_free, times);
+    stage.facts();
+    stage.now += milliseconds(1);
+    old_tally->told_late.store(3);
+    stage.view();
+    REQUIRE(stage.news.size() == 1);
+    CHECK(stage.news[0].withdrawn());
+    CHECK(stage.news[0].reason == "lock is free");
+    stage.now += milliseconds(1);
+    stage.everyone();
+    CHECK(stage.done.empty());
+    stage.book->at("pg")->gap->held.fetch_add(5);
+    stage.book->at("pg")->gap->released(milliseconds(40));
+    stage.book->at("pg")->gap->released(milliseconds(30));
+    stage.now += milliseconds(48);
+    times.lock_taken = stage.now;
+    stage.lead("pg2", "", LeaderReason::holder_unconfirmed, times);
+    stage.facts();
+    stage.view();
+    CHECK(stage.news.empty());
+    stage.now += milliseconds(50);
+    times.promoted_by_kv = stage.now;
+    stage.lead("pg2", "10.0.0.2", LeaderReason::confirmed, times);
+    stage.facts();
+    stage.view();
+    REQUIRE(stage.news.size() == 1);
+    CHECK(stage.news[0].old_leader == LeaderSeat{"pg1", "10.0.0.1", 5432});
+    CHECK(stage.news[0].new_leader == LeaderSeat{"pg2", "10.0.0.2", 5432});
+    CHECK(stage.news[0].reason == "lock is free");
+    CHECK(stage.news[0].timeline == 7);
+    CHECK_FALSE(stage.last().done);
+    stage.now += milliseconds(2);
+    stage.everyone();
+    CHECK(stage.done == std::vector<std::uint64_t>{1});
+    stage.book->at("pg")->tally->told(stage.now + milliseconds(1));
+
+    const auto& record = stage.last();
+    CHECK(record.done);
+    CHECK_FALSE(record.same_leader());
+    CHECK(stage.at(Phase::lock_gone) == milliseconds(0));
+    CHECK(stage.at(Phase::withdrawn) == milliseconds(1));
+    CHECK(stage.at(Phase::withdrawn_everywhere) == milliseconds(2));
+    CHECK(stage.at(Phase::lock_taken) == milliseconds(50));
+    CHECK(stage.at(Phase::promoted_by_kv) == milliseconds(100));
+    CHECK(stage.at(Phase::published) == milliseconds(100));
+    CHECK(stage.at(Phase::published_everywhere) == milliseconds(102));
+    CHECK(stage.at(Phase::first_answer) == milliseconds(103));
+    CHECK_FALSE(record.at(Phase::announced));
+    CHECK(record.held() == 5);
+    CHECK(record.longest_hold() == milliseconds(40));
+    CHECK(record.told_late() == 3);
+    CHECK(stage.failovers.told_late() == 3);
+    for (const auto& span : failover_spans()) {
+        const std::string name = span.name;
+        const auto value = span.of(record);
+        if (name == "lock_free") CHECK(value == milliseconds(50));
+        if (name == "withdrawal") CHECK(value == milliseconds(2));
+        if (name == "promotion") CHECK(value == milliseconds(50));
+        if (name == "gap") CHECK(value == milliseconds(99));
+        if (name == "publication") CHECK(value == milliseconds(2));
+        if (name == "first_answer") CHECK(value == milliseconds(3));
+        if (name == "longest_hold") CHECK(value == milliseconds(40));
+    }
+}
+
+TEST_CASE("failovers: times that the scope keeps itself are taken, late ones too") {
+    Stage stage;
+    stage.begin();
+    LeaderTimes times;
+    times.change = 1;
+    times.announced = stage.now - milliseconds(500);
+    times.lock_gone = stage.now;
+    stage.lead("pg1", "", LeaderReason::demoted, times);
+    stage.facts();
+    stage.view();
+    times.lock_taken = times.promoted_by_probe = stage.now += milliseconds(10);
+    stage.lead("pg2", "10.0.0.2", LeaderReason::confirmed, times);
+    stage.facts();
+    stage.view();
+    stage.everyone();
+    times.old_tag_gone = stage.now += seconds(2);
+    stage.lead("pg2", "10.0.0.2", LeaderReason::confirmed, times);
+    stage.facts();
+    CHECK(stage.at(Phase::lock_gone) == milliseconds(500));
+    CHECK(stage.at(Phase::promoted_by_probe) == milliseconds(510));
+    CHECK(stage.at(Phase::old_tag_gone) == milliseconds(2510));
+    CHECK(stage.last().reason == "demoted");
+}
+
+TEST_CASE("failovers: an address that moves without a change of leader has a record without that change's times") {
+    Stage stage;
+    stage.begin();
+    LeaderTimes times;
+    times.change = 1;
+    times.lock_gone = stage.now;
+    stage.lead("pg2", "10.0.0.2", LeaderReason::confirmed, times);
+    stage.facts();
+    stage.view();
+    stage.everyone();
+    CHECK(stage.last().at(Phase::lock_gone));
+    stage.now += seconds(60);
+    stage.lead("pg2", "10.0.0.9", LeaderReason::confirmed, times);
+    stage.facts();
+    stage.view();
+    stage.everyone();
+    CHECK(stage.last().number == 2);
+    CHECK_FALSE(stage.last().at(Phase::lock_gone));
+    CHECK(stage.last().began() == stage.now);
+}
+
+TEST_CASE("failovers: the same leader after a gap is a record that says so") {
+    Stage stage;
+    stage.begin();
+    stage.lead("pg1", "", LeaderReason::grace_over);
+    stage.facts();
+    stage.view();
+    stage.lead("pg1", "10.0.0.1");
+    stage.facts();
+    stage.view();
+    stage.everyone();
+    CHECK(stage.last().same_leader());
+}
+
+TEST_CASE("failovers: one that overtakes another has its own record; the ring is bounded and the count goes on") {
+    Stage stage;
+    stage.begin();
+    stage.lead("pg1", "", LeaderReason::other_owner);
+    stage.facts();
+    stage.view();
+    stage.lead("pg2", "10.0.0.2");
+    stage.facts();
+    stage.view();  // published, and not everybody is there yet
+    stage.lead("pg2", "", LeaderReason::other_owner);
+    stage.facts();
+    stage.view();
+    stage.everyone();
+    CHECK(stage.done.empty());
+    REQUIRE(stage.failovers.records().size() == 2);
+    CHECK_FALSE(stage.failovers.records().front().done);
+    stage.lead("pg3", "10.0.0.3");
+    stage.facts();
+    stage.view();
+    stage.everyone();
+    CHECK(stage.done == std::vector<std::uint64_t>{2});
+    CHECK(stage.last().old_leader.member == "pg2");
+
+    stage.book->at("pg")->tally->told_late.store(1);
+    for (int i = 0; i < 100; ++i) {
+        stage.begin();
+        stage.move();
+    }
+    CHECK(stage.failovers.records().size() == Failovers::records_max);
+    CHECK(stage.failovers.total() == stage.last().number);
+    CHECK(stage.failovers.told_late() == 1);
+    CHECK(stage.failovers.find(1) == nullptr);
+    CHECK(stage.failovers.find(stage.last().number) == &stage.last());
+}
+
+TEST_CASE("failovers: as JSON, as text, as metrics") {
+    Stage stage;
+    stage.begin();
+    const auto old_tally = stage.book->at("pg")->tally;
+    LeaderTimes times;
+    times.change = 1;
+    times.lock_gone = stage.now;
+    stage.lead("pg1", "", LeaderReason::other_owner, times);
+    stage.facts();
+    stage.now += milliseconds(4);
+    stage.view();
+    stage.everyone();
+    stage.book->at("pg")->gap->held.fetch_add(2);
+    stage.book->at("pg")->gap->released(milliseconds(8));
+    stage.now += milliseconds(8);
+    stage.lead("pg2", "10.0.0.2");
+    stage.facts();
+    stage.view();
+    stage.everyone();
+    Status status;
+    status.now = stage.now + seconds(5);
+    status.failovers = &stage.failovers;
+    const auto json = failovers_json(status);
+    const auto tree = nlohmann::json::parse(json);
+    const auto& one = tree.at("failovers").at(0);
+    CHECK(tree.at("total") == 1);
+    CHECK(tree.at("answers_late_total") == 0);
+    CHECK(one.at("old") == nlohmann::json{{"member", "pg1"}, {"address", "10.0.0.1"}, {"port", 5432}});
+    CHECK(one.at("new").at("member") == "pg2");
+    CHECK(one.at("reason") == "lock moved");
+    CHECK(one.at("phases_ms").at("withdrawn_everywhere") == 4);
+    CHECK(one.at("phases_ms").at("published") == 12);
+    CHECK(one.at("phases_ms").at("announced").is_null());
+    CHECK(one.at("questions_held") == 2);
+    CHECK(one.at("longest_hold_ms") == 8);
+    CHECK(one.at("age_seconds") == 5.012);
+    CHECK(nlohmann::json::parse(failover_json(stage.last(), stage.now)).at("number") == 1);
+
+    const auto text = failovers_for_people(json);
+    CHECK(text.starts_with("#1 pg: pg1 (10.0.0.1:5432) -> pg2 (10.0.0.2:5432), 5.0s ago (lock moved, timeline 7)\n"));
+    CHECK(text.find("     0.0 ms  |#                                                 |  lock gone\n") != std::string::npos);
+    CHECK(text.find("     4.0 ms  |                #                                 |  old address withdrawn\n") != std::string::npos);
+    CHECK(text.find("    12.0 ms  |                                                 #|  new address published\n") != std::string::npos);
+    CHECK(text.find("2 questions held, the longest for 8.0 ms, 0 not answered in time; 0 answers with the old address") != std::string::npos);
+    CHECK(failovers_for_people(failovers_json(Status{})) == "no leader has changed since the start\n");
+    for (const char* odd : {"", "<html>", "[1]"}) CHECK(failovers_for_people(odd).empty());
+    for (const char* odd : {"{}", R"({"failovers":7})", R"({"failovers":[1,null,{"phases_ms":{"withdrawn":-1e999},"old":[],"new":"\u001b[2J","age_seconds":"x"}]})"})
+        CHECK_NOTHROW(failovers_for_people(odd));
+
+    const auto metrics = metrics_text(status);
+    CHECK(metrics.find("lictor_failovers_total 1\n") != std::string::npos);
+    CHECK(metrics.find("lictor_leader_answers_late_total 0\n") != std::string::npos);
+    CHECK(metrics.find("lictor_failover_last_seconds{service=\"pg\",phase=\"gap\"} 0.008\n") != std::string::npos);
+    CHECK(metrics.find("lictor_failover_max_seconds{phase=\"withdrawal\"} 0.004\n") != std::string::npos);
+    old_tally->told_late.fetch_add(2);
+    CHECK(metrics_text(status).find("lictor_leader_answers_late_total 2\n") != std::string::npos);
+}

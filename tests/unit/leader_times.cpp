@@ -1,0 +1,96 @@
+// Are the facts of a change of leader noted once, at the time they became known, and do they begin anew with the next change?
+#include <catch2/catch.hpp>
+#include <string>
+#include <vector>
+
+#include "tests/support/patroni_stage.hpp"
+
+using namespace lictor;
+using namespace lictor::test;
+
+namespace {
+
+/// Plays the steps a second apart from second 1 on, and tells the times in seconds, in a fixed order.
+std::string times_after(const std::vector<std::string>& steps) {
+    Stage stage("4.1.0");
+    const Now start = stage.at.now;
+    for (const auto& step : steps) {
+        stage.play("after 1s");
+        stage.play(step);
+    }
+    const LeaderTimes& times = stage.fusion.verdict().times;
+    if (times.change == 0) return "no change";
+    std::string text = std::to_string(times.change) + ": " + times.old_member + " to " + times.new_member;
+    const auto add = [&](const char* name, const std::optional<Now>& at) {
+        if (at) text += std::string(", ") + name + " " + std::to_string((*at - start) / seconds(1));
+    };
+    add("announced", times.announced);
+    add("lock gone", times.lock_gone);
+    add("withdrawn", times.withdrawn);
+    add("lock taken", times.lock_taken);
+    add("by kv", times.promoted_by_kv);
+    add("by probe", times.promoted_by_probe);
+    add("by tag", times.promoted_by_tag);
+    add("answerable", times.answerable);
+    add("old tag gone", times.old_tag_gone);
+    return text;
+}
+
+const std::string a_leads = "kv lock=A A=primary B=replica", tags_of_a = "nodes A=ok* B=ok";
+
+}  // namespace
+
+TEST_CASE("the first leader since the start is no change", "[leader]") {
+    CHECK(times_after({}) == "no change");
+    CHECK(times_after({a_leads}) == "no change");
+    CHECK(times_after({"kv B=replica", "kv lock=A A=replica B=replica", a_leads, "same"}) == "no change");
+}
+
+TEST_CASE("a switchover, fact by fact", "[leader]") {
+    const std::vector<std::string> steps{tags_of_a,                                               // 1
+                                         a_leads,                                                 // 2
+                                         "kv lock=A A=primary B=replica switchover",              // 3
+                                         "kv A=demoted/stopped B=replica switchover",             // 4
+                                         "nodes B=ok",                                            // 5
+                                         "kv lock=B A=demoted/stopped B=replica",                 // 6
+                                         "probe B",                                               // 7
+                                         "nodes B=ok*",                                           // 8
+                                         "kv lock=B A=demoted/stopped B=primary"};                // 9
+    CHECK(times_after({steps.begin(), steps.begin() + 3}) == "1: A to , announced 3");
+    CHECK(times_after({steps.begin(), steps.begin() + 6}) == "1: A to B, announced 3, lock gone 4, withdrawn 4, lock taken 6, old tag gone 5");
+    CHECK(times_after(steps) == "1: A to B, announced 3, lock gone 4, withdrawn 4, lock taken 6, by kv 9, by probe 7, by tag 8, answerable 7, old tag gone 5");
+}
+
+TEST_CASE("facts that come later than the answer belong to the change before the next", "[leader]") {
+    const std::vector<std::string> steps{tags_of_a, a_leads, "kv lock=B A=demoted/stopping B=primary", "nodes A=ok* B=ok*", "nodes A=silent* B=ok*"};
+    CHECK(times_after(steps) == "1: A to B, lock gone 3, withdrawn 3, lock taken 3, by kv 3, by tag 4, answerable 3, old tag gone 5");
+    auto more = steps;
+    more.insert(more.end(), {"kv A=replica B=demoted/stopped", "nodes A=ok B=silent*", "kv lock=A A=replica B=demoted/stopped", a_leads});
+    CHECK(times_after(more) == "2: B to A, lock gone 6, withdrawn 6, lock taken 8, by kv 9, answerable 9, old tag gone 7");
+}
+
+TEST_CASE("a request that is taken back leaves the last change as it was", "[leader]") {
+    CHECK(times_after({a_leads, "kv lock=A A=primary switchover", a_leads}) == "no change");
+    const std::vector<std::string> moved{a_leads, "kv lock=B A=demoted/stopped B=primary"};
+    auto taken_back = moved;
+    taken_back.insert(taken_back.end(), {"kv lock=B A=replica B=primary switchover", "kv lock=B A=replica B=primary"});
+    CHECK(times_after(taken_back) == times_after(moved));
+}
+
+TEST_CASE("who takes its lock again was never withdrawn, or was", "[leader]") {
+    CHECK(times_after({a_leads, "kv B=replica", "kv lock=A! B=replica", "kv lock=A A=primary"}) ==
+          "1: A to A, lock gone 2, lock taken 3, by kv 4, answerable 3");
+    CHECK(times_after({a_leads, "nodes A=critical", "nodes A=ok"}) == "1: A to A, withdrawn 2, answerable 3");
+    CHECK(times_after({a_leads, "kv B=replica", "after 12s", "kv lock=A! A=primary"}) ==
+          "1: A to A, lock gone 2, withdrawn 15, lock taken 16, by kv 16, answerable 16");
+}
+
+TEST_CASE("of two that take the lock in one change the last one counts", "[leader]") {
+    CHECK(times_after({a_leads, "kv A=demoted/stopped", "kv lock=B A=replica B=replica", "kv A=replica B=replica", "kv lock=C B=replica C=replica",
+                       "kv lock=C B=replica C=primary"}) == "1: A to C, lock gone 2, withdrawn 2, lock taken 5, by kv 6, answerable 6");
+}
+
+TEST_CASE("a tag that went before the lock did is known to have gone then", "[leader]") {
+    CHECK(times_after({tags_of_a, a_leads, "nodes A=silent* B=ok", "kv B=replica", "kv lock=B B=primary"}) ==
+          "1: A to B, lock gone 4, withdrawn 4, lock taken 5, by kv 5, answerable 5, old tag gone 3");
+}
