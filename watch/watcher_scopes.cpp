@@ -4,6 +4,7 @@
 
 #include "conf/log.hpp"
 #include "watch/json_text.hpp"
+#include "watch/leader_name.hpp"
 #include "watch/watcher_state.hpp"
 
 namespace lictor {
