@@ -216,11 +216,11 @@ Name hex_name(ZoneReply& reply, const Address& address, std::string_view datacen
     return name;
 }
 
-Outcome add_hex_address(ZoneReply& reply, const ZoneName& name, const Name& owner, const Name& domain, const Into& into) {
+Outcome add_hex_address(ZoneReply& reply, const ZoneName& name, const Name& owner, const Name* domain, const Into& into) {
     const auto address = parse_hex(name.node);
     if (!address) return Outcome::no_name;
     if (!serves(into.type, *address)) return Outcome::no_data;
-    const Name record_owner = reply.strict && !into.leader ? hex_owner(reply, owner.lower(), domain).value_or(owner) : owner;
+    const Name record_owner = reply.strict && !into.leader && domain ? hex_owner(reply, owner.lower(), *domain).value_or(owner) : owner;
     if (into.take()) reply.put_address(into.section, record_owner, into.ttl.value_or(reply.settings.node_ttl), *address);
     return Outcome::answered;
 }

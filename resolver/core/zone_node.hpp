@@ -13,8 +13,8 @@ Outcome answer_node(ZoneReply& reply, const ZoneName& name);
 Outcome add_node(ZoneReply& reply, const ZoneName& name, const Name& owner, const Into& into);
 
 Outcome answer_hex_address(ZoneReply& reply, const ZoneName& name);
-/// `domain`: the one that `owner` is below.
-Outcome add_hex_address(ZoneReply& reply, const ZoneName& name, const Name& owner, const Name& domain, const Into& into);
+/// `domain`: the one that `owner` is below, where it is the `.addr` name itself.
+Outcome add_hex_address(ZoneReply& reply, const ZoneName& name, const Name& owner, const Name* domain, const Into& into);
 
 /// `<hex>.addr.<datacenter>.<domain>`: the name that Consul makes for an address.
 Name hex_name(ZoneReply& reply, const Address& address, std::string_view datacenter);

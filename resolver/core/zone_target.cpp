@@ -108,7 +108,7 @@ Outcome add_target(ZoneReply& reply, const Name& target, const Into& into, const
         case ZoneKind::node:
             return add_node(reply, name, owner, inner);
         case ZoneKind::address:
-            return add_hex_address(reply, name, owner, *domain, inner);
+            return add_hex_address(reply, name, owner, &owner == &target ? &*domain : nullptr, inner);
         case ZoneKind::elsewhere:
             return Outcome::delegate;
         case ZoneKind::lock:

@@ -51,7 +51,7 @@ TEST_CASE("watcher: a service is loading, then known, then follows every change"
     REQUIRE(scene.until([&] { return scene.consul.requests("/v1/health/service/web").size() == 2; }));
     const auto waiting = scene.consul.requests("/v1/health/service/web").back();
     CHECK(waiting.index() == 10);
-    CHECK(waiting.query.at("wait") == "60s");
+    CHECK(waiting.query.at("wait") == "5s");
     CHECK(waiting.stale());
     scene.register_service("web", 11, 3);
     REQUIRE(scene.known("web", 3));
