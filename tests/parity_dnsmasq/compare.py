@@ -174,10 +174,10 @@ def _(q, d, l, parts):
     return {"ttl", "authority"} if d and l and d.rcode == l.rcode and d.data() == l.data() and q.name.startswith(("chain", "big", "trunc")) else set()
 
 
-@improvement("every type is cached", "dnsmasq keeps A, AAAA, CNAME, SRV and PTR, others only by cache-rr, and nothing asked with DO; lictor keeps all, so that max-cache-ttl and age show")
+@improvement("every type is cached", "dnsmasq keeps A, AAAA, CNAME, SRV and PTR, others only by cache-rr, and nothing asked with DO or CD; lictor keeps all, so that max-cache-ttl and age show")
 def _(q, d, l, parts):
     kept = q.type in ("A", "AAAA", "CNAME", "SRV") or (q.type == "PTR" and "arpa" in q.name)
-    other = d and l and (not kept or "do" in q.words) and d.data() == l.data()
+    other = d and l and (not kept or "do" in q.words or "cd" in q.words) and d.data() == l.data()
     return {"ttl"} if other and all(x[3] <= y[3] for x, y in zip(l.answer, d.answer)) else set()
 
 

@@ -258,6 +258,8 @@ def dumped(server):
     time.sleep(0.3)
     path = os.path.join(os.path.dirname(server.log_path), "..", "files", "dump.pcap")
     found = {}
+    if not os.path.exists(path):        # without the option
+        return found
     with open(path, "rb") as file:
         data = file.read()
     magic, = struct.unpack("<I", data[:4])
