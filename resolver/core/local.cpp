@@ -218,10 +218,10 @@ struct Link {
 };
 
 /// Addresses of ours for the targets of MX and SRV, as far as they fit.
-void write_targets(const Rules& rules, const Facts& facts, Writer& writer) {
+void write_targets(const Rules& rules, const Facts& facts, std::uint16_t type, Writer& writer) {
     std::vector<Name> done;
     const auto add = [&](const StaticRecord& record) {
-        if (record.target.is_root() || std::find(done.begin(), done.end(), record.target) != done.end()) return;
+        if (!wants(type, record) || record.target.is_root() || std::find(done.begin(), done.end(), record.target) != done.end()) return;
         done.push_back(record.target);
         const auto found = rules.local->names.find(record.target);
         if (found == rules.local->names.end()) return;
@@ -260,7 +260,7 @@ LocalAnswer write_answer(const Question& question, const Rules& rules, const std
     if (facts.records) std::for_each(facts.records->begin(), facts.records->end(), put_record);
     if (facts.made_mx) put_record(*facts.made_mx);
     if (writer.full()) writer.set_tc();
-    else write_targets(rules, facts, writer);
+    else write_targets(rules, facts, question.type, writer);
     if (question.edns.present) writer.write_opt(static_cast<std::uint16_t>(rules.edns_packet_max), question.edns.dnssec_ok, code);
     return {writer.finish().size(), code};
 }

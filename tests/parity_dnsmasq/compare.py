@@ -16,6 +16,7 @@ class Form:
     """A reply as plain values."""
 
     def __init__(self, reply):
+        self.at = reply.asked_at                # seconds since the server was started
         self.rcode = dns.rcode.to_text(reply.rcode())
         self.flags = {word: bool(reply.flags & getattr(dns.flags, word)) for word in ("AA", "TC", "RD", "RA", "AD", "CD")}
         self.edns = reply.edns >= 0
@@ -39,9 +40,9 @@ class Form:
         return " ".join(x for x in (self.rcode, f"({flags})", "edns" if self.edns else "", part("", self.answer), part("auth", self.authority), part("add", self.additional)) if x)
 
 
-def ttls_agree(a, b):
-    """Equal, or apart by the second that passed between two answers."""
-    return len(a) == len(b) and all(x[:3] == y[:3] and (x[3] == y[3] or (x[3] and y[3] and abs(x[3] - y[3]) <= 1)) for x, y in zip(a, b))
+def ttls_agree(a, b, apart=1):
+    """Equal, or apart by the seconds that passed more in the one run than in the other."""
+    return len(a) == len(b) and all(x[:3] == y[:3] and (x[3] == y[3] or (x[3] and y[3] and abs(x[3] - y[3]) <= apart)) for x, y in zip(a, b))
 
 
 def differences(dnsmasq, lictor):
@@ -49,6 +50,7 @@ def differences(dnsmasq, lictor):
     if dnsmasq is None or lictor is None:
         return set() if dnsmasq is lictor else {"silence"}
     found = set()
+    apart = 1 + abs(dnsmasq.at - lictor.at)
     for field in ("rcode", "edns", "question"):
         if getattr(dnsmasq, field) != getattr(lictor, field):
             found.add(field)
@@ -57,10 +59,10 @@ def differences(dnsmasq, lictor):
     found |= {flag for flag in dnsmasq.flags if dnsmasq.flags[flag] != lictor.flags[flag]}
     if dnsmasq.data() != lictor.data():
         found.add("answer")
-    elif not ttls_agree(dnsmasq.answer, lictor.answer):
+    elif not ttls_agree(dnsmasq.answer, lictor.answer, apart):
         found.add("ttl")
     for section in ("authority", "additional"):
-        if not ttls_agree(getattr(dnsmasq, section), getattr(lictor, section)):
+        if not ttls_agree(getattr(dnsmasq, section), getattr(lictor, section), apart):
             found.add(section)
     return found
 
@@ -165,6 +167,18 @@ def _(q, d, l, parts):
     ends = lambda form: [record[:3] for record in form.answer if record[1] != "CNAME"]
     chained = d and l and d.rcode == l.rcode and d.answer and l.answer and d.answer[0][1] == "CNAME" and len(l.answer) > len(d.answer) and ends(d) == ends(l)
     return {"answer"} if chained else set()
+
+
+@improvement("each question has its own life in the cache", "dnsmasq puts an answer together from what other questions left behind and keeps no cut one; lictor keeps whole replies by their question")
+def _(q, d, l, parts):
+    return {"ttl", "authority"} if d and l and d.rcode == l.rcode and d.data() == l.data() and q.name.startswith(("chain", "big", "trunc")) else set()
+
+
+@improvement("every type is cached", "dnsmasq keeps A, AAAA, CNAME, SRV and PTR, others only by cache-rr, and nothing asked with DO or CD; lictor keeps all, so that max-cache-ttl and age show")
+def _(q, d, l, parts):
+    kept = q.type in ("A", "AAAA", "CNAME", "SRV") or (q.type == "PTR" and "arpa" in q.name)
+    other = d and l and (not kept or "do" in q.words or "cd" in q.words) and d.data() == l.data()
+    return {"ttl"} if other and all(x[3] <= y[3] for x, y in zip(l.answer, d.answer)) else set()
 
 
 def explain(question, dnsmasq, lictor, allowed=None):

@@ -20,6 +20,7 @@ import dns.rdataclass  # noqa: E402
 from harness import lictor as harness_lictor  # noqa: E402
 from harness.process import _libc  # noqa: E402
 
+_begun = time.monotonic()       # of the server that runs
 PATIENCE = {"dnsmasq": 0.8, "lictor": 4.5}
 
 
@@ -67,7 +68,7 @@ def ask(address, port, texts, patience):
     while waiting and time.monotonic() < deadline:
         for sock in select.select(list(waiting), [], [], deadline - time.monotonic())[0]:
             question = waiting.pop(sock)
-            found[question.text] = _read(sock)
+            found[question.text] = _stamped(_read(sock))
             sock.close()
     for sock, question in waiting.items():
         found[question.text] = None
@@ -91,13 +92,19 @@ def _read(sock):
         return None
 
 
+def _stamped(reply):
+    if reply is not None:
+        reply.asked_at = time.monotonic() - _begun
+    return reply
+
+
 def _one(address, port, question, patience):
     if question.tcp:
-        return _tcp(address, port, question, patience)
+        return _stamped(_tcp(address, port, question, patience))
     try:
         with _udp(address, port, question) as sock:
             sock.settimeout(patience)
-            return _read(sock)
+            return _stamped(_read(sock))
     except OSError:         # no route there: nobody answers
         return None
 
@@ -138,7 +145,9 @@ class Server:
         clean = {key: value for key, value in os.environ.items() if not key.startswith("CONSUL_")}
         self.child = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=self._log, stderr=subprocess.STDOUT, env=dict(clean, **harness_lictor.SANITIZER_ENVIRONMENT, **(env or {})),
                                       preexec_fn=lambda: _libc.prctl(1, signal.SIGKILL))
+        global _begun
         self._wait()
+        _begun = time.monotonic()
 
     def log(self):
         with open(self.log_path, errors="replace") as file:
