@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "watch/leader.hpp"
+#include "watch/leader_name.hpp"
 
 namespace lictor {
 namespace {
