@@ -20,6 +20,7 @@ struct DnsmasqName {
     char argument;        ///< as getopt has it: '-' none, '1' required, '?' optional
     Passed passed;
     std::string_view loss;  ///< what goes missing, for the warning; may be empty
+    bool once = false;    ///< a second use is refused
 };
 
 std::span<const DnsmasqName> dnsmasq_names();

@@ -11,7 +11,7 @@ namespace {
 
 using namespace std::string_literals;
 
-constexpr std::array<std::string_view, 20> facilities = {"auth",   "authpriv", "cron",   "daemon", "ftp",    "kern",   "lpr",
+constexpr std::array<std::string_view, 21> facilities = {"auth",   "security", "authpriv", "cron",   "daemon", "ftp",    "kern",   "lpr",
                                                          "mail",   "news",     "syslog", "user",   "uucp",   "local0", "local1",
                                                          "local2", "local3",   "local4", "local5", "local6", "local7"};
 
@@ -130,7 +130,7 @@ Result<std::string> parse_stats_address(std::string_view text) {
 }
 
 Result<std::string> parse_log_facility(std::string_view text) {
-    if (text.empty() || text == "-" || text.starts_with('/')) return std::string(text);
+    if (text.empty() || text == "-" || text.find('/') != std::string_view::npos) return std::string(text);
     auto name = lower_case(text);
     if (std::find(facilities.begin(), facilities.end(), name) != facilities.end()) return name;
     return Error{shown(text) + " is no syslog facility; write one (daemon, local0, …), /path of a file, or - for stderr"};

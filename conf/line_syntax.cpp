@@ -30,6 +30,13 @@ char escape(char c) {
     }
 }
 
+/// What is blank outside quotes is a space by now; anything else was meant.
+std::string_view without_spaces(std::string_view text) {
+    while (text.starts_with(' ')) text.remove_prefix(1);
+    while (text.ends_with(' ')) text.remove_suffix(1);
+    return text;
+}
+
 /// Appends what stands between quotes; `at` is behind the opening one and ends behind the closing one. False: no closing quote.
 bool take_quoted(std::string_view raw, std::size_t& at, std::string& out) {
     for (; at < raw.size(); ++at) {
@@ -44,13 +51,13 @@ bool take_quoted(std::string_view raw, std::size_t& at, std::string& out) {
     return false;
 }
 
-bool has_foreign_byte(std::string_view text) {
-    for (const char c : text)
+}  // namespace
+
+bool has_plain_control_byte(std::string_view value) {
+    for (const char c : value)
         if (has_control_byte({&c, 1}) && c != quoted_comma && c != quoted_blank) return true;
     return false;
 }
-
-}  // namespace
 
 bool has_control_byte(std::string_view text) {
     for (const char c : text)
@@ -90,15 +97,13 @@ Result<ConfLine> parse_line(std::string_view raw) {
         if (c == '=' && equals == std::string::npos) equals = text.size();
         text += after_blank ? ' ' : c;
     }
-    if (has_foreign_byte(text)) return Error{"an escape in quotes gives a control character, which no option takes"};
-
     ConfLine line;
     if (equals == std::string::npos) {
         line.name = plain(trimmed(text));
         return line;
     }
     line.name = plain(trimmed(std::string_view(text).substr(0, equals)));
-    line.value = std::string(trimmed(std::string_view(text).substr(equals + 1)));
+    line.value = std::string(without_spaces(std::string_view(text).substr(equals + 1)));
     if (line.name.empty()) return Error{"no option name before '='"};
     return line;
 }
@@ -116,18 +121,26 @@ std::vector<std::string> split_list(std::string_view value, char separator) {
     std::vector<std::string> items;
     for (;;) {
         const auto end = value.find(separator);
-        items.push_back(plain(trimmed(value.substr(0, end))));
+        items.push_back(plain(without_spaces(value.substr(0, end))));
         if (end == std::string_view::npos) return items;
         value.remove_prefix(end + 1);
     }
 }
 
 std::string quoted(std::string_view value) {
-    if (value.find_first_of(" ,\"") == std::string_view::npos) return std::string(value);
+    if (value.find_first_of(" ,\"\t\b\r\n\x1b") == std::string_view::npos) return std::string(value);
     std::string out = "\"";
     for (const char c : value) {
-        if (c == '"' || c == '\\') out += '\\';
-        out += c;
+        switch (c) {
+            case '"':
+            case '\\': out += '\\', out += c; break;
+            case '\t': out += "\\t"; break;
+            case '\b': out += "\\b"; break;
+            case '\r': out += "\\r"; break;
+            case '\n': out += "\\n"; break;
+            case '\x1b': out += "\\e"; break;
+            default: out += c;
+        }
     }
     return out += '"';
 }

@@ -29,6 +29,9 @@ std::vector<std::string> split_list(std::string_view value, char separator = ','
 /// A value so that `parse_line` reads it back as one item: in double quotes where it needs them.
 std::string quoted(std::string_view value);
 
+/// The same for a value that may hold marker bytes: they do not count.
+bool has_plain_control_byte(std::string_view value);
+
 /// True if a byte below 0x20 or 0x7f is in it: no option takes such a value.
 bool has_control_byte(std::string_view text);
 

@@ -127,7 +127,7 @@ struct Facility {
     std::string_view name;
     int number;
 };
-constexpr std::array<Facility, 20> facilities = {{{"auth", LOG_AUTH},     {"authpriv", LOG_AUTHPRIV}, {"cron", LOG_CRON},     {"daemon", LOG_DAEMON},
+constexpr std::array<Facility, 21> facilities = {{{"auth", LOG_AUTH},     {"security", LOG_AUTH},     {"authpriv", LOG_AUTHPRIV}, {"cron", LOG_CRON},     {"daemon", LOG_DAEMON},
                                                   {"ftp", LOG_FTP},       {"kern", LOG_KERN},         {"lpr", LOG_LPR},       {"mail", LOG_MAIL},
                                                   {"news", LOG_NEWS},     {"syslog", LOG_SYSLOG},     {"user", LOG_USER},     {"uucp", LOG_UUCP},
                                                   {"local0", LOG_LOCAL0}, {"local1", LOG_LOCAL1},     {"local2", LOG_LOCAL2}, {"local3", LOG_LOCAL3},
@@ -171,7 +171,7 @@ std::shared_ptr<spdlog::sinks::sink> sink_for(std::string_view facility, Log& lo
     };
     if (facility.empty()) return descriptor(STDOUT_FILENO, {});
     if (facility == "-") return descriptor(STDERR_FILENO, {});
-    if (facility.starts_with('/')) {
+    if (facility.find('/') != std::string_view::npos) {
         std::string path(facility);
         const int fd = open_file(path);
         if (fd >= 0) return descriptor(fd, std::move(path));
@@ -193,12 +193,12 @@ void write_now(Level level, std::string_view line) {
 
 }  // namespace
 
-std::string open(std::string_view facility, bool debug) {
+std::string open(std::string_view facility, bool debug, std::optional<std::uint32_t> queue_lines) {
     close();
     std::string problem;
     auto log = std::make_unique<Log>();
     auto sink = sink_for(facility, *log, problem);
-    log->pool = std::make_shared<spdlog::details::thread_pool>(queue_lines_max, 1, block_signals);
+    log->pool = std::make_shared<spdlog::details::thread_pool>(std::max<std::size_t>(1, queue_lines.value_or(queue_lines_max)), 1, block_signals);
     log->logger = std::make_shared<spdlog::async_logger>("lictor", std::move(sink), log->pool, spdlog::async_overflow_policy::overrun_oldest);
     log->logger->set_level(spdlog::level::debug);  // what is not wanted ends in `write`, before it is counted
     // A line that cannot be written is counted by the sink; anything else must not write to stderr on its own.

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -12,7 +13,8 @@ enum class Level { debug, info, warning, error };
 
 /// Starts logging; `facility` as Options::log_facility. Call once before threads start (and after a fork); a problem (file not
 /// writable, unknown facility) is returned as text and logging goes to stderr. Before `open`, lines go to stderr synchronously.
-std::string open(std::string_view facility, bool debug);
+/// `queue_lines`: how many may wait; else 512.
+std::string open(std::string_view facility, bool debug, std::optional<std::uint32_t> queue_lines = {});
 /// Opens a log file again (after rotation).
 void reopen();
 /// Writes what is queued and ends.

@@ -35,6 +35,36 @@ Fault add_reverse_server(const Setting& setting) {
     return std::nullopt;
 }
 
+Fault add_server(const Setting& setting) {
+    auto rule = parse_server_rule(plain(setting.value));
+    if (!rule) return rule.error().text;
+    if (rule->standard && rule->domains.empty()) setting.notes.push_back("every name goes to the standard upstreams anyway: passed over");
+    else setting.options.server.push_back(*std::move(rule));
+    return std::nullopt;
+}
+
+Fault add_host_record(const Setting& setting) {
+    auto record = parse_host_record(setting.value);
+    if (!record) return record.error().text;
+    if (record->addresses.empty()) setting.notes.push_back("no address in it: passed over");
+    else setting.options.host_record.push_back(*std::move(record));
+    return std::nullopt;
+}
+
+Fault set_forward_max(const Setting& setting) {
+    if (auto fault = set_number<&Options::dns_forward_max, 0, 0x7fffffff>(setting)) return fault;
+    auto& count = setting.options.dns_forward_max;
+    if (count == 0) setting.notes.push_back("0 would refuse every question: 1 is used");
+    count = std::clamp(count, 1u, 1000000u);
+    return std::nullopt;
+}
+
+Fault set_edns_packet_max(const Setting& setting) {
+    if (auto fault = set_number<&Options::edns_packet_max, 0, 0x7fffffff>(setting)) return fault;
+    setting.options.edns_packet_max = std::clamp(setting.options.edns_packet_max, 512u, 65535u);
+    return std::nullopt;
+}
+
 Fault set_query_port(const Setting& setting) { return set_number<&Options::query_port, 0, 65535>(setting); }
 
 Fault add_domain(const Setting& setting) {
@@ -58,6 +88,7 @@ Fault set_add_mac(const Setting& setting) {
     else if (word == "base64") setting.options.add_mac = AddMac::base64;
     else if (word == "text") setting.options.add_mac = AddMac::text;
     else return shown(word) + " is neither base64 nor text";
+    setting.notes.push_back("nothing is added: a client of this machine has no hardware address to tell");
     return std::nullopt;
 }
 
@@ -149,6 +180,7 @@ Fault clear_0x20(const Setting& setting) {
 
 Fault add_types(const Setting& setting, std::vector<std::uint16_t>& types) {
     for (const auto& item : split_list(setting.value)) {
+        if (item.empty()) continue;
         const auto type = record_type(item);
         if (!type) return "bad RR type " + shown(item) + ": a mnemonic (HTTPS, TXT) or a number";
         if (std::find(types.begin(), types.end(), *type) == types.end()) types.push_back(*type);

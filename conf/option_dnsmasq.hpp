@@ -10,6 +10,18 @@ namespace lictor::access {
 Fault set_local_service(const Setting& setting);
 Texts get_local_service(const Options& options);
 Fault add_reverse_server(const Setting& setting);
+/// Rules whose domains may hold blanks.
+template <auto Member>
+Texts get_quoted_rules(const Options& options) {
+    Texts out;
+    for (const auto& rule : options.*Member) out.push_back(quoted(text_of(rule)));
+    return out;
+}
+
+Fault add_server(const Setting& setting);
+Fault add_host_record(const Setting& setting);
+Fault set_forward_max(const Setting& setting);
+Fault set_edns_packet_max(const Setting& setting);
 Fault set_query_port(const Setting& setting);
 Fault add_domain(const Setting& setting);
 Fault add_rebind_domains(const Setting& setting);

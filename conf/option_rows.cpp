@@ -21,7 +21,7 @@ constexpr Row main_rows[] = {
     // ---- listening
     {.name = "port", .letter = 'p', .shape = Shape::value, .group = Group::listening,
      .argument = "<port>", .help = "UDP and TCP port to listen on",
-     .reference = "Port for questions over UDP and TCP. 0, which switches DNS off in dnsmasq, is refused. A new port below 1024 takes a "
+     .reference = "Port for questions over UDP and TCP. 0 switches DNS off, as in dnsmasq. A new port below 1024 takes a "
                   "restart: on HUP lictor is an ordinary user.",
      .initial = "53", .sample = "53",
      .field = Field::port, .set = set_port, .get = get_number<&Options::port>},
@@ -54,13 +54,13 @@ constexpr Row main_rows[] = {
                   "its HTTP API at port 8500 of that address, its DNS at that port; deeper names (`server=/web.service.consul/…`) "
                   "stay routes. The upstream is an address, never a name.",
      .initial = "from resolv.conf", .sample = "/example.com/192.0.2.53#53",
-     .field = Field::server, .set = add_parsed<&Options::server, parse_server_rule, true>, .get = get_rules<&Options::server>},
+     .field = Field::server, .set = add_server, .get = get_quoted_rules<&Options::server>},
     {.name = "local", .shape = Shape::value, .times = Times::repeatable, .group = Group::upstreams,
      .argument = "/<domain>/", .help = "domain answered from local data only",
      .reference = "The same as `server=/DOMAIN/` without an address: questions below the domain are answered from local data or "
                   "with NXDOMAIN, never forwarded.",
      .initial = "none", .sample = "/internal.example/",
-     .field = Field::server, .set = add_parsed<&Options::server, parse_server_rule, true>, .get = nothing_of},
+     .field = Field::server, .set = add_server, .get = nothing_of},
     {.name = "no-resolv", .letter = 'R', .times = Times::repeatable, .group = Group::upstreams,
      .help = "do not read resolv.conf",
      .reference = "Takes upstreams from `server` only.",
@@ -87,24 +87,24 @@ constexpr Row main_rows[] = {
      .argument = "<n>", .help = "questions in flight upstream",
      .reference = "Questions that may be in flight upstream at once. Past it the answer is SERVFAIL, counted and said in the log.",
      .initial = "10000", .sample = "10000",
-     .field = Field::dns_forward_max, .set = set_number<&Options::dns_forward_max, 1, 1000000>, .get = get_number<&Options::dns_forward_max>},
+     .field = Field::dns_forward_max, .set = set_forward_max, .get = get_number<&Options::dns_forward_max>},
     {.name = "edns-packet-max", .letter = 'P', .shape = Shape::value, .group = Group::upstreams,
      .argument = "<bytes>", .help = "largest UDP reply asked for upstream",
      .reference = "The UDP size offered to upstreams through EDNS. Longer replies come over TCP.",
      .initial = "1232", .sample = "1232",
-     .field = Field::edns_packet_max, .set = set_number<&Options::edns_packet_max, 512, 65535>, .get = get_number<&Options::edns_packet_max>},
+     .field = Field::edns_packet_max, .set = set_edns_packet_max, .get = get_number<&Options::edns_packet_max>},
     // ---- local data
     {.name = "address", .letter = 'A', .shape = Shape::value, .times = Times::repeatable, .group = Group::local_data,
      .argument = "/<domain>/[<ip>|#]", .help = "answer for a domain and all below it",
      .reference = "`address=/DOMAIN/IP` answers every name at or below the domain with this address; `#` as address gives 0.0.0.0 "
                   "and ::, no address NXDOMAIN. `/#/` is every name.",
      .initial = "none", .sample = "/ads.example/",
-     .field = Field::address, .set = add_parsed<&Options::address, parse_address_rule, true>, .get = get_rules<&Options::address>},
+     .field = Field::address, .set = add_parsed<&Options::address, parse_address_rule, true>, .get = get_quoted_rules<&Options::address>},
     {.name = "host-record", .shape = Shape::value, .times = Times::repeatable, .group = Group::local_data,
      .argument = "<name>[,<name>],<ip>[,<ip>][,<ttl>]", .help = "names with their addresses",
      .reference = "A, AAAA and PTR records: names, then addresses, then perhaps a TTL.",
      .initial = "none", .sample = "db.example,192.0.2.7",
-     .field = Field::host_record, .set = add_parsed<&Options::host_record, parse_host_record, false>, .get = get_rules<&Options::host_record>},
+     .field = Field::host_record, .set = add_host_record, .get = get_rules<&Options::host_record>},
     {.name = "cname", .shape = Shape::value, .times = Times::repeatable, .group = Group::local_data,
      .argument = "<alias>[,<alias>],<target>[,<ttl>]", .help = "alias of another name",
      .reference = "Aliases of a target, perhaps with a TTL. The target may lie in Consul's domain; the answer then follows it, "
@@ -191,12 +191,14 @@ constexpr Row main_rows[] = {
      .field = Field::group, .set = set_text<&Options::group>, .get = get_text<&Options::group>},
     {.name = "pid-file", .letter = 'x', .shape = Shape::bare_or, .group = Group::process, .reload = Reload::restart,
      .argument = "<path>", .help = "file for the process id",
-     .reference = "File that the process id is written to. Empty: none.",
+     .reference = "File that the process id is written to. As dnsmasq does, lictor then goes to the background once it serves, unless "
+                  "`keep-in-foreground` or `no-daemon` is given or a supervisor waits for word (NOTIFY_SOCKET); its log goes to "
+                  "syslog where `log-facility` says nothing. Empty: none, and lictor stays in the foreground.",
      .initial = "empty (none)", .sample = "/run/lictor.pid",
      .field = Field::pid_file, .set = set_text<&Options::pid_file>, .get = get_text<&Options::pid_file>},
     {.name = "keep-in-foreground", .letter = 'k', .times = Times::repeatable, .group = Group::process, .reload = Reload::restart,
-     .help = "stay in the foreground (always so)",
-     .reference = "lictor always stays in the foreground; the name is accepted for existing files.",
+     .help = "stay in the foreground",
+     .reference = "Stays in the foreground where a `pid-file` would send lictor to the background.",
      .initial = "off",
      .field = Field::keep_in_foreground, .set = set_flag<&Options::keep_in_foreground>, .get = get_flag<&Options::keep_in_foreground>},
     {.name = "no-daemon", .letter = 'd', .times = Times::repeatable, .group = Group::process, .reload = Reload::restart,

@@ -34,8 +34,9 @@ Fault nothing(const Setting&) { return std::nullopt; }
 Texts nothing_of(const Options&) { return {}; }
 
 Fault set_port(const Setting& setting) {
-    if (plain(setting.value) == "0") return "port 0 switches DNS off in dnsmasq; lictor has nothing else to do: remove it, or do not start lictor";
-    return set_number<&Options::port, 1, 65535>(setting);
+    if (auto fault = set_number<&Options::port, 0, 65535>(setting)) return fault;
+    if (setting.options.port == 0) setting.notes.push_back("0 switches DNS off: no question is answered");
+    return std::nullopt;
 }
 
 Texts get_listen_address(const Options& options) {

@@ -6,6 +6,7 @@
 
 #include "conf/line_syntax.hpp"
 #include "conf/log.hpp"
+#include "conf/record_values.hpp"
 
 namespace lictor {
 namespace {
@@ -45,11 +46,13 @@ Result<std::vector<std::string>> split_domains(std::string_view& rest) {
     return domains;
 }
 
+/// `/.example.com/` is an old way to write the same; so is `/*.example.com/` here, for dnsmasq every name below it alone.
 Result<std::string> parse_rule_domain(std::string_view text) {
+    if (text.starts_with("*.")) text.remove_prefix(1);
     if (text.find('*') != std::string_view::npos)
         return Error{"no '*' in " + shown(text) + ": a domain between slashes already covers every name below it"};
-    if (text.starts_with('.')) text.remove_prefix(1);  // `/.example.com/` is an old way to write the same
-    return parse_domain(text);
+    while (text.starts_with('.')) text.remove_prefix(1);
+    return parse_record_name(text);
 }
 
 Result<std::string> parse_ttl_or_name(std::string_view text, std::optional<std::uint32_t>& ttl, bool last) {
@@ -71,6 +74,7 @@ std::optional<Error> parse_server_source(std::string_view text, ServerRule& rule
         text = at == std::string_view::npos ? std::string_view() : text.substr(at + 1);
         if (const auto source = Endpoint::parse(part, 0)) {
             if (rule.source) return Error{"more than one source address"};
+            if (rule.upstream && rule.upstream->address.v6 != source->address.v6) return Error{"address and source address are not of one family"};
             rule.source = *source;
         } else if (rule.interface.empty() && !rule.source) {
             auto interface = parse_interface(part);
@@ -162,12 +166,20 @@ Result<ServerRule> parse_server_rule(std::string_view text) {
         if (text.empty()) return rule;
     }
     if (text == "#") {
-        if (every_name) return Error{"'#' (the standard servers) needs a domain: write /DOMAIN/#"};
-        rule.standard = true;
+        rule.standard = true;  // for every name: says nothing
         return rule;
     }
     const auto at = text.find('@');
-    auto upstream = parse_endpoint(trimmed(text.substr(0, at)), 53);
+    auto where = std::string(trimmed(text.substr(0, at)));
+    // `fe80::1%eth0#53`: a link-local address is one of an interface.
+    if (const auto percent = where.find('%'); percent != std::string::npos && where.find(':') < percent) {
+        const auto hash = std::min(where.find('#'), where.size());
+        auto interface = parse_interface(std::string_view(where).substr(percent + 1, hash > percent ? hash - percent - 1 : 0));
+        if (!interface) return interface.error();
+        rule.interface = *std::move(interface);
+        where.erase(percent, hash - percent);
+    }
+    auto upstream = parse_endpoint(where, 53);
     if (!upstream) return upstream.error();
     rule.upstream = *upstream;
     if (at != std::string_view::npos) {
@@ -190,7 +202,11 @@ std::string text_of(const ServerRule& rule) {
 }
 
 Result<AddressRule> parse_address_rule(std::string_view text) {
-    if (!text.starts_with('/')) return Error{"write /DOMAIN/ADDRESS (/#/ADDRESS for every name)"};
+    if (!text.starts_with('/')) {
+        auto rule = text.empty() ? Result<AddressRule>(Error{"write /DOMAIN/ADDRESS (/#/ADDRESS for every name)"}) : parse_address_rule("/#/" + std::string(text));
+        if (!rule && !Address::parse(text)) return Error{shown(text) + " is not an address: write /DOMAIN/ADDRESS (/#/ADDRESS for every name)"};
+        return rule;
+    }
     AddressRule rule;
     const auto domains = split_domains(text);
     if (!domains) return domains.error();
@@ -230,14 +246,13 @@ Result<HostRecord> parse_host_record(std::string_view value) {
             record.addresses.push_back(*address);
             continue;
         }
-        auto name = parse_ttl_or_name(items[i], record.ttl, i > 0 && i + 1 == items.size());
+        auto name = parse_ttl_or_name(items[i], record.ttl, i > 0 && items.size() > 1);
         if (!name) return name.error();
         if (name->empty()) continue;
-        if (!record.addresses.empty()) return Error{"names stand before addresses: " + shown(items[i])};
         record.names.push_back(*std::move(name));
     }
     if (record.names.empty()) return Error{"no name: write NAME[,NAME…],ADDRESS[,ADDRESS][,TTL]"};
-    if (record.addresses.empty()) return Error{"no address: write NAME[,NAME…],ADDRESS[,ADDRESS][,TTL]"};
+    if (items.size() < 2) return Error{"no address: write NAME[,NAME…],ADDRESS[,ADDRESS][,TTL]"};
     return record;
 }
 

@@ -17,6 +17,17 @@ constexpr std::size_t dhcp_names_max = 8;
 
 std::string shown(std::string_view text) { return '\'' + log::printable(text, 60) + '\''; }
 
+/// dnsmasq refuses these with nothing behind the `=`; what it does with the others then is not what anybody wants.
+bool refuses_nothing(std::string_view name) {
+    static constexpr std::string_view names[] = {"listen-address", "bogus-nxdomain", "ignore-address", "rev-server", "alias", "host-record", "cname", "naptr-record",
+                                                 "caa-record", "dns-rr", "interface-name", "dynamic-host", "synth-domain", "port-limit", "max-tcp-connections",
+                                                 "local-service", "add-mac", "fast-dns-retry"};
+    return std::find(std::begin(names), std::end(names), name) != std::end(names);
+}
+
+/// Records whose texts go out byte for byte.
+bool holds_any_byte(Field field) { return field == Field::txt_record || field == Field::naptr_record || field == Field::caa_record; }
+
 std::string with_example(const Row& row) {
     const auto argument = row.argument.empty() ? std::string_view("VALUE") : row.argument;
     return "write " + std::string(row.name) + '=' + std::string(argument) + (row.shape == Shape::value ? "" : ", or " + std::string(row.name) + "= for none");
@@ -48,18 +59,18 @@ void Parser::unknown(std::string_view name, const std::string& place) {
     error(place, "unknown option " + shown(name) + (nearest ? "; did you mean '" + *nearest + "'?" : "; --help lists all options"));
 }
 
-bool Parser::may_repeat(const Row& row, Origin origin, const std::string& place) {
-    auto& given = given_[row.name];
+bool Parser::may_repeat(std::string_view name, Times times, bool own, Origin origin, const std::string& place) {
+    auto& given = given_[name];
     auto& here = origin == Origin::command_line ? given.command_line : origin == Origin::file ? given.file : given.environment;
     const auto before = std::exchange(here, place);
-    if (row.times == Times::repeatable) return true;
+    if (times == Times::repeatable) return true;
     if (!before.empty()) {
-        error(place, origin == Origin::file ? "illegal repeated keyword " + shown(row.name) + ": already given at " + before
-                                            : "illegal repeated flag --" + std::string(row.name) + ": give it once");
+        error(place, origin == Origin::file ? "illegal repeated keyword " + shown(name) + ": already given at " + before
+                                            : "illegal repeated flag --" + std::string(name) + ": give it once");
         return false;
     }
-    if (row.own && origin == Origin::file && !given.command_line.empty())
-        warning(place, std::string(row.name) + ": given on the command line too; the file's value is used");
+    if (own && origin == Origin::file && !given.command_line.empty())
+        warning(place, std::string(name) + ": given on the command line too; the file's value is used");
     return true;
 }
 
@@ -67,9 +78,16 @@ void Parser::apply(const Row& row, std::optional<std::string_view> value, Origin
     const auto name = std::string(origin == Origin::environment ? std::string_view() : row.name);
     const auto prefix = name.empty() ? name : name + ": ";
     if (row.shape == Shape::flag && value) return error(place, prefix + "extraneous parameter: it takes no value");
-    if (row.shape == Shape::value && (!value || value->empty())) return error(place, prefix + "missing parameter: " + with_example(row));
+    if (row.shape == Shape::value && !value) return error(place, prefix + "missing parameter: " + with_example(row));
+    if (row.shape == Shape::value && value->empty()) {
+        if (row.own || refuses_nothing(row.name)) return error(place, prefix + "missing parameter: " + with_example(row));
+        if (!may_repeat(row.name, row.times, row.own, origin, place)) return;
+        return warning(place, prefix + "no value behind '=': passed over");
+    }
+    if (row.shape == Shape::optional && value && value->empty() && refuses_nothing(row.name)) return error(place, prefix + "no value behind '=': leave the '=' out or write one");
+    if (value && has_plain_control_byte(*value) && !holds_any_byte(row.field)) return error(place, prefix + "control character in the value: no such option takes one");
     if (row.shape == Shape::emptiable && !value) return error(place, prefix + "missing parameter: " + with_example(row));
-    if (!may_repeat(row, origin, place)) return;
+    if (!may_repeat(row.name, row.times, row.own, origin, place)) return;
     if (row.steer != Steer::nothing) return steer(row, value.value_or(""), origin, place);
 
     std::vector<std::string> notes;
@@ -85,19 +103,19 @@ void Parser::steer(const Row& row, std::string_view value, Origin origin, const 
     const bool in_file = origin == Origin::file;
     switch (row.steer) {
         case Steer::conf_file:
-            if (in_file && value.empty()) return error(place, "conf-file: missing parameter: write conf-file=<path>");
+            if (in_file && value.empty()) return warning(place, "conf-file: no path behind it: nothing is read");
             if (in_file) return read_file(plain(value), place);
-            conf_file_given_ = true;
-            if (!value.empty()) conf_files_.emplace_back(value);
+            if (!conf_file_) conf_file_ = value;
+            else if (!value.empty()) sources_.push_back({std::string(value), false});
             return;
         case Steer::conf_dir:
             if (in_file) return read_folder(value, place);
-            conf_folders_.emplace_back(value);
+            sources_.push_back({std::string(value), true});
             return;
         case Steer::test:
         case Steer::version:
         case Steer::help:
-            if (in_file) return error(place, std::string(row.name) + ": only on the command line, as --" + std::string(row.name));
+            if (in_file) return warning(place, std::string(row.name) + ": only on the command line, as --" + std::string(row.name) + ": passed over");
             // Help goes before version before test, whatever their order.
             if (row.steer == Steer::help) parsed_.action = Action::help;
             else if (row.steer == Steer::version && parsed_.action != Action::help) parsed_.action = Action::version;
@@ -107,7 +125,11 @@ void Parser::steer(const Row& row, std::string_view value, Origin origin, const 
     }
 }
 
-void Parser::pass_over(const DnsmasqName& name, const std::string& place) {
+void Parser::pass_over(const DnsmasqName& name, std::optional<std::string_view> value, Origin origin, const std::string& place) {
+    const auto prefix = std::string(name.name) + ": ";
+    if (name.argument == '-' && value) return error(place, prefix + "extraneous parameter: it takes no value");
+    if (name.argument == '1' && !value) return error(place, prefix + "missing parameter");
+    if (!may_repeat(name.name, name.once ? Times::once : Times::repeatable, false, origin, place)) return;
     const auto text = std::string(name.name) + ": known to dnsmasq, not supported: ignored" + (name.loss.empty() ? "" : " (" + std::string(name.loss) + ")");
     switch (name.passed) {
         case Passed::quiet: return;
@@ -152,6 +174,8 @@ void Parser::check_upstreams() {
     const auto serves_all = [](const ServerRule& rule) { return rule.domains.empty(); };
     if (options.no_resolv && std::none_of(options.server.begin(), options.server.end(), serves_all))
         warning(place_of("no-resolv"), "no upstream for names outside the domains given: add server=<ip>");
+    if (options.no_poll && !options.no_resolv && options.resolv_file.size() > 1)
+        error(place_of("no-poll"), "no-poll: only one resolv-file is allowed with it");
     if (options.min_cache_ttl && options.max_cache_ttl && *options.min_cache_ttl > *options.max_cache_ttl)
         warning(place_of("min-cache-ttl"), "min-cache-ttl: above max-cache-ttl, which wins");
 }
@@ -224,6 +248,7 @@ Parsed Parser::run(const std::vector<std::string>& arguments) {
         parsed_.errors.clear();
         return std::move(parsed_);
     }
+    check_words();
     read_files();
     read_environment();
     finish();

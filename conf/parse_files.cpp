@@ -33,13 +33,16 @@ struct Endings {
 }  // namespace
 
 void Parser::read_files() {
-    const std::string fallback(default_conf_file);
-    if (conf_file_given_) {
-        for (const auto& path : conf_files_) read_file(path, "command line");
-    } else if (files_.exists(fallback)) {
-        read_file(fallback, "");
+    for (const auto& source : sources_) {
+        if (source.folder) read_folder(source.path, "command line");
+        else read_file(source.path, "command line");
     }
-    for (const auto& folder : conf_folders_) read_folder(folder, "command line");
+    const std::string fallback(default_conf_file);
+    if (!conf_file_) {
+        if (files_.exists(fallback)) read_file(fallback, "");
+    } else if (!conf_file_->empty()) {
+        read_file(*conf_file_, "command line");
+    }
 }
 
 void Parser::read_file(const std::string& path, const std::string& asked_at) {
@@ -86,7 +89,7 @@ void Parser::read_line(std::string_view raw, const std::string& place) {
     std::optional<std::string_view> value;
     if (line->value) value = *line->value;
     if (const auto* row = find_option(line->name)) return apply(*row, value, Origin::file, place);
-    if (const auto* passed = find_dnsmasq_name(line->name)) return pass_over(*passed, place);
+    if (const auto* passed = find_dnsmasq_name(line->name)) return pass_over(*passed, value, Origin::file, place);
     if (line->name.starts_with("--")) return error(place, "no dashes before an option's name in a file: write " + log::printable(line->name.substr(2), 60));
     unknown(line->name, place);
 }

@@ -1,5 +1,5 @@
-// The command line as getopt_long reads it (`--name=value`, `--name value`, `-xVALUE`, `-x VALUE`, letters in clusters, `--`), but
-// without shortened names; and the environment for what was given nowhere else.
+// The command line as getopt_long reads it (`--name=value`, `--name value`, `-xVALUE`, `-x VALUE`, letters in clusters, `--`, names of
+// dnsmasq shortened as far as they stay clear); and the environment for what was given nowhere else.
 #include <algorithm>
 
 #include "conf/line_syntax.hpp"
@@ -12,6 +12,26 @@ namespace {
 const std::string command_line = "command line";
 
 std::string shown(std::string_view text) { return '\'' + log::printable(text, 60) + '\''; }
+
+/// The one name of dnsmasq that begins so, or nothing. dnsmasq 2.90 decides what is clear: later names do not count.
+std::string_view lengthened(std::string_view start) {
+    static constexpr std::string_view later[] = {"do-0x20-encode", "no-0x20-encode", "log-malloc", "dhcp-option-pxe", "dhcp-split-relay", "leasequery"};
+    std::string_view found;
+    const auto consider = [&](std::string_view name) {
+        if (!name.starts_with(start) || std::find(std::begin(later), std::end(later), name) != std::end(later)) return true;
+        if (found == "domain" && name == "domain-suffix") return true;  // two names of one option
+        if (found == "domain-suffix" && name == "domain") found = {};
+        if (found == "dhcp-leasefile" && name == "dhcp-lease") return true;
+        const bool first = found.empty();
+        found = name;
+        return first;
+    };
+    for (const auto& row : option_rows())
+        if (!row.own && row.shape != Shape::environment && !consider(row.name)) return {};
+    for (const auto& known : dnsmasq_names())
+        if (!consider(known.name)) return {};
+    return found;
+}
 
 /// Whether the next word belongs to an option that came without '='.
 bool takes_next(const Row& row, const std::vector<std::string>& arguments, std::size_t at) {
@@ -36,7 +56,7 @@ void Parser::read_words(const std::vector<std::string>& arguments) {
         }
         if (word.starts_with("--")) read_long(arguments, at);
         else if (word.starts_with('-') && word.size() > 1) read_letters(arguments, at);
-        else break;
+        else if (!trimmed(word).empty()) break;  // an empty word is what an unset variable in a script leaves
     }
     if (at >= arguments.size()) return;
     // Everything behind the sub-command is its own.
@@ -47,7 +67,9 @@ void Parser::read_words(const std::vector<std::string>& arguments) {
 void Parser::read_long(const std::vector<std::string>& arguments, std::size_t& at) {
     const auto word = std::string_view(arguments[at]).substr(2);
     const auto equals = word.find('=');
-    const auto name = word.substr(0, equals);
+    auto name = word.substr(0, equals);
+    if (!name.empty() && !find_option(name) && !find_dnsmasq_name(name))
+        if (const auto whole = lengthened(name); !whole.empty()) name = whole;
     std::optional<std::string_view> value;
     if (equals != std::string_view::npos) value = word.substr(equals + 1);
     if (const auto* row = find_option(name)) {
@@ -57,8 +79,8 @@ void Parser::read_long(const std::vector<std::string>& arguments, std::size_t& a
     }
     const auto* passed = find_dnsmasq_name(name);
     if (!passed) return unknown(name, command_line);
-    if (!value && passed->argument == '1' && at + 1 < arguments.size()) ++at;
-    pass_over(*passed, command_line);
+    if (!value && passed->argument == '1' && at + 1 < arguments.size()) value = arguments[++at];
+    pass_over(*passed, value, Origin::command_line, command_line);
 }
 
 void Parser::read_letters(const std::vector<std::string>& arguments, std::size_t& at) {
@@ -69,16 +91,20 @@ void Parser::read_letters(const std::vector<std::string>& arguments, std::size_t
         const auto* passed = row ? nullptr : find_dnsmasq_letter(word[i]);
         if (!row && !passed) return error(command_line, "unknown option -" + log::printable(word.substr(i, 1)) + " in " + shown(word) + "; --help lists all options");
         // As a letter, what may follow a long name must follow; what is optional behind '=' is never there.
-        const bool takes = row ? row->shape == Shape::value || row->shape == Shape::emptiable || row->shape == Shape::bare_or : passed->argument == '1';
+        const bool takes = row ? row->shape == Shape::value || row->shape == Shape::emptiable || row->shape == Shape::bare_or : passed->argument == '1' || (passed->argument == '?' && word[i] != '1');
         std::optional<std::string_view> value;
         if (takes && !rest.empty()) value = rest;
         else if (takes && at + 1 < arguments.size()) value = arguments[++at];
         if (value && has_control_byte(*value)) error(command_line, "control character in the value of -" + std::string(1, word[i]));
         else if (takes && !value) error(command_line, "missing parameter behind -" + std::string(1, word[i]));
         else if (row) apply(*row, value, Origin::command_line, command_line);
-        else pass_over(*passed, command_line);
+        else pass_over(*passed, value, Origin::command_line, command_line);
         if (takes) return;
     }
+}
+
+void Parser::check_words() {
+    if (parsed_.action == Action::test && !parsed_.words.empty()) error(command_line, "junk found: " + shown(parsed_.words.front()) + " belongs to no option");
 }
 
 void Parser::read_tls_variable() {

@@ -38,6 +38,7 @@ private:
     void read_environment();
     /// Before all others: every address of Consul is read in its light.
     void read_tls_variable();
+    void check_words();
 
     // parse_files.cpp: files, folders and their lines
     void read_files();
@@ -47,9 +48,9 @@ private:
 
     // parse.cpp: one option, and what follows from all
     void apply(const Row& row, std::optional<std::string_view> value, Origin origin, const std::string& place);
-    bool may_repeat(const Row& row, Origin origin, const std::string& place);
+    bool may_repeat(std::string_view name, Times times, bool own, Origin origin, const std::string& place);
     void steer(const Row& row, std::string_view value, Origin origin, const std::string& place);
-    void pass_over(const DnsmasqName& name, const std::string& place);
+    void pass_over(const DnsmasqName& name, std::optional<std::string_view> value, Origin origin, const std::string& place);
     void unknown(std::string_view name, const std::string& place);
     void finish();
     void check_listening();
@@ -72,9 +73,13 @@ private:
     std::size_t errors_unsaid_ = 0;
     std::size_t warnings_unsaid_ = 0;
 
-    std::vector<std::string> conf_files_;    ///< of the command line
-    std::vector<std::string> conf_folders_;  ///< of the command line
-    bool conf_file_given_ = false;
+    /// Of the command line. The first conf-file is read last: a once-only value in another one is the earlier.
+    struct Source {
+        std::string path;
+        bool folder = false;
+    };
+    std::vector<Source> sources_;
+    std::optional<std::string> conf_file_;
     std::set<std::string> identities_;
     std::size_t depth_ = 0;
 

@@ -31,6 +31,7 @@ std::string render_help() {
         "\n"
         "usage: lictor [OPTION…]            serve\n"
         "       lictor [OPTION…] COMMAND    ask a running lictor: stats, leaders, failovers, services, health, ready, flush [NAME]\n"
+        "       lictor import FILE…         say what each line of a dnsmasq's configuration would do here\n"
         "\n"
         "Every option may stand in a file as well, without dashes, one on a line (--conf-file).\n";
     auto group = Group::configuration;
@@ -43,7 +44,10 @@ std::string render_help() {
         const auto shown = width(line);
         if (shown + 2 > help_column) line += '\n' + std::string(help_column, ' ');
         else line.append(help_column - shown, ' ');
-        out += line + std::string(row.help) + '\n';
+        out += line + std::string(row.help);
+        if (!row.initial.empty() && row.initial != "off" && row.initial != "none" && row.initial != "see above" && width(row.help) + width(row.initial) + help_column < 110)
+            out += " (" + std::string(row.initial) + ')';
+        out += '\n';
     }
     return out;
 }

@@ -16,6 +16,7 @@
 
 #include "conf/log.hpp"
 #include "conf/option_rows.hpp"
+#include "resolver/background.hpp"
 #include "resolver/disk.hpp"
 #include "resolver/host_resolver.hpp"
 #include "resolver/hook_runner.hpp"
@@ -62,6 +63,13 @@ void give_file(const std::string& path, unsigned owner) {
     close(fd);
 }
 
+/// In the background there is no stdout to log to, with no-daemon stderr is where people look.
+void settle_log(Options& options) {
+    if (!options.log_facility.empty()) return;
+    if (goes_to_background(options)) options.log_facility = "daemon";
+    else if (options.no_daemon) options.log_facility = "-";
+}
+
 std::size_t count_descriptors() {
     std::size_t count = 0;
     DiskFiles files;
@@ -79,7 +87,7 @@ std::uint64_t resident_bytes() {
 /// Everything that lives while lictor serves; the order of members is the order of life.
 class App {
 public:
-    App(Parsed parsed, const Invocation& invocation, std::unique_ptr<HookProcess> hooks);
+    App(Parsed parsed, const Invocation& invocation, std::unique_ptr<HookProcess> hooks, BackgroundStart background);
     int run();
 
 private:
@@ -93,7 +101,7 @@ private:
     void on_interfaces();
     void start_shadow();
     void reload();
-    void stop();
+    void stop(const char* why);
     void finish_stop();
     void probe_upstreams();
     Status status() const;
@@ -141,10 +149,12 @@ private:
     std::unique_ptr<Timer> probe_, stop_timer_;
     bool upstream_answered_ = false;
     bool stopping_ = false;
+    std::string stopped_by_;
+    BackgroundStart background_;
 };
 
-App::App(Parsed parsed, const Invocation& invocation, std::unique_ptr<HookProcess> hooks)
-    : parsed_(std::move(parsed)), invocation_(invocation), options_(parsed_.options), hook_process_(std::move(hooks)) {
+App::App(Parsed parsed, const Invocation& invocation, std::unique_ptr<HookProcess> hooks, BackgroundStart background)
+    : parsed_(std::move(parsed)), invocation_(invocation), options_(parsed_.options), hook_process_(std::move(hooks)), background_(std::move(background)) {
     const Moment at = Loop::moment();
     started_ = at.now;
     started_unix_ = loaded_unix_ = at.unix_seconds;
@@ -158,6 +168,10 @@ Result<bool> App::bind() {
     (options_.bind_dynamic ? request.if_present : request.endpoints) = wanted;
     request.workers = options_.threads;
     request.owner = owner_;
+    if (options_.port == 0) {  // DNS is off
+        bound_.resize(request.workers);
+        return true;
+    }
     auto bound = bind_all(request);
     if (!bound) return bound.error();
     bound_ = std::move(*bound);
@@ -171,8 +185,8 @@ int App::run() {
     signal(SIGPIPE, SIG_IGN);
     // From the first moment on; what comes before the loop runs is served when it does.
     signals_.emplace_back(loop_, SIGHUP, [this] { reload(); });
-    signals_.emplace_back(loop_, SIGTERM, [this] { stop(); });
-    signals_.emplace_back(loop_, SIGINT, [this] { stop(); });
+    signals_.emplace_back(loop_, SIGTERM, [this] { stop("SIGTERM"); });
+    signals_.emplace_back(loop_, SIGINT, [this] { stop("SIGINT"); });
     signals_.emplace_back(loop_, SIGUSR1, [this] {
         for (const auto& line : statistics_lines(status())) log::info(line);
     });
@@ -216,9 +230,9 @@ int App::run() {
             return 3;
         }
     }
-    const std::string log_problem = log::open(options_.log_facility, false);
+    const std::string log_problem = log::open(options_.log_facility, options_.log_debug, options_.log_async);
     if (*identity) {
-        if (options_.log_facility.starts_with('/')) give_file(options_.log_facility, owner_);
+        if (options_.log_facility.find('/') != std::string::npos) give_file(options_.log_facility, owner_);
         if (const auto done = become(**identity, follows_interfaces(options_) && options_.port < 1024); !done) {
             log::error(done.error().text);
             log::close();
@@ -231,7 +245,11 @@ int App::run() {
 
     std::string where;
     for (const auto& endpoint : listening_) where += (where.empty() ? "" : ", ") + endpoint.text();
-    log::info(std::string("started, version ") + LICTOR_VERSION + ", listening on " + where +
+    // The first of these lines is dnsmasq's own: scripts wait for it.
+    log::info(std::string("started, version ") + LICTOR_VERSION +
+              (options_.cache_size ? " cachesize " + std::to_string(options_.cache_size) : std::string(" cache disabled")));
+    if (options_.port == 0) log::info("DNS is switched off (port=0)");
+    else log::info("listening on " + where +
               (options_.listen_address.empty() && options_.interface.empty() && options_.except_interface.empty() ? " (loopback only, unless listen-address says more)" : "") +
               (stats_ ? ", stats on " + stats_->address() : "") + (*identity ? ", as user " + (*identity)->user_name : ""));
     say_missing_interfaces(options_);
@@ -295,6 +313,7 @@ int App::run() {
     probe_->start(microseconds(0));
     malloc_trim(0);
     tell_systemd("READY=1");
+    background_.serving(options_.log_facility == "-");
     loop_.run();
 
     if (keeper_) keeper_->finish();
@@ -304,7 +323,7 @@ int App::run() {
     const bool all_ended = std::all_of(workers_.begin(), workers_.end(), [](const auto& worker) { return worker->ended(); });
     if (!options_.pid_file.empty()) unlink(options_.pid_file.c_str());
     if (dump_ && dump_->dropped()) log::warning("dumpfile: " + std::to_string(dump_->dropped()) + " packets dropped, the disk was too slow");
-    log::info("exiting on receipt of a signal");
+    log::info("exiting on receipt of " + stopped_by_);
     log::close();
     if (!all_ended) _exit(0);  // a worker hangs: the bound on stopping counts more than tidiness
     return 0;
@@ -367,6 +386,15 @@ void App::start_workers() {
                 loops_.push_back(upstream);
             }
             wake_->send();
+        };
+        setup.others = [this, i] {
+            Tally tally;
+            for (std::size_t other = 0; other < workers_.size(); ++other) {
+                if (other == i) continue;
+                tally.counters.push_back(&workers_[other]->counters());
+                for (auto& report : workers_[other]->upstreams()) tally.upstreams.push_back(std::move(report));
+            }
+            return tally;
         };
         setup.seen = [this] {
             {
@@ -482,6 +510,7 @@ void App::on_interfaces() {
 
 void App::reload() {
     Parsed fresh = parse_configuration(invocation_.arguments, invocation_.environment, *invocation_.files);
+    settle_log(fresh.options);
     reload_errors_.clear();
     for (const auto& complaint : fresh.errors) reload_errors_.push_back(complaint.line());
     const auto refuse = [&] {
@@ -528,11 +557,13 @@ void App::reload() {
     // As dnsmasq does: HUP empties the cache of forwarded answers. What is known of Consul stays.
     for (const auto& worker : workers_) worker->flush({});
     counters_.reloads.add();
+    log::info("cleared cache");
     log::info("configuration read again");
 }
 
-void App::stop() {
+void App::stop(const char* why) {
     if (std::exchange(stopping_, true)) return;
+    stopped_by_ = why;
     tell_systemd("STOPPING=1");
     for (const auto& worker : workers_) worker->stop();
     stop_timer_ = std::make_unique<Timer>(loop_, [this] { loop_.stop(); });
@@ -575,6 +606,7 @@ Status App::status() const {
             same->failed += report.failed;
             same->timeouts += report.timeouts;
             same->refused += report.refused;
+            same->nxdomain += report.nxdomain;
             same->rtt = std::max(same->rtt, report.rtt);
             same->down = same->down || report.down;
         }
@@ -605,13 +637,15 @@ int serve(Parsed parsed, const Invocation& invocation) {
     // Few arenas and early trimming: a small sidecar keeps little memory, and its hot path does not allocate.
     mallopt(M_ARENA_MAX, 2);
     mallopt(M_TRIM_THRESHOLD, 256 * 1024);
+    settle_log(parsed.options);
+    auto background = goes_to_background(parsed.options) ? BackgroundStart::go() : BackgroundStart();
     // Before there is a socket, a loop or a thread: the process that runs hooks has none of them.
     auto hooks = HookProcess::start(parsed.options);
     if (!hooks) {
         log::error(hooks.error().text);
         return 1;
     }
-    App app(std::move(parsed), invocation, *std::move(hooks));
+    App app(std::move(parsed), invocation, *std::move(hooks), std::move(background));
     return app.run();
 }
 

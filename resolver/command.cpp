@@ -6,6 +6,7 @@
 #include <optional>
 #include <string_view>
 
+#include "conf/import_text.hpp"
 #include "conf/log.hpp"
 #include "resolver/command_text.hpp"
 #include "resolver/stats_client.hpp"
@@ -53,7 +54,8 @@ std::string list_of_commands() {
         word.resize(std::max<std::size_t>(word.size(), 14), ' ');
         text += "  " + word + ' ' + command.help + '\n';
     }
-    return text + "Each takes --json (the answer as it came) and --stats-address=ADDRESS.\n";
+    return text + "  import FILE…   what each line of a dnsmasq's configuration would do here; asks nobody\n"
+                  "Each but import takes --json (the answer as it came) and --stats-address=ADDRESS.\n";
 }
 
 int unknown(const std::string& word) {
@@ -94,6 +96,18 @@ std::optional<Words> read_words(const std::vector<std::string>& words, const Com
 }
 
 }  // namespace
+
+int run_import(const std::vector<std::string>& words, FileSource& files) {
+    const std::vector<std::string> paths(words.begin() + 1, words.end());
+    const auto is_option = [](const std::string& word) { return word.starts_with('-') && word != "-"; };
+    if (paths.empty() || std::any_of(paths.begin(), paths.end(), is_option)) {
+        std::fputs("lictor: import takes the names of configuration files: lictor import /etc/dnsmasq.conf\n", paths.size() == 1 && paths[0] == "--help" ? stdout : stderr);
+        return paths.size() == 1 && paths[0] == "--help" ? done : no;
+    }
+    const auto import = import_files(paths, files);
+    std::fputs(import.text.c_str(), stdout);
+    return import.file_missing ? 3 : import.refused ? no : done;
+}
 
 int run_command(const std::vector<std::string>& words, const Options& options) {
     const std::string asked = words.empty() ? "" : words.front();

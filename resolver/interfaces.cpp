@@ -63,6 +63,7 @@ std::vector<InterfaceAddress> read_interfaces() {
 }
 
 std::vector<Endpoint> wanted_endpoints(const Options& options, const std::vector<InterfaceAddress>& interfaces) {
+    if (options.port == 0) return {};  // DNS is off
     std::vector<Address> addresses = options.listen_address;
     const bool only_except = options.interface.empty() && options.listen_address.empty() && !options.except_interface.empty();
     const bool by_name = !options.interface.empty() || only_except;

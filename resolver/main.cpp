@@ -39,6 +39,8 @@ int run(int argc, char** argv) {
         std::printf("lictor version %s\n", LICTOR_VERSION);
         return 0;
     }
+    // The files of another program are looked at, whatever lictor's own say.
+    if (parsed.action == Action::command && parsed.words.front() == "import") return run_import(parsed.words, *invocation.files);
     bool file_missing = false;
     for (const auto& complaint : parsed.errors) {
         std::fprintf(stderr, "lictor: %s\n", log::one_line(complaint.line()).c_str());

@@ -30,7 +30,7 @@ void add_lines(std::vector<std::string>& lines, const Range& range, const char* 
 
 std::string server_line(const UpstreamReport& report) {
     return "server " + report.endpoint.text() + ": queries sent " + number(report.sent) + ", retried " + number(report.timeouts) + ", failed " +
-           number(report.failed + report.refused) + ", avg. latency " + number(static_cast<std::uint64_t>(report.rtt.count() / 1000)) + "ms" +
+           number(report.failed + report.refused) + ", nxdomain replies " + number(report.nxdomain) + ", avg. latency " + number(static_cast<std::uint64_t>(report.rtt.count() / 1000)) + "ms" +
            (report.down ? ", left aside" : "");
 }
 
@@ -70,6 +70,12 @@ std::vector<std::string> statistics_lines(const Status& status) {
     const auto sent = sum(&W::forwarded), again = sum(&W::forward_retries);
     lines.push_back("queries forwarded " + number(sent > again ? sent - again : 0) + ", queries answered locally " +
                     number(sum(&W::answers_cache) + sum(&W::answers_local) + sum(&W::answers_consul) + sum(&W::answers_leader)));
+    if (rules_of(status).stale_for) lines.push_back("queries answered from stale cache " + number(sum(&W::cache_stale)));
+    // Nothing is served as an authority, and no process is made for a question over TCP: the lines are there for who counts them.
+    lines.push_back("queries for authoritative zones 0");
+    lines.push_back("pool memory in use " + number(sum(&W::cache_bytes)) + ", max " + number(rules_of(status).cache_bytes * std::max<std::size_t>(1, status.workers.size())) +
+                    ", allocated " + number(sum(&W::cache_bytes)));
+    lines.push_back("child processes for TCP requests: in use 0, highest since last SIGUSR1 0, max allowed 0.");
     if (const auto stale = sum(&W::answers_stale)) lines.push_back("queries answered from stale facts " + number(stale));
     lines.push_back("queries received udp " + number(sum(&W::queries_udp)) + ", tcp " + number(sum(&W::queries_tcp)) + "; answered from consul " +
                     number(sum(&W::answers_consul)) + ", leader " + number(sum(&W::answers_leader)) + ", local data " +

@@ -68,6 +68,7 @@ struct Worker::Inside {
                }),
           beat(loop, [this] { on_beat(); }),
           end(loop, [&loop] { loop.stop(); }) {
+        if (worker.setup_.others) resolver.tally_with(worker.setup_.others);
         beat.repeat(heartbeat);
         on_beat();
     }

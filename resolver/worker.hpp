@@ -33,6 +33,7 @@ public:
         std::function<void(const Need&)> want;        ///< called on the worker's thread
         std::function<void(const Sampled&)> sampled;      ///< called on the worker's thread
         std::function<void(const Endpoint&)> loop_found;  ///< called on the worker's thread
+        std::function<Tally()> others;                ///< what the other workers counted; called on the worker's thread
         std::function<void()> seen;                   ///< a newer View was taken over; called on the worker's thread
     };
     Worker(Setup setup, const ViewBoard& board);

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "conf/log.hpp"
+#include "watch/leader_name.hpp"
 #include "watch/json_text.hpp"
 #include "watch/leader_name.hpp"
 #include "watch/watcher_state.hpp"

@@ -19,7 +19,10 @@ struct Client {
     Endpoint peer;
     Address local;                   ///< address the packet was sent to (UDP): the reply leaves from it
     std::uint32_t local_interface = 0;
-    bool operator==(const Client&) const = default;
+    std::uint64_t serial = 0;        ///< of the question, for log-queries=extra; no part of who the client is
+    bool operator==(const Client& other) const {
+        return door == other.door && connection == other.connection && peer == other.peer && local == other.local && local_interface == other.local_interface;
+    }
 };
 
 enum class Transport : std::uint8_t { udp, tcp };

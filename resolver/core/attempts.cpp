@@ -168,7 +168,7 @@ void Forward::State::send(InFlight& entry, std::size_t member, Transport transpo
         ask.source = Endpoint{upstream.endpoint.address.v6 ? Address{.bytes = {}, .v6 = true} : Address{}, *rules->query_port};
     }
     actions.emplace_back(std::move(ask));
-    if (rules->log_queries) log_forwarded(entry.key.lower, upstream.endpoint, actions);
+    if (rules->log_queries) log_forwarded(entry.key.lower, upstream.endpoint, entry.asker(), actions);
     pending.watch(attempt, entry);
     entry.attempts.push_back(attempt);
 }
@@ -205,7 +205,10 @@ void Forward::State::on_reply(AttemptId id, Bytes message, Now now, Actions& act
     if (attempt.letters) asked.letters = attempt.name.wire();
     const Judgement judgement = scrubber.read(message, asked, attempt.edns);
 
-    const auto heard = [&, rtt = now - attempt.sent] { tcp ? target.alive() : target.answered(rtt); };
+    const auto heard = [&, rtt = now - attempt.sent] {
+        tcp ? target.alive() : target.answered(rtt);
+        if (judgement.rcode == rcode::nxdomain) target.denied();
+    };
 
     switch (judgement.kind) {
         case Kind::wrong_id:

@@ -47,7 +47,7 @@ void store_u32(std::vector<std::uint8_t>& bytes, std::size_t at, std::uint32_t v
 
 // ------------------------------------------------------------------------------------------------------------ questions
 
-std::optional<Forward::State::FromCache> Forward::State::from_cache(const Question& question, bool agent, Now now, std::span<std::uint8_t> buffer, Actions& actions) {
+std::optional<Forward::State::FromCache> Forward::State::from_cache(const Question& question, const Client& client, bool agent, Now now, std::span<std::uint8_t> buffer, Actions& actions) {
     if (rules->cache_entries == 0) return std::nullopt;
     const auto hit = cache.find(question, now, agent ? std::nullopt : rules->stale_for);
     if (!hit) {
@@ -60,7 +60,7 @@ std::optional<Forward::State::FromCache> Forward::State::from_cache(const Questi
     const Handed handed = hand_out(hit->reply, asker_of(question), {hit->age, rules->max_ttl, rules->edns_packet_max, rules->no_round_robin ? 0 : hit->turn}, buffer);
     if (handed.truncated) counters.answers_truncated.add();
     if (hit->expired) counters.cache_stale.add();
-    if (rules->log_queries) log_message(hit->expired ? "cached-stale" : "cached", hit->reply.message, actions);
+    if (rules->log_queries) log_message(hit->expired ? "cached-stale" : "cached", hit->reply.message, client, actions);
     return FromCache{{Outcome::Kind::answered, handed.size}, hit->expired};
 }
 
@@ -69,7 +69,7 @@ Forward::Outcome Forward::State::answer(const Question& question, const Client& 
                                         std::span<std::uint8_t> buffer, Actions& actions) {
     const bool own = rules->add_subnet && group && !group->agent && depends_on_client(*rules->add_subnet, client.peer.address);
     if (!own) {
-        if (const auto hit = from_cache(question, group && group->agent, at.now, buffer, actions)) {
+        if (const auto hit = from_cache(question, client, group && group->agent, at.now, buffer, actions)) {
             if (hit->expired && group) refresh(question, group, at, actions);
             return hit->outcome;
         }
@@ -153,7 +153,7 @@ void Forward::State::finish(InFlight& entry, CleanReply& reply, Now now, Actions
         reply.message[2] |= 0x04;  // AA
         reply.message[3] = static_cast<std::uint8_t>(reply.message[3] & 0xf0);
     }
-    if (rules->log_queries) log_message("reply", reply.message, actions);
+    if (rules->log_queries) log_message("reply", reply.message, entry.asker(), actions);
     answer_all(entry, {reply.message, reply.ttl_at, reply.rotation, {}}, agent ? counters.answers_agent_dns : counters.answers_upstream, actions);
     keep(entry, reply, now);
     pending.remove(entry);
@@ -188,7 +188,7 @@ void Forward::State::fail(InFlight& entry, Now now, bool remember, Actions& acti
     if (!why && !entry.spoken) why = entry.unreachable ? ede::network_error : ede::no_reachable_authority;
     std::array<std::uint8_t, 512> buffer;  // NOLINT: filled by the writer
     const Bytes message = failure_message(entry.key, buffer);
-    if (rules->log_queries) log_message("reply", message, actions);
+    if (rules->log_queries) log_message("reply", message, entry.asker(), actions);
     counters.forward_failed.add(entry.waiters.size());
     answer_all(entry, {message, {}, {}, why}, counters.answers_error, actions);
     // The agent's own failures are over the moment Consul is back.

@@ -20,7 +20,7 @@ namespace lictor {
 /// Health of one upstream as /stats shows it.
 struct UpstreamReport {
     Endpoint endpoint;
-    std::uint64_t sent = 0, answered = 0, failed = 0, timeouts = 0, refused = 0;
+    std::uint64_t sent = 0, answered = 0, failed = 0, timeouts = 0, refused = 0, nxdomain = 0;
     microseconds rtt{0};          ///< smoothed; 0 = never answered
     bool down = false;
 };

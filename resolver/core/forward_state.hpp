@@ -35,7 +35,7 @@ struct Forward::State {
         Outcome outcome;
         bool expired = false;    ///< has to be refreshed
     };
-    std::optional<FromCache> from_cache(const Question& question, bool agent, Now now, std::span<std::uint8_t> buffer, Actions& actions);
+    std::optional<FromCache> from_cache(const Question& question, const Client& client, bool agent, Now now, std::span<std::uint8_t> buffer, Actions& actions);
     Outcome answer(const Question& question, const Client& client, const std::shared_ptr<Group>& group, Moment at, std::span<std::uint8_t> buffer,
                    Actions& actions);
     void refresh(const Question& question, const std::shared_ptr<Group>& group, Moment at, Actions& actions);

@@ -65,6 +65,8 @@ struct InFlight {
     bool unreachable = false;          ///< some upstream could not be reached
     std::uint64_t number = 0;          ///< its own, never used twice
     Now due{};                         ///< where it stands in the order of deadlines
+    /// Whose question the log names: the first one's.
+    Client asker() const { return waiters.empty() ? Client{} : waiters.front().client; }
 };
 
 class Pending {

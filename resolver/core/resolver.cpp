@@ -6,6 +6,7 @@
 
 #include "conf/filter_values.hpp"
 #include "resolver/core/alias.hpp"
+#include "resolver/core/chaos.hpp"
 #include "resolver/core/local.hpp"
 #include "resolver/core/query_log.hpp"
 #include "resolver/core/waiting.hpp"
@@ -61,6 +62,8 @@ struct Resolver::State {
     bool foreign_told = false;
     Now next_sample{};
     MessageBuffer scratch;
+    std::uint64_t serial = 0;            ///< of the last question, where log-queries=extra counts them
+    std::function<Tally()> others;
 
     // ---- facts
     bool is_neighbour(const Address& client) const;
@@ -98,6 +101,17 @@ struct Resolver::State {
     void finish_aliases(Actions& actions, std::size_t from);
     void count(Bytes reply);
     void gauges() { counters.waiting.set(waiting.size()); }
+    const char* local_verb(const Question& question) const {
+        const auto found = view->rules->local->names.find(question.lower);
+        return found != view->rules->local->names.end() && found->second.from_hosts ? "/etc/hosts" : "config";
+    }
+    /// For the CHAOS names: what all workers counted, this one's upstreams as they stand now.
+    Tally tally() const {
+        Tally all = others ? others() : Tally{};
+        all.counters.push_back(&counters);
+        for (auto& report : forward.upstream_reports()) all.upstreams.push_back(std::move(report));
+        return all;
+    }
     std::size_t udp_limit(const Question& question) const {
         if (question.over_tcp) return message_max;
         return std::min<std::size_t>(std::max<std::size_t>(question.edns.present ? question.edns.udp_size : 512, 512), view->rules->edns_packet_max);
@@ -192,7 +206,7 @@ Decided Resolver::State::decide_consul(const Question& question, const Name& dom
         (answer->leader ? counters.answers_leader : counters.answers_consul).add();
         if (answer->stale) counters.answers_stale.add();
         if (answer->truncated) counters.answers_truncated.add();
-        if (view->rules->log_queries) log_message(answer->leader ? "leader" : answer->stale ? "stale" : "consul", Bytes(buffer).first(answer->size), actions);
+        if (view->rules->log_queries) log_message(answer->leader ? "leader" : answer->stale ? "stale" : "consul", Bytes(buffer).first(answer->size), client, actions);
         return {Decided::Kind::answer, answer->size, {}, false};
     }
     if (const auto* wait = std::get_if<ZoneWait>(&verdict)) return {Decided::Kind::wait, 0, wait->need, wait->leader_gap};
@@ -210,6 +224,8 @@ Decided Resolver::State::decide_alias(const Question& question, const LocalAlias
     Client inner;
     inner.door = alias_door;
     inner.connection = ticket;
+    inner.peer = client.peer;
+    inner.serial = client.serial;
     MessageBuffer part;
     const Decided decided = decide(target, inner, at, part, actions, depth + 1);
     if (decided.kind == Decided::Kind::wait) return decided;
@@ -228,10 +244,15 @@ Decided Resolver::State::decide(const Question& question, const Client& client, 
         if (const Name* domain = consul_domain(question.lower); domain && !(rules_below_consul && overridden(question.lower, *domain)))
             return decide_consul(question, *domain, client, at, buffer, actions);
     }
+    if (const auto size = answer_chaos(question, *view->rules, [this] { return tally(); }, buffer)) {
+        counters.answers_local.add();
+        if (view->rules->log_queries) log_message("config", Bytes(buffer).first(*size), client, actions);
+        return {Decided::Kind::answer, *size, {}, false};
+    }
     if (const auto local = answer_local(question, *view->rules, buffer, client.local)) {
         if (const auto* answer = std::get_if<LocalAnswer>(&*local)) {
             counters.answers_local.add();
-            if (view->rules->log_queries) log_message("local", Bytes(buffer).first(answer->size), actions);
+            if (view->rules->log_queries) log_message(local_verb(question), Bytes(buffer).first(answer->size), client, actions);
             return {Decided::Kind::answer, answer->size, {}, false};
         }
         return decide_alias(question, std::get<LocalAliasTo>(*local), client, at, buffer, actions, depth);
@@ -322,7 +343,7 @@ void Resolver::State::end_hold(WaitingQuestion held, Moment at, Actions& actions
     if (agent_may_know && !held.leader_gap && view->rules->agent_dns) decided = delegate(question, held.client, at, scratch, actions);
     else decided = fail(question, rcode::servfail, ede::not_ready, scratch);
     if (decided.kind == Decided::Kind::answer && view->rules->log_queries)
-        log_message(held.leader_gap ? "leader" : "consul", Bytes(scratch).first(decided.size), actions);
+        log_message(held.leader_gap ? "leader" : "consul", Bytes(scratch).first(decided.size), held.client, actions);
     if (decided.kind == Decided::Kind::answer) reply_later(held.client, Bytes(scratch).first(decided.size), actions);
 }
 
@@ -370,9 +391,16 @@ void Resolver::State::count(Bytes reply) {
 
 Resolver::Resolver(WorkerCounters& counters, Random& random) : state_(std::make_unique<State>(counters, random)) {}
 Resolver::~Resolver() = default;
+void Resolver::tally_with(std::function<Tally()> others) { state_->others = std::move(others); }
 
-Verdict Resolver::on_query(Bytes message, const Client& client, Moment at, std::span<std::uint8_t> buffer, Actions& actions) {
+Verdict Resolver::on_query(Bytes message, const Client& asker, Moment at, std::span<std::uint8_t> buffer, Actions& actions) {
     State& s = *state_;
+    std::optional<Client> numbered;
+    if (s.view->rules->log_extra) {
+        numbered = asker;
+        numbered->serial = ++s.serial;
+    }
+    const Client& client = numbered ? *numbered : asker;
     (client.connection ? s.counters.queries_tcp : s.counters.queries_udp).add();
     Question question;
     const QuestionFault fault = read_question(message, question);
@@ -410,7 +438,7 @@ Verdict Resolver::on_query(Bytes message, const Client& client, Moment at, std::
                 actions.emplace_back(Sampled{question.lower, question.type});
             }
             if (s.view->rules->log_queries)
-                actions.emplace_back(QueryLog{"query[" + type_text(question.type) + "] " + question.name.text() + " from " + client.peer.address.text()});
+                log_query(question, client, actions);
             decided = s.decide(question, client, at, buffer, actions, 0);
             if (decided.kind == Decided::Kind::wait) decided = s.hold(question, message, client, decided, at, at.now, {}, buffer, actions);
             break;

@@ -12,6 +12,7 @@
 #include "conf/base/random.hpp"
 #include "conf/metrics.hpp"
 #include "resolver/core/actions.hpp"
+#include "resolver/core/chaos.hpp"
 #include "resolver/core/forward.hpp"
 #include "resolver/core/leader_book.hpp"
 #include "resolver/core/rules.hpp"
@@ -37,6 +38,8 @@ class Resolver {
 public:
     Resolver(WorkerCounters& counters, Random& random);
     ~Resolver();
+    /// What the other workers counted, for the CHAOS names.
+    void tally_with(std::function<Tally()> others);
 
     /// A message from a client. No allocation when the answer is in memory.
     Verdict on_query(Bytes message, const Client& client, Moment at, std::span<std::uint8_t> buffer, Actions& actions);

@@ -203,6 +203,8 @@ private:
         if (rules.min_cache_ttl) rules.min_cache_ttl = std::min(*rules.min_cache_ttl, min_cache_ttl_max);
         rules.local_ttl = options_.local_ttl;
         rules.log_queries = options_.log_queries != QueryLogging::off;
+        rules.log_extra = options_.log_queries == QueryLogging::extra;
+        rules.no_ident = options_.no_ident;
         rules.leader_hold = options_.leader_hold;
         rules.leader_hold_max = options_.leader_hold_max;
     }

@@ -117,7 +117,8 @@ struct Rules {
     bool local_service = false;           ///< only clients on networks of `interfaces` are answered
     bool localise = false;                ///< localise-queries
     std::vector<InterfaceAddress> interfaces;   ///< known where one of the two is on
-    bool log_queries = false;
+    bool log_queries = false, log_extra = false;   ///< extra: serial number and client in front of each line
+    bool no_ident = false;                ///< CHAOS names are not answered
     milliseconds leader_hold{4000};
     std::uint32_t leader_hold_max = 10000;
 };

@@ -33,6 +33,7 @@ public:
     void alive();                              ///< any genuine reply
     void failed_to_answer() { ++report_.failed; }  ///< SERVFAIL and its like: alive, but of no use for this question
     void refused() { ++report_.refused; }
+    void denied() { ++report_.nxdomain; }
     void timed_out(Now now);
     void unreachable(Now now);
     void learned_plain(Now now);

@@ -279,7 +279,7 @@ def _(ctx):
     lictor = Lictor(ctx, "--log-queries", "--host-record=rec.lan,10.0.0.1")
     lictor.udp("rec.lan")
     lictor.until_logged(r"query\[A\] rec\.lan from 127\.0\.0\.1")
-    lictor.until_logged(r"local rec\.lan is 10\.0\.0\.1")
+    lictor.until_logged(r"config rec\.lan is 10\.0\.0\.1")
     wire = bytearray(ask.packet("xxxx.example"))
     wire[13:17] = b"\xff\n\x00%"
     with ask.connected(lictor.server, 2) as sock:

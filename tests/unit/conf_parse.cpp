@@ -63,8 +63,8 @@ TEST_CASE("all errors come at once, each with its place") {
           "/c:1: unknown option 'cache-sise'; did you mean 'cache-size'?\n"
           "/c:2: cache-size: 'many' is not a plain decimal number from 0 to 10000000\n"
           "/c:3: no-resolv: extraneous parameter: it takes no value\n"
-          "/c:4: port: missing parameter: write port=<port>\n"
-          "/c:6: port: missing parameter: write port=<port>\n");
+          "/c:4: port: missing parameter: write port=<port>\n");
+    CHECK(lines(parsed.warnings) == "/c:6: port: no value behind '=': passed over\n");
 }
 
 TEST_CASE("a file that is none says so within bounds") {
@@ -142,7 +142,8 @@ TEST_CASE("help and version are given whatever else is wrong; test checks") {
     CHECK(parse_words({"--version", "--help"}).action == Action::help);
     CHECK(parse_words({"--test"}).action == Action::test);
     CHECK(parse_words({"--test", "--prot"}).errors.size() == 1);
-    CHECK_THAT(only_error(parse_text("test\n")), Contains("only on the command line"));
+    CHECK_THAT(lines(parse_text("test\n").warnings), Contains("only on the command line"));
+    CHECK_THAT(only_error(parse_words({"--test", "stats"})), Contains("junk found: 'stats'"));
 }
 
 TEST_CASE("files nest, and each is read once") {
@@ -217,4 +218,28 @@ TEST_CASE("options that dnsmasq knows and lictor does not are passed over") {
 TEST_CASE("wildcards are said, and refused when strict") {
     CHECK_THAT(lines(parse_text("listen-address=127.0.0.1\nlisten-address=::1,0.0.0.0\n").warnings), Contains("/c:2: SECURITY: listen-address: 0.0.0.0"));
     CHECK_THAT(only_error(parse_text("strict\nlisten-address=::\n")), Contains("/c:2: listen-address: :: lets everybody"));
+}
+
+TEST_CASE("names of dnsmasq may be shortened on the command line as far as they stay clear") {
+    CHECK(parse_words({"--cache-s=7", "--no-ho", "--strict-o"}).options.cache_size == 7);
+    CHECK(parse_words({"--cache-s", "7", "--no-ho"}).options.no_hosts);
+    CHECK_THAT(only_error(parse_words({"--no"})), Contains("unknown option 'no'"));
+    CHECK(parse_words({"--domain-s=a"}).options.domain.size() == 1);
+    // Own names stand as they are; a file takes whole names only.
+    CHECK_THAT(only_error(parse_words({"--leader-fl=a"})), Contains("unknown option"));
+    CHECK_THAT(only_error(parse_text("cache-s=7\n")), Contains("unknown option"));
+}
+
+TEST_CASE("options of dnsmasq that are passed over still have their shape") {
+    CHECK_THAT(only_error(parse_text("dnssec=yes\n")), Contains("/c:1: dnssec: extraneous parameter"));
+    CHECK_THAT(only_error(parse_text("dhcp-range\n")), Contains("/c:1: dhcp-range: missing parameter"));
+    CHECK_THAT(only_error(parse_text("dhcp-lease-max=1\ndhcp-lease-max=2\n")), Contains("/c:2: illegal repeated keyword 'dhcp-lease-max'"));
+    CHECK(parse_text("dhcp-host=a\ndhcp-host=b\nipset=/a/b\nipset=/c/d\n").errors.empty());
+}
+
+TEST_CASE("the first file of the command line is read last") {
+    Files files{{"/a", "port=1\n"}, {"/b", "port=2\n"}, {"/d/x", "no-hosts\n"}};
+    const auto parsed = parse_configuration({"-C/a", "-7/d", "-C/b"}, {}, files);
+    CHECK(parsed.files == std::vector<std::string>{"/d/x", "/b", "/a"});
+    CHECK_THAT(only_error(parsed), Contains("/a:1: illegal repeated keyword 'port': already given at /b:1"));
 }

@@ -24,9 +24,11 @@ TEST_CASE("statistics: dnsmasq's lines with its words, then Consul and the leade
     const auto lines = statistics_lines(sample.make());
     CHECK(lines[0] == "time 1700003723");
     CHECK(has_line(lines, "cache size 10000, 0/9 cache insertions re-used unexpired cache entries."));
+    CHECK(has_line(lines, "queries for authoritative zones 0"));
+    CHECK(has_line(lines, "child processes for TCP requests: in use 0, highest since last SIGUSR1 0, max allowed 0."));
     CHECK(has_line(lines, "queries forwarded 10, queries answered locally 38"));
-    CHECK(has_line(lines, "server 192.0.2.53#53: queries sent 12, retried 2, failed 2, avg. latency 12ms"));
-    CHECK(has_line(lines, "server 127.0.0.1#8600: queries sent 1, retried 0, failed 0, avg. latency 0ms, left aside"));
+    CHECK(has_line(lines, "server 192.0.2.53#53: queries sent 12, retried 2, failed 2, nxdomain replies 0, avg. latency 12ms"));
+    CHECK(has_line(lines, "server 127.0.0.1#8600: queries sent 1, retried 0, failed 0, nxdomain replies 0, avg. latency 0ms, left aside"));
     CHECK(has_line(lines, "consul http://127.0.0.1:8500: in contact, last contact 23s ago, watches 2, requests 77, errors 0, changes 0"));
     CHECK(has_line(lines, "leader pg: led by member-1 at 10.0.0.1:5432, timeline 3, confirmed, for 1000s"));
     CHECK(has_line(lines, "leader zz: vacant, demoted, for 1000s"));

@@ -1,0 +1,90 @@
+// The CHAOS names that monitoring asks for: sums over the workers, dnsmasq's meaning of each figure, and what is no such name.
+#include <catch2/catch.hpp>
+
+#include <array>
+
+#include "resolver/core/chaos.hpp"
+
+using namespace lictor;
+
+namespace {
+
+struct Asked {
+    unsigned code = 0;
+    bool authoritative = false;
+    std::vector<std::string> texts;
+};
+
+Asked ask(const char* name, std::uint16_t type, const Rules& rules, const Tally& tally) {
+    Question question;
+    question.name = *Name::parse(name);
+    question.lower = question.name.lower();
+    question.type = type;
+    question.klass = rrclass::chaos;
+    question.end = header_size + question.name.size() + 4;
+    std::array<std::uint8_t, 2000> buffer{};
+    const auto size = answer_chaos(question, rules, [&] { return tally; }, buffer);
+    REQUIRE(size);
+    const Bytes message = Bytes(buffer).first(*size);
+    const auto header = read_header(message);
+    REQUIRE(header);
+    Asked asked{header->rcode(), header->aa(), {}};
+    Reader reader(message);
+    reader.skip(header_size);
+    reader.skip_name();
+    reader.skip(4);
+    for (unsigned i = 0; i < header->ancount; ++i) {
+        const auto record = read_record(reader);
+        REQUIRE(record);
+        CHECK(record->klass == rrclass::chaos);
+        CHECK(record->ttl == 0);
+        for (std::size_t at = 0; at < record->rdata.size(); at += record->rdata[at] + 1u)
+            asked.texts.emplace_back(reinterpret_cast<const char*>(record->rdata.data()) + at + 1, record->rdata[at]);
+    }
+    return asked;
+}
+
+}  // namespace
+
+TEST_CASE("CHAOS names tell the counters of all workers together") {
+    WorkerCounters one, two;
+    one.answers_cache.add(3);
+    two.answers_local.add(2);
+    two.answers_leader.add(1);
+    one.forwarded.add(7);
+    two.forward_retries.add(2);
+    one.cache_insertions.add(5);
+    two.cache_evictions.add(4);
+    const Endpoint here{Address::v4(192, 0, 2, 1), 53}, there{Address::v4(192, 0, 2, 2), 5353};
+    const Tally tally{{&one, &two}, {{.endpoint = here, .sent = 4, .failed = 1}, {.endpoint = there, .sent = 1}, {.endpoint = here, .sent = 2, .refused = 1}}};
+    Rules rules;
+    rules.cache_entries = 99;
+    const auto text = [&](const char* name) { return ask(name, rrtype::txt, rules, tally).texts; };
+    CHECK(text("cachesize.bind") == std::vector<std::string>{"99"});
+    CHECK(text("hits.bind") == std::vector<std::string>{"6"});
+    CHECK(text("misses.bind") == std::vector<std::string>{"5"});
+    CHECK(text("insertions.bind") == std::vector<std::string>{"5"});
+    CHECK(text("Evictions.BIND") == std::vector<std::string>{"4"});
+    CHECK(text("auth.bind") == std::vector<std::string>{"0"});
+    CHECK(text("servers.bind") == std::vector<std::string>{"192.0.2.1#53 6 2", "192.0.2.2#5353 1 0"});
+    CHECK(ask("hits.bind", rrtype::any, rules, tally).authoritative);
+    CHECK(ask("hits.bind", rrtype::a, rules, tally).code == rcode::notimp);
+    CHECK(ask("other.bind", rrtype::txt, rules, tally).code == rcode::notimp);
+    rules.no_ident = true;
+    CHECK(ask("hits.bind", rrtype::txt, rules, tally).code == rcode::notimp);
+}
+
+TEST_CASE("servers.bind is cut for size, never wrong") {
+    Tally tally;
+    for (int i = 0; i < 200; ++i) tally.upstreams.push_back({.endpoint = {Address::v4(10, 0, 0, 1), static_cast<std::uint16_t>(i)}});
+    const Rules rules;
+    CHECK(ask("servers.bind", rrtype::txt, rules, tally).texts.empty());
+}
+
+TEST_CASE("a question of another class is no business of CHAOS") {
+    Question question;
+    question.name = question.lower = *Name::parse("hits.bind");
+    question.klass = rrclass::in;
+    std::array<std::uint8_t, 512> buffer{};
+    CHECK_FALSE(answer_chaos(question, Rules{}, [] { return Tally{}; }, buffer));
+}
