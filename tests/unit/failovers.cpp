@@ -267,7 +267,7 @@ TEST_CASE("failovers: as JSON, as text, as metrics") {
     stage.book->at("pg")->gap->held.fetch_add(2);
     stage.book->at("pg")->gap->released(milliseconds(8));
     stage.now += milliseconds(8);
-    stage.lead("pg2", "10.0.0.2");
+    stage.lead("pg2", "10.0.0.2", LeaderReason::confirmed, times);
     stage.facts();
     stage.view();
     stage.everyone();

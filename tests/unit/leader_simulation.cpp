@@ -34,13 +34,13 @@ constexpr std::size_t workers_count = 2;
 constexpr microseconds hold = milliseconds(4000);
 
 /// What the plays have come to, all seeds together: they must reach what they are meant to reach.
-struct Tally {
+struct Totals {
     std::uint64_t answers = 0, released = 0, expired = 0, proofs = 0, backwards = 0, epochs = 0, handovers = 0, lost = 0, lies = 0;
 };
 
 class Play {
 public:
-    Play(std::uint64_t seed, Tally& tally) : random_(seed), tally_(tally) {
+    Play(std::uint64_t seed, Totals& tally) : random_(seed), tally_(tally) {
         truth_ = History(random_).make(10);
         Now at = seconds(10);
         for (std::size_t i = 0; i < truth_.size(); ++i) {
@@ -420,7 +420,7 @@ private:
     }
 
     std::mt19937_64 random_;
-    Tally& tally_;
+    Totals& tally_;
     std::vector<Truth> truth_;
     std::vector<Now> since_;
     std::size_t epoch_ = 1'000'000;
@@ -461,7 +461,7 @@ TEST_CASE("through loss, delay and reordering no client hears of a leader what i
         first = std::stoull(text);
         last = text.find('-') == std::string::npos ? first : std::stoull(text.substr(text.find('-') + 1));
     }
-    Tally tally;
+    Totals tally;
     for (std::uint64_t seed = first; seed <= last; ++seed) {
         const std::string fault = Play(seed, tally).run();
         if (!fault.empty()) FAIL_CHECK("seed " << seed << ": " << fault);
