@@ -65,7 +65,7 @@ void log_message(std::string_view verb, Bytes message, const Client& client, Act
     reader.skip(2);
     const std::string start = prefix(client) + std::string(verb) + ' ';
     if (header->rcode() == rcode::notimp) {
-        actions.emplace_back(QueryLog{start + name.text() + " is not implemented"});
+        actions.emplace_back(QueryLog{start + name.text() + " is not " "implemented"});
         return;
     }
     if (header->rcode() != rcode::noerror && header->rcode() != rcode::nxdomain) {

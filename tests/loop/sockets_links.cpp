@@ -200,19 +200,32 @@ TEST_CASE("the number of attempts is bounded") {
     CHECK(asking.links->open() == 3);
 }
 
-TEST_CASE("the address to ask from is kept, a fixed port as far as it is free") {
+TEST_CASE("the address to ask from is kept; one port for all questions is shared by them, and replies find their question by id") {
     Asking asking;
     Upstream upstream;
     const auto fixed = bound_to(open_socket(SOCK_DGRAM, endpoint("127.0.0.4")).fd());
-    for (AttemptId id = 1; id <= 2; ++id) asking.ask(id, upstream.at, Transport::udp, question(static_cast<std::uint16_t>(id)), fixed);
+    const bool one_port = GENERATE(true, false);
+    for (AttemptId id = 1; id <= 2; ++id) {
+        Ask ask;
+        ask.attempt = id;
+        ask.upstream = upstream.at;
+        ask.source = fixed;
+        ask.one_port = one_port;
+        ask.bytes = question(static_cast<std::uint16_t>(id));
+        asking.links->ask(std::move(ask));
+    }
     std::map<std::uint16_t, Endpoint> from;
     REQUIRE(asking.until([&] {
         while (const auto got = upstream.question()) from[id_of(got->first)] = got->second;
         return from.size() == 2;
     }));
-    CHECK(from[1] == fixed);
+    CHECK(from[1].address == fixed.address);
     CHECK(from[2].address == fixed.address);
-    CHECK(from[2].port != fixed.port);
+    CHECK((from[1] == fixed) == one_port);
+    CHECK((from[1] == from[2]) == one_port);
+    REQUIRE(upstream.udp.send(from[2], question(2)));
+    REQUIRE(asking.until([&] { return asking.messages.size() == 1; }));
+    CHECK(asking.messages[0].first == 2);
 }
 
 TEST_CASE("an attempt can be bound to an interface") {
