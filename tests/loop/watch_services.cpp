@@ -88,7 +88,7 @@ TEST_CASE("watcher: an empty list that is said once is never seen", "[watcher]")
     REQUIRE(scene.known("web", 2));
     REQUIRE(scene.until([&] { return scene.consul.count("/v1/health/service/web") == 2; }));
     const auto full = fake::bytes_of({.index = 12, .body = "[" + fake::instance("web", "w", "n", "10.0.0.9", 80) + "]"});
-    scene.consul.handle("/v1/health/service/web", [&](const fake::Request& request, const fake::Consul::Line& line) {
+    scene.consul.handle("/v1/health/service/web", [full](const fake::Request& request, const fake::Consul::Line& line) {
         if (request.stale()) {
             std::this_thread::sleep_for(20ms);
             line.send(fake::bytes_of({.index = 11, .body = "[]"}));
