@@ -244,7 +244,9 @@ Decided Resolver::State::decide(const Question& question, const Client& client, 
         if (const Name* domain = consul_domain(question.lower); domain && !(rules_below_consul && overridden(question.lower, *domain)))
             return decide_consul(question, *domain, client, at, buffer, actions);
     }
-    if (const auto size = answer_chaos(question, *view->rules, [this] { return tally(); }, buffer)) {
+    // The agent looks at no class: an address in PTR form that is Consul's stays so.
+    const bool reverse_of_consul = question.klass == rrclass::chaos && view->catalog->consul_on && reverse_domain(question);
+    if (const auto size = reverse_of_consul ? std::nullopt : answer_chaos(question, *view->rules, [this] { return tally(); }, buffer)) {
         counters.answers_local.add();
         if (view->rules->log_queries) log_message("config", Bytes(buffer).first(*size), client, actions);
         return {Decided::Kind::answer, *size, {}, false};
