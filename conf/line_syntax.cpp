@@ -128,7 +128,7 @@ std::vector<std::string> split_list(std::string_view value, char separator) {
 }
 
 std::string quoted(std::string_view value) {
-    if (value.find_first_of(" ,\"\t\b\r\n\x1b") == std::string_view::npos) return std::string(value);
+    if (value.find_first_of(" ,\"\t\v\f\b\r\n\x1b") == std::string_view::npos) return std::string(value);
     std::string out = "\"";
     for (const char c : value) {
         switch (c) {

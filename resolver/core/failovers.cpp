@@ -176,6 +176,7 @@ std::vector<LeaderNews> Failovers::on_view(const View& view, Moment at) {
             item.reason = "first known";
         } else {
             record->published = at.now;
+            record->gap = page->gap;
             record->new_leader = scope.seat;
             record->new_tally = page->tally;
             record->timeline = entry.timeline;

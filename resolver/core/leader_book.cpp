@@ -89,9 +89,11 @@ std::shared_ptr<const LeaderBook> next_book(const std::shared_ptr<const LeaderBo
         if (now.empty() ? !old.answerable : old.answerable && now == old.answered && !old.tally->deposed.load(std::memory_order_relaxed)) continue;
         auto page = std::make_shared<LeaderPage>(old);
         page->answerable = !now.empty();
-        if (now.empty()) {
-            page->gap = std::make_shared<GapTally>();
-        } else {
+        if (old.answerable) {
+            page->gap = old.gap_ahead;
+            page->gap_ahead = std::make_shared<GapTally>();
+        }
+        if (!now.empty()) {
             page->tally = std::make_shared<LeaderTally>();
             if (now != old.answered) page->serial = next_serial(old.serial, unix_seconds);
             page->answered = std::move(now);

@@ -49,7 +49,11 @@ struct LeaderPage {
     bool answerable = false;   ///< it is answered in this View
     std::uint32_t serial = 0;  ///< 0 = nobody was answerable so far
     std::shared_ptr<LeaderTally> tally = std::make_shared<LeaderTally>();
-    std::shared_ptr<GapTally> gap = std::make_shared<GapTally>();
+    std::shared_ptr<GapTally> gap = std::make_shared<GapTally>();         ///< the last one, or the one that is on
+    std::shared_ptr<GapTally> gap_ahead = std::make_shared<GapTally>();   ///< the one that begins while this View still names the deposed
+
+    /// Where a question that is held now counts.
+    GapTally& gap_on() const { return answerable ? *gap_ahead : *gap; }
 };
 
 /// By service, lower case.

@@ -91,10 +91,9 @@ struct Resolver::State {
     void end_hold(WaitingQuestion held, Moment at, Actions& actions);
     void reply_later(const Client& client, Bytes bytes, Actions& actions);
 
-    /// Where the gap that a leader's question waits in is tallied.
-    GapTally* gap_of(const Need& need) const {
+    const LeaderPage* page_of(const Need& need) const {
         const auto page = view->book->find(need.name);
-        return page == view->book->end() ? nullptr : page->second->gap.get();
+        return page == view->book->end() ? nullptr : page->second.get();
     }
 
     // ---- bookkeeping
@@ -295,7 +294,7 @@ Decided Resolver::State::hold(const Question& question, Bytes message, const Cli
         case Waiting::Put::held:
             if (!first_time || !decided.leader_gap) break;
             counters.held.add();
-            if (auto* tally = gap_of(decided.need)) tally->held.fetch_add(1, std::memory_order_relaxed);
+            if (const auto* page = page_of(decided.need)) page->gap_on().held.fetch_add(1, std::memory_order_relaxed);
             break;
         case Waiting::Put::joined:
             break;
@@ -317,7 +316,7 @@ void Resolver::State::again(WaitingQuestion held, Moment at, Actions& actions) {
     if (decided.kind == Decided::Kind::wait) decided = hold(question, held.message, held.client, decided, at, held.arrived, held.deadline, scratch, actions);
     else if (held.leader_gap) {
         counters.held_released.add();
-        if (auto* tally = gap_of(held.need)) tally->released(at.now - held.arrived);
+        if (const auto* page = page_of(held.need)) page->gap->released(at.now - held.arrived);
     }
     if (decided.kind == Decided::Kind::answer) reply_later(held.client, Bytes(scratch).first(decided.size), actions);
 }
@@ -330,9 +329,9 @@ void Resolver::State::end_hold(WaitingQuestion held, Moment at, Actions& actions
     Decided decided;
     if (held.leader_gap) {
         counters.held_expired.add();
-        if (auto* tally = gap_of(held.need)) {
-            tally->expired.fetch_add(1, std::memory_order_relaxed);
-            tally->released(at.now - held.arrived);
+        if (const auto* page = page_of(held.need)) {
+            page->gap_on().expired.fetch_add(1, std::memory_order_relaxed);
+            page->gap_on().released(at.now - held.arrived);
         }
         const auto entry = view->catalog->leaders->find(held.need.name);
         if (held.deadline - held.arrived >= view->rules->leader_hold && entry != view->catalog->leaders->end())

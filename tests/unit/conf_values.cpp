@@ -281,7 +281,7 @@ TEST_CASE("leaders and aliases are checked against each other") {
 }
 
 TEST_CASE("text survives quoting") {
-    for (const std::string text : {"plain", "two words", "a,b", "quote\"d", "back\\slash", "both \\\" of", "#first", "a # b", " edges "}) {
+    for (const std::string text : {"plain", "two words", "a,b", "quote\"d", "back\\slash", "both \\\" of", "#first", "a # b", " edges ", "form\ffeed", "vertical\vtab"}) {
         const auto line = parse_line("x=" + quoted(text));
         INFO(text);
         REQUIRE(line);

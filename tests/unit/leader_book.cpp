@@ -116,11 +116,28 @@ TEST_CASE("book: who is deposed is held at once, though the View still names it;
     CHECK(tally->told_late == 0);
     tally->told(world.at.now);  // a worker in the midst of an answer
     CHECK(tally->told_late == 1);
+    const auto held_in = world.book->at("pg")->gap_ahead;
+    CHECK(&world.book->at("pg")->gap_on() == held_in.get());
     // The old one again: told anew, under the same serial.
     const auto& page = world.next(130);
     CHECK(page.tally != tally);
+    CHECK(page.gap == held_in);  // what was held in between is released here
+    CHECK(page.gap_ahead != held_in);
     CHECK(page.serial == 100);
     CHECK(std::holds_alternative<ZoneAnswer>(world.answer("master.pg.service.consul A")));
+}
+
+TEST_CASE("book: a question that is held before the View of a gap counts in that gap") {
+    World world;
+    world.lead("10.0.0.1");
+    const auto ahead = world.next(100).gap_ahead;
+    ahead->held.fetch_add(1);  // deposed, and this worker has the old View
+    world.lead("");
+    const auto& page = world.next(101);
+    CHECK(page.gap == ahead);
+    CHECK(&page.gap_on() == ahead.get());
+    world.lead("10.0.0.2");
+    CHECK(world.next(102).gap == ahead);
 }
 
 TEST_CASE("zone: the SOA of a leader's service is its own; other names keep the domain's") {
