@@ -146,7 +146,7 @@ private:
     std::unique_ptr<Watcher> watcher_;
     std::unique_ptr<SnapshotKeeper> keeper_;
     std::vector<Signal> signals_;
-    std::unique_ptr<Timer> probe_, stop_timer_;
+    std::unique_ptr<Timer> probe_, heartbeat_, stop_timer_;
     bool upstream_answered_ = false;
     bool stopping_ = false;
     std::string stopped_by_;
@@ -309,6 +309,10 @@ int App::run() {
                                                    .events = events_.get()});
         if (!started) log::warning("no stats endpoint: " + started.error().text);
     }
+    heartbeat_ = std::make_unique<Timer>(loop_, [this] {
+        for (const auto& worker : workers_) worker->wake();
+    });
+    heartbeat_->repeat(milliseconds(500));
     probe_ = std::make_unique<Timer>(loop_, [this] { probe_upstreams(); });
     probe_->start(microseconds(0));
     malloc_trim(0);

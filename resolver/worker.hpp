@@ -54,7 +54,7 @@ public:
     std::uint64_t generation_seen() const { return seen_.load(std::memory_order_acquire); }
     const WorkerCounters& counters() const { return counters_; }
     std::vector<UpstreamReport> upstreams() const;
-    /// Monotonic time of the last turn of the heartbeat timer.
+    /// Monotonic time of the last `wake` that it followed, within half a second.
     Now last_beat() const { return Now(beat_.load(std::memory_order_relaxed)); }
     bool ended() const { return ended_.load(std::memory_order_acquire); }
 
