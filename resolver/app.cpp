@@ -4,54 +4,41 @@
 #include <fcntl.h>
 #include <malloc.h>
 #include <signal.h>
-#include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <fstream>
-#include <mutex>
 
 #include "conf/log.hpp"
 #include "conf/option_rows.hpp"
 #include "resolver/background.hpp"
+#include "resolver/crew.hpp"
 #include "resolver/disk.hpp"
 #include "resolver/host_resolver.hpp"
 #include "resolver/hook_runner.hpp"
 #include "resolver/interfaces.hpp"
-#include "resolver/listener.hpp"
 #include "resolver/listening.hpp"
+#include "resolver/mailbox.hpp"
+#include "resolver/own_process.hpp"
 #include "resolver/privileges.hpp"
 #include "resolver/publisher.hpp"
-#include "resolver/shadow_asker.hpp"
 #include "resolver/readiness.hpp"
+#include "resolver/shadow_asker.hpp"
 #include "resolver/snapshot_keeper.hpp"
+#include "resolver/sockets.hpp"
 #include "resolver/stats_json.hpp"
 #include "resolver/stats_server.hpp"
-#include "resolver/worker.hpp"
 #include "watch/watcher.hpp"
 
 namespace lictor {
 namespace {
 
-constexpr std::size_t wants_max = 4096, samples_max = 64;
 constexpr milliseconds probe_every = milliseconds(2000);
 constexpr milliseconds loop_probe_after = milliseconds(200);  // when the workers stand at the rules that know the names
+constexpr milliseconds heartbeat_every = milliseconds(500);
 constexpr milliseconds stop_patience = milliseconds(900);
-constexpr double heart_stopped_seconds = 2.0;
-
-Random::Seed kernel_seed() {
-    Random::Seed seed{};
-    auto* at = reinterpret_cast<unsigned char*>(seed.data());
-    for (std::size_t got = 0; got < sizeof seed;) {
-        const ssize_t more = getrandom(at + got, sizeof seed - got, 0);
-        if (more > 0) got += static_cast<std::size_t>(more);
-        else ensure(errno == EINTR, "getrandom works");
-    }
-    return seed;
-}
 
 /// The log file is opened again (USR2) by the user that lictor becomes, so it is theirs; a device or a link stays whose it is.
 void give_file(const std::string& path, unsigned owner) {
@@ -70,20 +57,6 @@ void settle_log(Options& options) {
     else if (options.no_daemon) options.log_facility = "-";
 }
 
-std::size_t count_descriptors() {
-    std::size_t count = 0;
-    DiskFiles files;
-    if (const auto names = files.list("/proc/self/fd")) count = names->size();
-    return count;
-}
-
-std::uint64_t resident_bytes() {
-    std::ifstream statm("/proc/self/statm");
-    std::uint64_t pages = 0, resident = 0;
-    statm >> pages >> resident;
-    return resident * static_cast<std::uint64_t>(sysconf(_SC_PAGESIZE));
-}
-
 /// Everything that lives while lictor serves; the order of members is the order of life.
 class App {
 public:
@@ -91,10 +64,13 @@ public:
     int run();
 
 private:
-    Result<bool> bind();
+    /// 0, or the exit code.
+    int take_hold();
+    std::string open_stats();
+    void say_started(const std::optional<Identity>& identity) const;
+    void start_parts();
     void remember();
-    void start_workers();
-    void on_wake();
+    void on_mail();
     void on_news(const LeaderNews& news);
     void tell(std::string_view type, const std::string& data);
     void offer_rules();
@@ -103,6 +79,7 @@ private:
     void reload();
     void stop(const char* why);
     void finish_stop();
+    int end();
     void probe_upstreams();
     Status status() const;
 
@@ -120,20 +97,12 @@ private:
     Random random_{kernel_seed()};
     ControlCounters counters_;
     ViewBoard board_;
-    std::vector<std::unique_ptr<Worker>> workers_;
-    std::vector<Endpoint> listening_;
-    std::vector<std::vector<BoundSocket>> bound_;
+    Wake wake_{loop_, [this] { on_mail(); }};
+    Mailbox mailbox_{[this] { wake_.send(); }};
+    Sockets sockets_;
+    Crew crew_;
     std::unique_ptr<EventRing> events_;
     std::unique_ptr<StatsServer> stats_;
-
-    std::mutex wants_mutex_;
-    std::vector<Need> wants_;           ///< guarded
-    std::vector<ShadowQuestion> samples_;  ///< guarded
-    std::vector<Endpoint> loops_;       ///< guarded
-    bool seen_ = false;                 ///< guarded: a worker went on
-    std::uint64_t wants_dropped_ = 0;   ///< guarded
-
-    std::unique_ptr<Wake> wake_;
     std::unique_ptr<HookRunner> hooks_runner_;
     std::unique_ptr<Publisher> publisher_;
     std::unique_ptr<FollowedDisk> disk_;
@@ -161,25 +130,6 @@ App::App(Parsed parsed, const Invocation& invocation, std::unique_ptr<HookProces
     events_ = std::make_unique<EventRing>(started_unix_);
 }
 
-Result<bool> App::bind() {
-    BindRequest request;
-    const auto wanted = wanted_endpoints(options_, read_interfaces());
-    // With bind-dynamic an address may come later.
-    (options_.bind_dynamic ? request.if_present : request.endpoints) = wanted;
-    request.workers = options_.threads;
-    request.owner = owner_;
-    if (options_.port == 0) {  // DNS is off
-        bound_.resize(request.workers);
-        return true;
-    }
-    auto bound = bind_all(request);
-    if (!bound) return bound.error();
-    bound_ = std::move(*bound);
-    for (const auto& socket : bound_.front())
-        if (socket.transport() == Transport::udp) listening_.push_back(socket.endpoint());
-    return true;
-}
-
 int App::run() {
     descriptors_ = raise_file_limit();
     signal(SIGPIPE, SIG_IGN);
@@ -191,29 +141,28 @@ int App::run() {
         for (const auto& line : statistics_lines(status())) log::info(line);
     });
     signals_.emplace_back(loop_, SIGUSR2, [] { log::reopen(); });
+    if (const int code = take_hold(); code != 0) return code;
+    start_parts();
+    malloc_trim(0);
+    tell_systemd("READY=1");
+    background_.serving(options_.log_facility == "-");
+    loop_.run();
+    return end();
+}
+
+/// All that needs the rights we were started with; then they are given up.
+int App::take_hold() {
     const auto identity = find_identity(options_.no_daemon ? "" : options_.user, options_.no_daemon ? "" : options_.group);
     if (!identity) {
         log::error(identity.error().text);
         return 1;
     }
     owner_ = *identity ? (*identity)->user : geteuid();
-    if (const auto bound = bind(); !bound) {
+    if (const auto bound = sockets_.bind(options_, owner_); !bound) {
         log::error(bound.error().text);
         return 2;
     }
-    std::string stats_problem;
-    if (!options_.stats_address.empty()) {
-        auto opened = StatsServer::open(options_.stats_address, options_.stats_host, counters_);
-        if (opened) {
-            stats_ = std::move(*opened);
-            // A socket in the file system belongs to the user that lictor becomes.
-            const bool in_files = options_.stats_address.starts_with("unix://");
-            if (in_files && geteuid() == 0 && chown(options_.stats_address.c_str() + 7, owner_, static_cast<gid_t>(-1)) != 0)
-                stats_problem = std::string("its socket cannot be given to the user that lictor becomes: ") + std::strerror(errno);
-        } else {
-            stats_problem = opened.error().text;  // said, not fatal: answers matter more than figures
-        }
-    }
+    const std::string stats_problem = open_stats();
     if (!options_.dumpfile.empty()) {
         auto dump = PacketDump::open(options_.dumpfile, options_.dumpmask);
         if (!dump) {
@@ -243,35 +192,46 @@ int App::run() {
     for (const auto& warning : parsed_.warnings) log::warning(warning.line());
     if (!stats_problem.empty()) log::warning("no stats endpoint: " + stats_problem);
 
+    say_started(*identity);
+    return 0;
+}
+
+/// A problem is said, and not fatal: answers matter more than figures.
+std::string App::open_stats() {
+    if (options_.stats_address.empty()) return {};
+    auto opened = StatsServer::open(options_.stats_address, options_.stats_host, counters_);
+    if (!opened) return opened.error().text;
+    stats_ = std::move(*opened);
+    // A socket in the file system belongs to the user that lictor becomes.
+    const bool in_files = options_.stats_address.starts_with("unix://");
+    if (in_files && geteuid() == 0 && chown(options_.stats_address.c_str() + 7, owner_, static_cast<gid_t>(-1)) != 0)
+        return std::string("its socket cannot be given to the user that lictor becomes: ") + std::strerror(errno);
+    return {};
+}
+
+void App::say_started(const std::optional<Identity>& identity) const {
     std::string where;
-    for (const auto& endpoint : listening_) where += (where.empty() ? "" : ", ") + endpoint.text();
+    for (const auto& endpoint : sockets_.listening()) where += (where.empty() ? "" : ", ") + endpoint.text();
     // The first of these lines is dnsmasq's own: scripts wait for it.
     log::info(std::string("started, version ") + LICTOR_VERSION +
               (options_.cache_size ? " cachesize " + std::to_string(options_.cache_size) : std::string(" cache disabled")));
     if (options_.port == 0) log::info("DNS is switched off (port=0)");
     else log::info("listening on " + where +
               (options_.listen_address.empty() && options_.interface.empty() && options_.except_interface.empty() ? " (loopback only, unless listen-address says more)" : "") +
-              (stats_ ? ", stats on " + stats_->address() : "") + (*identity ? ", as user " + (*identity)->user_name : ""));
+              (stats_ ? ", stats on " + stats_->address() : "") + (identity ? ", as user " + identity->user_name : ""));
     say_missing_interfaces(options_);
     // What a reload must read has to be readable by the user that we are now.
     for (const auto& file : parsed_.files)
         if (file != "-" && access(file.c_str(), R_OK) != 0)
             log::warning("HUP will not be able to read " + file + " as this user: " + std::strerror(errno));
+}
 
-    wake_ = std::make_unique<Wake>(loop_, [this] { on_wake(); });
+/// The owners of what is watched, followed, asked and told; each runs from here on.
+void App::start_parts() {
     if (hook_process_) hooks_runner_ = std::make_unique<HookRunner>(loop_, std::move(hook_process_), counters_);
     publisher_ = std::make_unique<Publisher>(loop_, board_, counters_,
-                                             Publisher::Hooks{.wake =
-                                                                  [this] {
-                                                                      for (const auto& worker : workers_) worker->wake();
-                                                                  },
-                                                              .seen =
-                                                                  [this] {
-                                                                      std::vector<std::uint64_t> seen;
-                                                                      for (const auto& worker : workers_)
-                                                                          if (!worker->ended()) seen.push_back(worker->generation_seen());
-                                                                      return seen;
-                                                                  },
+                                             Publisher::Hooks{.wake = [this] { crew_.wake(); },
+                                                              .seen = [this] { return crew_.generations_seen(); },
                                                               .news = [this](const LeaderNews& news) { on_news(news); },
                                                               .done = [this](const FailoverRecord& record) { tell("failover", failover_json(record, Loop::now())); }});
     disk_ = std::make_unique<FollowedDisk>(loop_, [this] { offer_rules(); });
@@ -299,32 +259,23 @@ int App::run() {
     start_shadow();
     interfaces_ = std::make_unique<InterfaceWatch>(loop_, [this] { on_interfaces(); });
     watcher_->start();
-    start_workers();
+    crew_.start({sockets_.hand_over(), dump_, descriptors_}, options_, board_, mailbox_);
     if (stats_) {
         const auto started = stats_->start(loop_, {.status = [this] { return status(); },
-                                                   .flush =
-                                                       [this](std::optional<Name> name) {
-                                                           for (const auto& worker : workers_) worker->flush(name);
-                                                       },
+                                                   .flush = [this](std::optional<Name> name) { crew_.flush(name); },
                                                    .events = events_.get()});
         if (!started) log::warning("no stats endpoint: " + started.error().text);
     }
-    heartbeat_ = std::make_unique<Timer>(loop_, [this] {
-        for (const auto& worker : workers_) worker->wake();
-    });
-    heartbeat_->repeat(milliseconds(500));
+    heartbeat_ = std::make_unique<Timer>(loop_, [this] { crew_.wake(); });
+    heartbeat_->repeat(heartbeat_every);
     probe_ = std::make_unique<Timer>(loop_, [this] { probe_upstreams(); });
     probe_->start(microseconds(0));
-    malloc_trim(0);
-    tell_systemd("READY=1");
-    background_.serving(options_.log_facility == "-");
-    loop_.run();
+}
 
+int App::end() {
     if (keeper_) keeper_->finish();
     watcher_->stop();
-    for (const auto& worker : workers_)
-        if (worker->ended()) worker->join();
-    const bool all_ended = std::all_of(workers_.begin(), workers_.end(), [](const auto& worker) { return worker->ended(); });
+    const bool all_ended = crew_.join();
     if (!options_.pid_file.empty()) unlink(options_.pid_file.c_str());
     if (dump_ && dump_->dropped()) log::warning("dumpfile: " + std::to_string(dump_->dropped()) + " packets dropped, the disk was too slow");
     log::info("exiting on receipt of " + stopped_by_);
@@ -352,87 +303,16 @@ void App::remember() {
     });
 }
 
-void App::start_workers() {
-    if (dump_) dump_->start();
-    for (unsigned i = 0; i < bound_.size(); ++i) {
-        Worker::Setup setup;
-        setup.number = i;
-        setup.sockets = std::move(bound_[i]);
-        setup.seed = kernel_seed();
-        setup.dump = dump_;
-        setup.port = options_.port;
-        if (options_.max_tcp_connections) setup.tcp.connections = std::max<std::size_t>(1, *options_.max_tcp_connections / options_.threads);
-        // Room for clients over TCP and for Consul stays; what is left is the workers' upstream sockets.
-        setup.attempts_max = std::max<std::size_t>(64, (descriptors_ - std::min<std::size_t>(descriptors_ / 2, 1500)) / options_.threads);
-        setup.want = [this](const Need& need) {
-            {
-                const std::lock_guard lock(wants_mutex_);
-                if (wants_.size() >= wants_max) {
-                    ++wants_dropped_;
-                    return;
-                }
-                wants_.push_back(need);
-            }
-            wake_->send();
-        };
-        setup.sampled = [this](const Sampled& sample) {
-            {
-                const std::lock_guard lock(wants_mutex_);
-                if (samples_.size() >= samples_max) return;  // the comparison is no business of the data plane
-                samples_.push_back({sample.name, sample.type});
-            }
-            wake_->send();
-        };
-        setup.loop_found = [this](const Endpoint& upstream) {
-            {
-                const std::lock_guard lock(wants_mutex_);
-                if (loops_.size() >= samples_max) return;
-                loops_.push_back(upstream);
-            }
-            wake_->send();
-        };
-        setup.others = [this, i] {
-            Tally tally;
-            for (std::size_t other = 0; other < workers_.size(); ++other) {
-                if (other == i) continue;
-                tally.counters.push_back(&workers_[other]->counters());
-                for (auto& report : workers_[other]->upstreams()) tally.upstreams.push_back(std::move(report));
-            }
-            return tally;
-        };
-        setup.seen = [this] {
-            {
-                const std::lock_guard lock(wants_mutex_);
-                seen_ = true;
-            }
-            wake_->send();
-        };
-        workers_.push_back(std::make_unique<Worker>(std::move(setup), board_));
-    }
-    bound_.clear();
-    for (const auto& worker : workers_) worker->start();
-}
-
-void App::on_wake() {
-    std::vector<Need> wants;
-    std::vector<ShadowQuestion> samples;
-    std::vector<Endpoint> loops;
-    bool seen = false;
-    {
-        const std::lock_guard lock(wants_mutex_);
-        wants.swap(wants_);
-        samples.swap(samples_);
-        loops.swap(loops_);
-        seen = std::exchange(seen_, false);
-        counters_.wants_dropped.set(wants_dropped_);
-    }
+void App::on_mail() {
+    const auto mail = mailbox_.take();
+    counters_.wants_dropped.set(mail.wants_dropped);
     if (stopping_) return finish_stop();
-    if (seen) publisher_->on_seen();
-    for (const auto& need : wants) watcher_->want(need);
+    if (mail.seen) publisher_->on_seen();
+    for (const auto& need : mail.wants) watcher_->want(need);
     if (shadow_)
-        for (const auto& sample : samples) shadow_->offer(sample);
+        for (const auto& sample : mail.samples) shadow_->offer(sample);
     bool looped = false;
-    for (const auto& upstream : loops) looped = disk_->on_loop(upstream) || looped;
+    for (const auto& upstream : mail.loops) looped = disk_->on_loop(upstream) || looped;
     if (looped) offer_rules();
 }
 
@@ -448,11 +328,11 @@ void App::tell(std::string_view type, const std::string& data) {
 
 void App::offer_rules() {
     std::vector<std::string> notes = disk_->take_notes();
-    auto rules = make_rules(options_, disk_->files(), own_endpoints(listening_), notes);
+    auto rules = make_rules(options_, disk_->files(), own_endpoints(sockets_.listening()), notes);
     for (const auto& note : notes) log::info(log::one_line(note));
     if (rules->upstreams.empty()) log::warning("no upstream servers configured");
     if (options_.clear_on_reload && !upstreams_before_.empty() && upstreams_before_ != rules->upstreams)
-        for (const auto& worker : workers_) worker->flush({});
+        crew_.flush();
     const bool upstreams_moved = upstreams_before_ != rules->upstreams;
     upstreams_before_ = rules->upstreams;
     hosts_->adopt(rules);
@@ -475,40 +355,15 @@ void App::probe_upstreams() {
 
 void App::start_shadow() {
     shadow_.reset();
-    if (options_.shadow.empty() || listening_.empty()) return;
+    if (options_.shadow.empty() || sockets_.listening().empty()) return;
     auto rule = read_shadow(options_.shadow);
-    if (rule) shadow_ = std::make_unique<ShadowAsker>(loop_, random_, std::move(*rule), listening_.front());
+    if (rule) shadow_ = std::make_unique<ShadowAsker>(loop_, random_, std::move(*rule), sockets_.listening().front());
 }
 
 /// Addresses come and go: what is listened on follows where the configuration says so, and names made from addresses always do.
 void App::on_interfaces() {
     if (stopping_) return;
-    if (follows_interfaces(options_)) {
-        const auto wanted = wanted_endpoints(options_, read_interfaces());
-        BindRequest request;
-        for (const auto& endpoint : wanted)
-            if (std::find(listening_.begin(), listening_.end(), endpoint) == listening_.end()) request.if_present.push_back(endpoint);
-        request.workers = static_cast<unsigned>(workers_.size());
-        request.owner = owner_;
-        auto bound = bind_all(request);
-        if (!bound) log::warning("an address has come that cannot be listened on: " + bound.error().text);
-        std::vector<std::vector<BoundSocket>> added(workers_.size());
-        if (bound) added = std::move(*bound);
-        std::vector<Endpoint> now;
-        for (const auto& endpoint : listening_) {
-            if (std::find(wanted.begin(), wanted.end(), endpoint) != wanted.end()) now.push_back(endpoint);
-            else log::info("no longer listening on " + endpoint.text());
-        }
-        for (const auto& socket : added.front()) {
-            if (socket.transport() != Transport::udp) continue;
-            now.push_back(socket.endpoint());
-            log::info("listening on " + socket.endpoint().text());
-        }
-        if (now != listening_) {
-            listening_ = now;
-            for (std::size_t i = 0; i < workers_.size(); ++i) workers_[i]->rebind(std::move(added[i]), now);
-        }
-    }
+    if (follows_interfaces(options_)) sockets_.follow(options_, crew_);
     disk_->on_interfaces();
 }
 
@@ -525,32 +380,18 @@ void App::reload() {
     if (!fresh.errors.empty()) return refuse();
 
     // New endpoints are bound before anything else changes: if that fails, nothing has.
-    const auto wanted = wanted_endpoints(fresh.options, read_interfaces());
-    BindRequest request;
-    for (const auto& endpoint : wanted)
-        if (std::find(listening_.begin(), listening_.end(), endpoint) == listening_.end()) request.endpoints.push_back(endpoint);
-    request.workers = static_cast<unsigned>(workers_.size());
-    request.owner = owner_;
-    std::vector<std::vector<BoundSocket>> added(workers_.size());
-    if (!request.endpoints.empty()) {
-        auto bound = bind_all(request);
-        if (!bound) {
-            reload_errors_.push_back(bound.error().text);
-            return refuse();
-        }
-        added = std::move(*bound);
+    auto change = sockets_.prepare(fresh.options, crew_);
+    if (!change) {
+        reload_errors_.push_back(change.error().text);
+        return refuse();
     }
-    const bool listening_changed = wanted != listening_;
     const Options before = std::exchange(options_, fresh.options);
     parsed_ = std::move(fresh);
     loaded_unix_ = Loop::moment().unix_seconds;
     for (const auto& warning : parsed_.warnings) log::warning(warning.line());
     for (const auto name : changed_until_restart(before, options_))
         log::warning(std::string(name) + " changed: this takes effect at the next start");
-    if (listening_changed) {
-        listening_ = wanted;
-        for (std::size_t i = 0; i < workers_.size(); ++i) workers_[i]->rebind(std::move(added[i]), wanted);
-    }
+    sockets_.adopt(std::move(*change), crew_);
     say_missing_interfaces(options_);
     log::reopen();
     disk_->adopt(options_);
@@ -559,7 +400,7 @@ void App::reload() {
     if (before.shadow != options_.shadow) start_shadow();
     watcher_->adopt(options_);
     // As dnsmasq does: HUP empties the cache of forwarded answers. What is known of Consul stays.
-    for (const auto& worker : workers_) worker->flush({});
+    crew_.flush();
     counters_.reloads.add();
     log::info("cleared cache");
     log::info("configuration read again");
@@ -569,14 +410,14 @@ void App::stop(const char* why) {
     if (std::exchange(stopping_, true)) return;
     stopped_by_ = why;
     tell_systemd("STOPPING=1");
-    for (const auto& worker : workers_) worker->stop();
+    crew_.stop();
     stop_timer_ = std::make_unique<Timer>(loop_, [this] { loop_.stop(); });
     stop_timer_->start(stop_patience);
     finish_stop();
 }
 
 void App::finish_stop() {
-    if (std::all_of(workers_.begin(), workers_.end(), [](const auto& worker) { return worker->ended(); })) loop_.stop();
+    if (crew_.all_ended()) loop_.stop();
 }
 
 Status App::status() const {
@@ -586,37 +427,14 @@ Status App::status() const {
     status.now = at.now;
     status.started_unix = started_unix_;
     status.uptime_seconds = std::chrono::duration<double>(at.now - started_).count();
-    status.listening = listening_;
+    status.listening = sockets_.listening();
     status.config_files = parsed_.files;
     status.config_loaded_unix = loaded_unix_;
     status.reload_errors = reload_errors_;
     status.control = &counters_;
-    status.healthy = true;
-    std::vector<UpstreamReport> upstreams;
+    crew_.report(status);
     bool any_answered = false;
-    for (const auto& worker : workers_) {
-        status.workers.push_back(&worker->counters());
-        const double age = std::chrono::duration<double>(at.now - worker->last_beat()).count();
-        status.heartbeat_age_seconds.push_back(age);
-        if (age > heart_stopped_seconds) status.healthy = false;
-        for (const auto& report : worker->upstreams()) {
-            const auto same = std::find_if(upstreams.begin(), upstreams.end(), [&](const auto& row) { return row.endpoint == report.endpoint; });
-            if (same == upstreams.end()) {
-                upstreams.push_back(report);
-                continue;
-            }
-            same->sent += report.sent;
-            same->answered += report.answered;
-            same->failed += report.failed;
-            same->timeouts += report.timeouts;
-            same->refused += report.refused;
-            same->nxdomain += report.nxdomain;
-            same->rtt = std::max(same->rtt, report.rtt);
-            same->down = same->down || report.down;
-        }
-    }
-    for (const auto& report : upstreams) any_answered = any_answered || report.answered > 0;
-    status.upstreams = std::move(upstreams);
+    for (const auto& report : status.upstreams) any_answered = any_answered || report.answered > 0;
     status.view = publisher_->current();
     status.watches = watcher_->reports();
     status.failovers = &publisher_->failovers();
