@@ -96,8 +96,9 @@ class Seen:
                 found["two addresses"].append(answer.sent)
             else:
                 node = member.get(answer.given[0])
-                holder = self.holder(answer.sent)
-                if holder and node != holder:
+                # A question that was held may be older than the lock of whom it is answered with.
+                holders = {self.holder(answer.sent), *(holder for at, holder in self.lock if answer.sent < at <= answer.done)}
+                if node not in holders and all(holders):
                     found["the old address"].append(answer.sent)
                 elif not self.was_primary(node, answer.sent - 0.06, answer.done):
                     found["a server that is no primary"].append(answer.sent)
