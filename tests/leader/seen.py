@@ -18,6 +18,7 @@ NAME = "master.pglab.service.consul"
 WAYS = {"lictor": "application01", "dnsmasq": "application-dnsmasq"}
 RCODES = {2: "SERVFAIL", 3: "NXDOMAIN"}
 EVERY = 0.01       # seconds between two questions of watch.py
+SEEN_WITHIN = 0.06  # seconds in which watch.py sees that a PostgreSQL has become primary, or is none any more
 
 Answer = collections.namedtuple("Answer", "sent done code given")
 
@@ -100,7 +101,7 @@ class Seen:
                 holders = {self.holder(answer.sent), *(holder for at, holder in self.lock if answer.sent < at <= answer.done)}
                 if node not in holders and all(holders):
                     found["the old address"].append(answer.sent)
-                elif not self.was_primary(node, answer.sent - 0.06, answer.done):
+                elif not self.was_primary(node, answer.sent - SEEN_WITHIN, answer.done + SEEN_WITHIN):
                     found["a server that is no primary"].append(answer.sent)
         if self.silent[way]:
             found["no reply"] = [0.0] * self.silent[way]
