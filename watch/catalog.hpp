@@ -146,7 +146,7 @@ enum class LeaderState : std::uint8_t {
 enum class LeaderReason : std::uint8_t {
     not_read_yet,
     confirmed, confirmed_probe, kept_restarting, kept_grace, kept_pause, kept_outage,                                 // led
-    lock_free, holder_unconfirmed, other_owner, demoted, stopping, node_failed, grace_over, overtaken,                // vacant
+    lock_free, released, announced, holder_unconfirmed, other_owner, demoted, stopping, node_failed, grace_over, overtaken,                // vacant
     standby_cluster, access_denied, scope_gone, stale_expired,
     count,
 };
@@ -158,6 +158,7 @@ struct MemberRow {
     std::optional<std::uint64_t> timeline, lsn;
     std::optional<std::uint64_t> replay_lsn;  ///< what a replica's readers see; since Patroni 4.1
     std::string api_url, version;
+    std::string session;         ///< that the record hangs on; the lock of the same member hangs on the same one
     bool noloadbalance = false;
     bool operator==(const MemberRow&) const = default;
 };

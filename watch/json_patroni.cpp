@@ -235,7 +235,10 @@ private:
 
     void take_member(std::string_view name, JsonValue entry) {
         if (name.empty() || has_nul(name) || name.find('/') != std::string_view::npos) return;
-        if (auto row = member_of(name, value_of(entry))) facts.members.emplace(std::string(name), std::move(*row));
+        auto row = member_of(name, value_of(entry));
+        if (!row) return;
+        row->session = entry.get("Session").text_or_empty();
+        facts.members.emplace(std::string(name), std::move(*row));
     }
 
     std::string prefix_;

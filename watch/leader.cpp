@@ -26,12 +26,26 @@ bool LeaderFusion::is_older(const ScopeFacts& facts) const {
     return lock < lock_seen_ || (lock == lock_seen_ && lock_ended_ && is_held(facts));
 }
 
+/// The request for a switchover counts from when it appears under the reign that it is to end: the winner empties the key only after it
+/// took the lock, and one that nobody empties announces nothing.
+void LeaderFusion::note_handover(const ScopeFacts& next, Now now) {
+    const bool same_reign = is_held(next) && is_held(facts_) && next.leader_modify_index == facts_.leader_modify_index;
+    if (!next.failover_requested || !same_reign)
+        announced_at_.reset();
+    else if (!facts_.failover_requested)
+        announced_at_ = now;
+    if (!is_held(next)) return;
+    released_at_.reset();
+    lock_session_ = next.leader_session;
+}
+
 void LeaderFusion::on_scope(const ScopeFacts& facts, Moment at) {
     if (facts.denied) {
         denied_ = true;
         return decide(at);
     }
     if (is_older(facts)) return;
+    note_handover(facts, at.now);
     facts_ = facts;
     read_ = true;
     denied_ = false;

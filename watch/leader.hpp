@@ -77,12 +77,15 @@ private:
     };
 
     bool is_older(const ScopeFacts& facts) const;
+    void note_handover(const ScopeFacts& next, Now now);
     Reign reign_now() const { return {facts_.leader, facts_.leader_session, facts_.leader_lock_index, facts_.leader_modify_index}; }
     void decide(Moment at);
     Decision judge(Moment at);
     Decision judge_held(Moment at);
     Decision judge_free(Moment at);
     Decision judge_nobody() const;
+    bool is_announced(Moment at);
+    bool has_let_go() const;
     bool is_overtaken(const std::string& member) const;
     Decision keep_for_grace(Moment at);
     Decision without_contact(Decision decision, Moment at);
@@ -112,6 +115,9 @@ private:
     Where where_;
     seconds loop_wait_{10};  ///< Patroni's default, until `config` tells
     std::optional<Now> grace_until_;
+    std::string lock_session_;           ///< of the lock seen last
+    std::optional<Now> announced_at_;    ///< a switchover was asked for under the reign that is on
+    std::optional<Now> released_at_;     ///< that session let go of the lock and lives
     std::optional<Now> absent_since_;
 
     bool contact_lost_ = false;

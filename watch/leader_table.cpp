@@ -13,6 +13,11 @@ namespace {
 constexpr seconds grace_slack{2};
 /// A loop_wait beyond this is no reason to trust a free lock for longer.
 constexpr seconds grace_max{300};
+/// How long a switchover that was asked for is believed to be about to happen: a checkpoint of its PostgreSQL, then its end. Patroni takes a
+/// request that it refuses back within milliseconds.
+constexpr seconds announced_max{2};
+/// Patroni says what it is within milliseconds of letting the lock go; who says primary for longer did not let go, somebody deleted the key.
+constexpr seconds released_max{1};
 /// A prefix that is gone for so long was removed, not re-created.
 constexpr seconds forget_after{300};
 
@@ -37,6 +42,7 @@ LeaderFusion::Decision LeaderFusion::judge(Moment at) {
     if (denied_) return {LeaderState::unreadable, LeaderReason::access_denied};
     if (!read_) return {LeaderState::loading, LeaderReason::not_read_yet};
     const Decision decision = is_held(facts_) ? judge_held(at) : judge_free(at);
+    if (decision.state == LeaderState::led && is_announced(at)) return {LeaderState::vacant, LeaderReason::announced};
     if (decision.state == LeaderState::led) return without_contact(decision, at);
     return decision.state == LeaderState::vacant && !facts_.exists ? forget(decision, at) : decision;
 }
@@ -81,14 +87,16 @@ LeaderFusion::Decision LeaderFusion::judge_held(Moment at) {
     if (row && row->role == "demoted") return {LeaderState::vacant, LeaderReason::demoted};
     if (row && is_stopping(*row)) return {LeaderState::vacant, LeaderReason::stopping};
     if (facts_.standby_cluster) return {LeaderState::standby, LeaderReason::standby_cluster};
-    const bool deposes = entry_.state == LeaderState::led || entry_.reason == LeaderReason::other_owner;
+    const bool deposes = entry_.state == LeaderState::led || entry_.reason == LeaderReason::other_owner ||
+                         entry_.reason == LeaderReason::announced || entry_.reason == LeaderReason::released;
     return {LeaderState::vacant, deposes && entry_.member != holder ? LeaderReason::other_owner : LeaderReason::holder_unconfirmed};
 }
 
 /// Nobody holds the lock: only who is answered at this moment can be, for a while.
 LeaderFusion::Decision LeaderFusion::judge_free(Moment at) {
     confirmed_ = {};
-    if (entry_.state != LeaderState::led) return judge_nobody();
+    const bool handing_over = entry_.state == LeaderState::vacant && (entry_.reason == LeaderReason::announced || entry_.reason == LeaderReason::released);
+    if (entry_.state != LeaderState::led && !(handing_over && has_let_go())) return judge_nobody();
     const std::string& member = entry_.member;
     const MemberRow* row = row_of(member);
     const MemberNode* node = node_of(member);
@@ -100,11 +108,34 @@ LeaderFusion::Decision LeaderFusion::judge_free(Moment at) {
     if (facts_.standby_cluster) return {LeaderState::standby, LeaderReason::standby_cluster};
     if (row ? !is_running_primary(*row) : !was_running_) return {LeaderState::vacant, LeaderReason::lock_free};
     if (is_overtaken(member)) return {LeaderState::vacant, LeaderReason::overtaken};
+    if (has_let_go()) {
+        if (!released_at_) released_at_ = at.now;
+        // Asked to hand over, it will not come back without the lock.
+        if (facts_.failover_requested) return {LeaderState::vacant, LeaderReason::released};
+        if (at.now < *released_at_ + released_max) {
+            wake_at(*released_at_ + released_max);
+            return {LeaderState::vacant, LeaderReason::released};
+        }
+    }
     if (facts_.pause) return {LeaderState::led, LeaderReason::kept_pause};
     // Patroni was silent already when its session ended: it died, and nobody is there to take the lock again. The same check failing
     // later means nothing: after a restart of the node's agent every check begins as critical.
     if (!row && !grace_until_ && node && node->service_critical) return {LeaderState::vacant, LeaderReason::lock_free};
     return keep_for_grace(at);
+}
+
+/// The end of a session takes lock and record away in one step. A record that hangs on the lock's session without the lock is Patroni's way of
+/// letting go, before it writes into the record what it has become.
+bool LeaderFusion::has_let_go() const {
+    const MemberRow* row = row_of(entry_.member);
+    return row && !lock_session_.empty() && row->session == lock_session_;
+}
+
+/// Asked to hand over, the holder lets its PostgreSQL end before it lets go of the lock: who connects now is refused or cut off.
+bool LeaderFusion::is_announced(Moment at) {
+    if (!announced_at_ || at.now >= *announced_at_ + announced_max) return false;
+    wake_at(*announced_at_ + announced_max);
+    return true;
 }
 
 /// Blocking queries skip states: the lock may have gone to another member and back to nobody unseen. Whoever was promoted meanwhile began
@@ -122,7 +153,7 @@ LeaderFusion::Decision LeaderFusion::judge_nobody() const {
 }
 
 LeaderFusion::Decision LeaderFusion::keep_for_grace(Moment at) {
-    if (!grace_until_) grace_until_ = at.now + std::min(loop_wait_, grace_max - grace_slack) + grace_slack;
+    if (!grace_until_) grace_until_ = released_at_.value_or(at.now) + std::min(loop_wait_, grace_max - grace_slack) + grace_slack;
     if (at.now >= *grace_until_) return {LeaderState::vacant, LeaderReason::grace_over};
     wake_at(*grace_until_);
     return {LeaderState::led, LeaderReason::kept_grace};

@@ -12,8 +12,11 @@ void LeaderChronicle::look(const Known& known, const LeaderEntry& before, const 
     look_at_lock(known.facts, before, now);
     const bool was_answered = before.state == LeaderState::led, is_answered = after.state == LeaderState::led;
     if (was_answered && (!is_answered || after.member != before.member)) {
-        begin(before);
+        // What is withdrawn for a request goes with it, if that is taken back.
+        if (after.reason != LeaderReason::announced || !open_) begin(before);
         if (!times_.withdrawn) times_.withdrawn = now;
+    } else if (!was_answered && is_answered && unannounced_) {
+        times_.withdrawn.reset();  // the request stands, and nothing came of it so far
     }
     look_at_promotion(known, now);
     look_at_old_tag(known, after, now);

@@ -27,6 +27,8 @@ constexpr std::array reason_rows{
     ReasonRow{LeaderReason::kept_pause, "kept in pause", "Patroni is paused and nobody holds the lock: {member} stays primary while it lives"},
     ReasonRow{LeaderReason::kept_outage, "kept without contact", "{member} led when contact with Consul was lost"},
     ReasonRow{LeaderReason::lock_free, "lock is free", "nobody holds the lock"},
+    ReasonRow{LeaderReason::released, "released", "{member} let go of the lock and lives on"},
+    ReasonRow{LeaderReason::announced, "switchover announced", "{member} was told to hand over and is about to stop its PostgreSQL"},
     ReasonRow{LeaderReason::holder_unconfirmed, "holder is not primary yet", "{holder} holds the lock and says {says}: not primary yet"},
     ReasonRow{LeaderReason::other_owner, "lock moved", "the lock moved from {member} to {holder}, which says {says}: not primary yet"},
     ReasonRow{LeaderReason::demoted, "demoted", "{one} says that it was demoted"},

@@ -3,21 +3,22 @@
 usage: python3 watch.py NAME SECONDS MEMBER...
 
 Asks 127.0.0.1:53 for NAME every 10 ms, polls each MEMBER's PostgreSQL every 5 ms over a connection that stays (pg_is_in_recovery),
-follows Patroni's lock by blocking queries of its own, and reconnects and writes through NAME in a loop. At the end prints one JSON document of
-events, each with the time it was seen (seconds of the wall clock, which all containers of one machine share). Without a MEMBER only
-the questions are put.
+follows Patroni's lock and the members' records by blocking queries of its own, and reconnects and writes through NAME in a loop; each in a
+process of its own, so that none is late because of another. At the end prints one JSON document of events, each with the time it was seen
+(seconds of the wall clock, which all containers of one machine share). Without a MEMBER only the questions are put.
 """
 
+import base64
 import http.client
 import json
+import multiprocessing
 import select
 import socket
 import struct
 import sys
-import threading
 import time
 
-events = {"answers": [], "writable": [], "lock": [], "writes": [], "failures": []}
+KEYS = "/v1/kv/digitalis.io/pglab/"
 name, end = sys.argv[1], time.time() + float(sys.argv[2])
 members = sys.argv[3:]
 
@@ -49,7 +50,7 @@ def ask():
     for one in sockets:
         one.connect(("127.0.0.1", 53))
         one.setblocking(False)
-    sent, number, following = {}, 0, time.time()
+    answers, sent, number, following = [], {}, 0, time.time()
     while time.time() < end:
         if time.time() >= following:
             following += 0.01
@@ -66,14 +67,14 @@ def ask():
                 continue
             begun = sent.pop(struct.unpack(">H", reply[:2])[0], None)
             if begun:
-                events["answers"].append((begun, time.time(), reply[3] & 15, addresses(reply)))
+                answers.append((begun, time.time(), reply[3] & 15, addresses(reply)))
     now = time.time()
-    events["silent"] = sum(1 for begun in sent.values() if now - begun > 6)
+    return {"answers": answers, "silent": sum(1 for begun in sent.values() if now - begun > 6)}
 
 
 def poll(member):
     import psycopg2
-    connection, said = None, None
+    seen, connection, said = [], None, None
     while time.time() < end:
         try:
             if connection is None:
@@ -84,55 +85,98 @@ def poll(member):
                 primary = not cursor.fetchone()[0]
             if primary != said:
                 said = primary
-                events["writable"].append((time.time(), member, primary))
+                seen.append((time.time(), member, primary))
             time.sleep(0.005)
         except psycopg2.Error:
             if said:
-                events["writable"].append((time.time(), member, False))
+                seen.append((time.time(), member, False))
             connection, said = None, None
             time.sleep(0.05)
+    return {"writable": seen}
+
+
+def changes(question, read):
+    """What `read` makes of each reply to a blocking query, with the time it came, whenever that is something else than before."""
+    index, said, seen = 0, None, []
+    consul = None
+    while time.time() < end:
+        try:
+            consul = consul or http.client.HTTPConnection("127.0.0.1", 8500, timeout=15)
+            consul.request("GET", f"{KEYS}{question}&consistent&wait={max(1, min(10, int(end - time.time())))}s&index={index}")
+            reply = consul.getresponse()
+            body, at = reply.read(), time.time()
+            index = int(reply.getheader("X-Consul-Index") or 0)
+            if reply.status not in (200, 404):
+                time.sleep(0.2)
+                continue
+            now = read(body if reply.status == 200 else b"")
+            if now != said:
+                said = now
+                seen.append((at, now))
+        except (OSError, http.client.HTTPException, ValueError):
+            index, consul = 0, None
+            time.sleep(0.2)
+    return seen
 
 
 def follow_lock():
-    index, said = 0, None
-    while time.time() < end:
-        try:
-            consul = http.client.HTTPConnection("127.0.0.1", 8500, timeout=15)
-            consul.request("GET", f"/v1/kv/digitalis.io/pglab/leader?raw&consistent&wait=10s&index={index}")
-            reply = consul.getresponse()
-            body = reply.read().decode() if reply.status == 200 else ""
-            index = int(reply.getheader("X-Consul-Index") or 0)
-            if reply.status in (200, 404) and body != said:
-                said = body
-                events["lock"].append((time.time(), body))
-            if reply.status not in (200, 404):
-                time.sleep(0.2)
-        except (OSError, http.client.HTTPException, ValueError):
-            index = 0
-            time.sleep(0.2)
+    return {"lock": changes("leader?raw", bytes.decode)}
+
+
+def records(body):
+    """The lock's holder and {member: [role, state]}, of one reply."""
+    holder, said = "", {}
+    for entry in json.loads(body or b"[]"):
+        key, value = entry["Key"].split("pglab/", 1)[1], base64.b64decode(entry["Value"] or "")
+        if key == "leader":
+            holder = value.decode()
+        elif key.startswith("members/"):
+            record = json.loads(value)
+            said[key[len("members/"):]] = [record.get("role"), record.get("state")]
+    return [holder, said]
+
+
+def follow_members():
+    return {"members": changes("?recurse", records)}
 
 
 def write():
     import psycopg2
+    writes, failures = [], []
     while time.time() < end:
         begun = time.time()
         try:
             connection = psycopg2.connect(host=name, connect_timeout=10)
             with connection.cursor() as cursor:
                 cursor.execute("select pg_current_xact_id(), inet_server_addr()")  # an error in recovery
-                events["writes"].append((begun, time.time(), str(cursor.fetchone()[1])))
+                writes.append((begun, time.time(), str(cursor.fetchone()[1])))
             connection.close()
         except psycopg2.Error as error:
-            events["failures"].append((begun, time.time(), " ".join(str(error).split())[:120]))
+            failures.append((begun, time.time(), " ".join(str(error).split())[:120]))
         time.sleep(0.02)
+    return {"writes": writes, "failures": failures}
 
 
-work = [threading.Thread(target=ask)]
-if members:
-    work += [threading.Thread(target=poll, args=(member,)) for member in members]
-    work += [threading.Thread(target=follow_lock), threading.Thread(target=write)]
-for thread in work:
-    thread.start()
-for thread in work:
-    thread.join()
-json.dump(events, sys.stdout)
+def note(out, work, *words):
+    out.send(work(*words))
+    out.close()
+
+
+def main():
+    work = [(ask,)]
+    if members:
+        work += [(poll, member) for member in members] + [(follow_lock,), (follow_members,), (write,)]
+    ends = []
+    for each in work:
+        here, there = multiprocessing.Pipe(duplex=False)
+        multiprocessing.Process(target=note, args=(there, *each), daemon=True).start()
+        there.close()
+        ends.append(here)
+    events = {}
+    for here in ends:
+        for kind, seen in here.recv().items():
+            events[kind] = events.get(kind, []) + seen if isinstance(seen, list) else seen
+    json.dump(events, sys.stdout)
+
+
+main()

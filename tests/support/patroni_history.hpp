@@ -25,6 +25,7 @@ class History {
 public:
     explicit History(std::mt19937_64& random) : random_(random) {
         for (const char* name : {"A", "B", "C"}) {
+            begin_session(name);
             set(name, "replica", "running");
             node(name, true, false, false);
         }
@@ -63,6 +64,7 @@ private:
         row.host = HostText(address_of(name));
         row.port = 5432;
         row.api_url = "http://" + address_of(name) + ":8008/patroni";
+        row.session = session_[name];
         if (state == "running") row.timeline = timeline_;
         truth_.facts.members[name] = row;
         if (state != "running") {
@@ -80,8 +82,17 @@ private:
         truth_.nodes[name] = node;
         stamp();
     }
+    void begin_session(const std::string& name) { session_[name] = name + std::to_string(++sessions_); }
+    void request(bool asked) {
+        truth_.facts.failover_requested = asked;
+        stamp();
+    }
+    /// With the member's record: its session ended.
     void release(bool with_member) {
-        if (with_member) truth_.facts.members.erase(truth_.facts.leader);
+        if (with_member) {
+            truth_.facts.members.erase(truth_.facts.leader);
+            begin_session(truth_.facts.leader);
+        }
         truth_.facts.leader.clear();
         truth_.facts.leader_session.clear();
         truth_.facts.leader_lock_index = truth_.facts.leader_modify_index = 0;
@@ -90,7 +101,7 @@ private:
     void acquire(const std::string& name) {
         if (truth_.writable != name) truth_.writable.clear();
         truth_.facts.leader = name;
-        truth_.facts.leader_session = "s" + std::to_string(index_);
+        truth_.facts.leader_session = session_[name];
         truth_.facts.leader_lock_index = 1;
         truth_.facts.leader_modify_index = index_ + 1;
         stamp();
@@ -117,12 +128,15 @@ private:
     void one_event() {
         const std::string leader = truth_.facts.leader;
         if (leader.empty()) return elect(any());
-        switch (random_() % 9) {
+        switch (random_() % 10) {
             case 0:  // switchover
+                if (chance(80)) request(true);
                 if (chance(50)) set(leader, "demoted", "stopping");
                 release(false);
                 set(leader, "demoted", "stopped");
-                elect(other(leader));
+                acquire(other(leader));
+                if (truth_.facts.failover_requested) request(false);
+                if (chance(90)) promote(truth_.facts.leader);
                 set(leader, "replica", "starting");
                 set(leader, "replica", "running");
                 break;
@@ -167,7 +181,11 @@ private:
                 set(leader, "primary", "restarting");
                 set(leader, "primary", "running");
                 break;
-            case 7:
+            case 7:  // a request that is refused
+                request(true);
+                request(false);
+                break;
+            case 8:
                 truth_.facts.pause = !truth_.facts.pause;
                 stamp();
                 break;
@@ -182,7 +200,8 @@ private:
     }
 
     std::mt19937_64& random_;
-    std::uint64_t index_ = 10, timeline_ = 1;
+    std::uint64_t index_ = 10, timeline_ = 1, sessions_ = 0;
+    std::map<std::string, std::string> session_;
     Truth truth_;
     std::vector<Truth> all_;
 };

@@ -4,8 +4,8 @@
 //   nodes A=ok B=critical C=silent A=ok* (tagged primary)
 //   after 12s · after 20ms · gone · denied · contact lost [60] · contact back · reset · same
 //   aim · probe A (the REST API of A said primary, asked at the last `aim`, or now)
-// `lock=A` keeps the lock of the step before if A had it, `lock=A!` is a new lock of A. A member is `role[/state][@timeline]`, `nodes` names those
-// in the catalog (`silent`: Patroni's own check is critical).
+// `lock=A` keeps the lock of the step before if A had it, `lock=A!` is a new lock of A. A member is `role[/state][@timeline]`; its record hangs on
+// the session of its last lock, `A!=primary` on a new one. `nodes` names those in the catalog (`silent`: Patroni's own check is critical).
 #pragma once
 
 #include <algorithm>
@@ -116,7 +116,8 @@ private:
                 }
                 if (value != owner_) lock_index_ = index;
                 owner_ = value;
-                keys.leader(value, "session-" + value + std::to_string(lock_index_), lock_index_);
+                session_[value] = "session-" + value + std::to_string(lock_index_);
+                keys.leader(value, session_[value], lock_index_);
             } else if (name == "released") {  // the key stays, its session is gone
                 keys.leader(value, "", index);
             } else {
@@ -124,8 +125,12 @@ private:
                 const std::string timeline = at_sign == std::string::npos ? "2" : value.substr(at_sign + 1);
                 value.resize(std::min(value.size(), at_sign));
                 const auto slash = value.find('/');
+                if (name.back() == '!') {
+                    name.pop_back();
+                    session_[name] = "session-" + name + std::to_string(index);
+                }
                 keys.member(name, member_json(version_, name, value.substr(0, slash),
-                                              slash == std::string::npos ? "running" : value.substr(slash + 1), timeline));
+                                              slash == std::string::npos ? "running" : value.substr(slash + 1), timeline), session_[name]);
             }
         }
         if (!locked) owner_.clear();
@@ -202,6 +207,7 @@ private:
     }
 
     std::string version_, owner_;
+    std::map<std::string, std::string> session_;
     std::optional<UnprovenHolder> aimed_;
     std::uint64_t index_ = 100, lock_index_ = 0;
 };

@@ -144,7 +144,8 @@ private:
         if (is_held(truth.facts)) kv.leader(truth.facts.leader, truth.facts.leader_session, truth.facts.leader_modify_index);
         for (const auto& [name, row] : truth.facts.members)
             kv.member(name, R"({"conn_url":"postgres://)" + row.host.text + R"(:5432/postgres","api_url":")" + row.api_url + R"(","state":")" + row.state +
-                                R"(","role":")" + row.role + '"' + (row.timeline ? R"(,"timeline":)" + std::to_string(*row.timeline) : "") + "}");
+                                R"(","role":")" + row.role + '"' + (row.timeline ? R"(,"timeline":)" + std::to_string(*row.timeline) : "") + "}", row.session);
+        kv.key("failover", truth.facts.failover_requested ? R"({"leader":"A","member":"B"})" : "{}");
         kv.key("config", std::string(R"({"ttl":30,"loop_wait":10)") + (truth.facts.pause ? R"(,"pause":true})" : "}"));
         return kv.body();
     }
@@ -389,6 +390,11 @@ private:
         judge_moment();
         judge_address(addresses.front());
     }
+    bool has_session_of_its_lock(const MemberRow& row) const {
+        for (std::size_t i = keys_.state + 1; i-- > 0;)
+            if (is_held(truth_[i].facts)) return truth_[i].facts.leader_session == row.session;
+        return false;
+    }
     /// Nobody is told anything but a hold while nobody can be answered.
     void judge_moment() {
         if (fusion_.verdict().state != LeaderState::led) fault("answered while nobody leads (" + std::string(word(fusion_.verdict().reason)) + ")");
@@ -401,6 +407,8 @@ private:
         const auto row = facts.members.find(member);
         if (is_held(facts) && facts.leader != member) fault(member + " was answered while " + facts.leader + " holds the lock");
         if (row != facts.members.end() && (row->second.role == "demoted" || is_stopping(row->second))) fault(member + " was answered though it says " + row->second.role + '/' + row->second.state);
+        if (!is_held(facts) && facts.failover_requested && row != facts.members.end() && has_session_of_its_lock(row->second))
+            fault(member + " was answered though it let go of its lock for a switchover");
         const auto& nodes = truth_[nodes_.state].nodes;
         const auto node = nodes.find(member);
         if (nodes_.held && node != nodes.end() && node->second.node_critical) fault(member + " was answered though its node failed");

@@ -36,7 +36,9 @@ public:
     Kv& leader(const std::string& name, const std::string& session, std::uint64_t modify_index) {
         return key("leader", name, session, modify_index);
     }
-    Kv& member(const std::string& name, std::string_view value) { return key("members/" + name, value, "s-" + escaped(name)); }
+    Kv& member(const std::string& name, std::string_view value, const std::string& session = "") {
+        return key("members/" + name, value, session.empty() ? "s-" + escaped(name) : session);
+    }
 
     std::string body() const { return "[" + entries_ + "]"; }
     ScopeFacts facts(std::uint64_t index = 0) const {

@@ -103,8 +103,9 @@ TEST_CASE("a lock held with an empty value deposes all the same", "[leader]") {
 TEST_CASE("a switchover, as its keys appear", "[leader]") {
     play({{"nodes A=ok B=ok C=ok", "loading: not read yet"},
           a_leads,
-          {"kv B=replica C=replica A=primary", "led A: kept for a grace"},  // the key goes first
-          {"kv B=replica C=replica A=demoted/stopped", "vacant: demoted"},
+          {"kv lock=A A=primary B=replica C=replica switchover", "vacant: switchover announced"},
+          {"kv B=replica C=replica A=primary switchover", "vacant: released"},  // the key goes first
+          {"kv B=replica C=replica A=demoted/stopped switchover", "vacant: demoted"},
           {"nodes B=ok C=ok", "vacant: demoted"},
           {"kv lock=B B=replica C=replica A=demoted/stopped", "vacant: holder is not primary yet"},
           {"kv lock=B B=promoted C=replica A=demoted/stopped", "vacant: holder is not primary yet"},
@@ -243,18 +244,67 @@ TEST_CASE("lock and key gone together: kept for loop_wait and two seconds while 
           {"after 6s", "vacant: grace is over"}});
 }
 
-TEST_CASE("the lock alone gone: kept for the grace while the member says primary and running", "[leader]") {
+TEST_CASE("a switchover that is asked for: its leader is about to stop, and is withdrawn for two seconds at most", "[leader]") {
+    const Step asked{"kv lock=A A=primary B=replica switchover", "vacant: switchover announced"};
+    // Refused, or taken back.
+    play({a_leads, asked, {"after 1s", "vacant: switchover announced"}, a_leads, {"after 60s", "led A: confirmed"}});
+    // A checkpoint that takes long; the lock goes later.
     play({a_leads,
-          {"kv A=primary B=replica", "led A: kept for a grace"},
-          {"after 11s", "led A: kept for a grace"},
-          {"after 1s", "vacant: grace is over"}});
-    play({a_leads, {"kv A=primary released=A", "led A: kept for a grace"}, {"after 12s", "vacant: grace is over"}});
-    play({a_leads, {"kv A=primary B=replica", "led A: kept for a grace"}, {"kv A=primary/starting B=replica", "vacant: lock is free"}});
-    play({a_leads, {"kv A=primary B=replica", "led A: kept for a grace"}, {"kv A=replica B=replica", "vacant: lock is free"}});
+          asked,
+          {"kv lock=A A=primary B=replica C=replica switchover", "vacant: switchover announced"},
+          {"after 2s", "led A: confirmed"},
+          {"kv lock=A A=primary B=replica switchover", "led A: confirmed"},
+          {"kv A=primary B=replica switchover", "vacant: released"},
+          {"after 60s", "vacant: released"},
+          {"kv lock=B A=primary B=replica switchover", "vacant: lock moved"},
+          {"kv lock=B A=primary B=primary switchover", "led B: confirmed"},  // the winner has not emptied it yet
+          {"kv lock=B A=replica B=primary", "led B: confirmed"}});
+    // Asked again.
+    play({a_leads, asked, a_leads, asked, {"after 2s", "led A: confirmed"}, a_leads, asked});
+    // One that stood there before this reign announces nothing.
+    play({{"kv lock=A A=primary switchover", "led A: confirmed"},
+          {"kv lock=B A=replica B=primary switchover", "led B: confirmed"},
+          {"kv-again lock=B A=replica B=primary switchover", "led B: confirmed"}});
+    // Nobody took the lock, and the old one has it again.
+    play({a_leads, asked, {"kv A=demoted/stopped switchover", "vacant: demoted"}, {"kv lock=A! A=primary", "led A: confirmed"}});
+    // Its session ended meanwhile; its node failed; Consul went away.
+    play({a_leads, asked, {"kv B=replica switchover", "vacant: lock is free"}, {"after 60s", "vacant: lock is free"}});
+    play({{"nodes A=ok", "loading: not read yet"}, a_leads, asked, {"nodes A=critical", "vacant: node failed"}});
+    play({a_leads, asked, {"contact lost", "vacant: switchover announced"}, {"after 2s", "led A: kept without contact"}});
+}
+
+TEST_CASE("who lets go of the lock is withdrawn at once, and kept if it goes on as primary", "[leader]") {
+    const Step released{"kv A=primary B=replica", "vacant: released"};
+    play({a_leads, released, {"kv A=primary/stopped B=replica", "vacant: stopping"}, {"after 60s", "vacant: stopping"}});
+    play({a_leads, released, {"kv A=demoted/stopped B=replica", "vacant: demoted"}, {"kv lock=B B=primary", "led B: confirmed"}});
+    play({a_leads, released, {"kv lock=B A=primary B=replica", "vacant: lock moved"}, {"kv lock=B B=primary", "led B: confirmed"}});
+    // The key was deleted by hand, and Patroni will put it again.
     play({a_leads,
-          {"kv A=primary B=replica", "led A: kept for a grace"},
-          {"kv lock=A! A=primary B=replica", "led A: confirmed"},
-          {"after 60s", "led A: confirmed"}});
+          released,
+          {"same", "vacant: released"},
+          {"after 1s", "led A: kept for a grace"},
+          {"kv A=primary B=replica C=replica", "led A: kept for a grace"},
+          {"after 10s", "led A: kept for a grace"},
+          {"after 1s", "vacant: grace is over"},
+          {"kv lock=A! A=primary B=replica", "led A: confirmed"}});
+    play({a_leads, released, {"after 1s", "led A: kept for a grace"}, {"kv lock=A! A=primary B=replica", "led A: confirmed"}, {"after 60s", "led A: confirmed"}});
+    play({a_leads, {"kv A=primary released=A", "vacant: released"}, {"after 1s", "led A: kept for a grace"}});
+    play({a_leads, released, {"kv B=replica", "vacant: lock is free"}});  // and died
+    // In its next gap it is withdrawn anew.
+    play({a_leads, released, {"after 1s", "led A: kept for a grace"}, {"kv lock=A! A=primary", "led A: confirmed"}, released, {"after 1s", "led A: kept for a grace"}});
+    play({{"kv lock=A A=primary pause", "led A: confirmed"},
+          {"kv A=primary pause", "vacant: released"},
+          {"after 1s", "led A: kept in pause"},
+          {"after 3000s", "led A: kept in pause"}});
+    play({{"kv lock=A A=primary pause", "led A: confirmed"}, {"kv A=primary pause", "vacant: released"}, {"kv A=primary/stopped pause", "vacant: stopping"}});
+}
+
+TEST_CASE("the lock gone and the record on a new session: kept for the grace while the member says primary and running", "[leader]") {
+    const Step anew{"kv A!=primary B=replica", "led A: kept for a grace"};
+    play({a_leads, anew, {"after 11s", "led A: kept for a grace"}, {"after 1s", "vacant: grace is over"}});
+    play({a_leads, anew, {"kv A=primary/starting B=replica", "vacant: lock is free"}});
+    play({a_leads, anew, {"kv A=replica B=replica", "vacant: lock is free"}});
+    play({a_leads, anew, {"kv lock=A! A=primary B=replica", "led A: confirmed"}, {"after 60s", "led A: confirmed"}});
 }
 
 TEST_CASE("who was overtaken while nobody looked is not kept", "[leader]") {
@@ -262,7 +312,7 @@ TEST_CASE("who was overtaken while nobody looked is not kept", "[leader]") {
     play({a_leads, {"kv B=replica", "led A: kept for a grace"}, {"kv B=replica@3", "vacant: overtaken"}});
     play({a_leads, {"kv B=replica@3 pause", "vacant: overtaken"}});
     // A timeline of its own says nothing, one of before neither.
-    play({a_leads, {"kv A=primary@3 B=replica@3", "led A: kept for a grace"}});
+    play({a_leads, {"kv A!=primary@3 B=replica@3", "led A: kept for a grace"}});
     play({{"kv lock=A A=primary@5 B=replica@4", "led A: confirmed"}, {"kv B=replica@4 C=replica@5", "led A: kept for a grace"}});
 }
 
@@ -661,6 +711,9 @@ class Judge {
 public:
     void on_scope(const ScopeFacts& facts, Now now) {
         if (newest && facts.index < newest->index) return;
+        const bool same_reign = newest && is_held(facts) && facts.leader_modify_index == newest->leader_modify_index;
+        if (!facts.failover_requested || !same_reign) asked_since.reset();
+        else if (!newest->failover_requested) asked_since = now;
         newest = facts;
         if (facts.leader.empty()) {
             if (!free_since) free_since = now;
@@ -679,6 +732,10 @@ public:
         const auto row = newest->members.find(newest->leader);
         const bool lawful = row != newest->members.end() && (row->second.role == "primary" || row->second.role == "master") &&
                             row->second.state == "running" && !critical(newest->leader);
+        if (asked_since && now < *asked_since + seconds{2}) {
+            REQUIRE(entry.state != LeaderState::led);
+            return;
+        }
         if (lawful) {  // whoever the lock names and says primary and running is answered, at once
             REQUIRE(entry.state == LeaderState::led);
             REQUIRE(entry.member == newest->leader);
@@ -705,7 +762,7 @@ public:
 
     std::optional<ScopeFacts> newest;
     std::map<std::string, MemberNode> nodes;
-    std::optional<Now> free_since;
+    std::optional<Now> free_since, asked_since;
     bool paused_since_free = false;  ///< pause stretches the grace: it begins when the pause ends
     std::string last_owner;
     std::uint64_t confirmed_lock = 0;
