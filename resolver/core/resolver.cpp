@@ -194,7 +194,7 @@ Decided Resolver::State::fail(const Question& question, unsigned code, std::uint
 Decided Resolver::State::delegate(const Question& question, const Client& client, Moment at, std::span<std::uint8_t> buffer, Actions& actions) {
     if (!view->rules->agent_dns) return fail(question, rcode::servfail, ede::network_error, buffer);
     agent_asked = true;
-    return from_forward(forward.ask_agent(question, client, at, buffer, actions));
+    return from_forward(forward.ask_agent(question, client, at, buffer, actions, view->catalog->settings->strict));
 }
 
 Decided Resolver::State::decide_consul(const Question& question, const Name& domain, const Client& client, Moment at,
