@@ -91,10 +91,10 @@ void Publisher::count_leader_changes(const Catalog& before, const Catalog& after
     };
     for (const auto& [service, entry] : *after.leaders) {
         const auto old = before.leaders->find(service);
-        if (old == before.leaders->end() || (old->second->state == entry->state && !leads_elsewhere(*old->second, *entry))) continue;
+        if (old == before.leaders->end() || (old->second->state == entry->state && !leads_elsewhere(before, *old->second, after, *entry))) continue;
         const bool led = old->second->state == LeaderState::led, leads = entry->state == LeaderState::led;
         if (led && !leads) counters_.leader_withdrawals.add();
-        if (!led && leads) counters_.leader_changes.add();
+        if ((!led && leads) || (entry->state == LeaderState::unreadable && old->second->state == entry->state)) counters_.leader_changes.add();
         log::info("leader of " + log::printable(service) + ": " + word(entry->state) +
                   (leads || led ? ", " + log::printable(place(leads ? *entry : *old->second)) : "") + " (" + word(entry->reason) + ")");
     }

@@ -69,7 +69,12 @@ void BlockingWatch::halt() {
     halted_ = true;
     timer_.stop();
     if (ticket_) context_.http.cancel(std::exchange(ticket_, 0));
+    wait_over();
     if (parsing_) context_.background.cancel(std::exchange(parsing_, 0));
+}
+
+void BlockingWatch::wait_over() {
+    if (std::exchange(waiting_, false)) context_.waits.ended();
 }
 
 void BlockingWatch::schedule() {
@@ -93,7 +98,12 @@ void BlockingWatch::attempt() {
 
 void BlockingWatch::send() {
     poll_.use(context_.options.consul_consistency);
-    const auto request = poll_.next(Loop::now());
+    const Now now = Loop::now();
+    const auto request = poll_.next(now, leader_keys_ || context_.waits.may_begin(now));
+    if (request.index && !leader_keys_) {
+        waiting_ = true;
+        context_.waits.begun();
+    }
     ticket_ = context_.http.get(request_path(request), request.timeout, [this](HttpReply reply) { on_reply(std::move(reply)); });
 }
 
@@ -116,6 +126,7 @@ std::string BlockingWatch::request_path(const PollRequest& request) const {
 
 void BlockingWatch::on_reply(HttpReply reply) {
     ticket_ = 0;
+    wait_over();
     ++replies_;
     const bool was_failing = poll_.failing();
     const auto verdict = poll_.on_reply({.status = reply.status,
@@ -183,7 +194,7 @@ void BlockingWatch::judge_facts(Parsed parsed, const HttpReply& reply) {
         case PollJudgement::ignore:
             good();
             context_.counters.consul_unchanged.add();
-            on_same();
+            on_hidden();
             break;
     }
 }

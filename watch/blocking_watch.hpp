@@ -20,6 +20,7 @@
 #include "watch/loop/loop.hpp"
 #include "watch/poll.hpp"
 #include "watch/rest.hpp"
+#include "watch/waits.hpp"
 
 namespace lictor {
 
@@ -32,6 +33,7 @@ struct WatchContext {
     Rest& rest;                                      ///< what is not Consul: the members' own REST APIs
     Background& background;
     Contact& contact;
+    Waits& waits;
     CatalogBuilder& builder;
     const Options& options;                          ///< the ones in force
     std::function<void(ContactOutcome)> exchanged;   ///< after every reply
@@ -88,6 +90,8 @@ protected:
     virtual void on_absent(const HttpReply&) {}
     /// The same as before, with contact.
     virtual void on_same() {}
+    /// Nothing is there that the token may see, though something was: kept, with contact.
+    virtual void on_hidden() { on_same(); }
     virtual void on_trouble(Trouble trouble, const std::string& why) = 0;
     /// Asked after each reply; false ends the watch.
     virtual bool goes_on() { return true; }
@@ -96,6 +100,7 @@ protected:
 
 private:
     void schedule();
+    void wait_over();
     void attempt();
     void send();
     void on_reply(HttpReply reply);
@@ -110,7 +115,7 @@ private:
     Timer timer_;
     Http::Ticket ticket_ = 0;
     Background::Ticket parsing_ = 0;
-    bool parked_ = false, halted_ = false;
+    bool parked_ = false, halted_ = false, waiting_ = false;
     std::optional<Now> failing_since_, last_good_;
     std::string why_;
     std::uint64_t replies_ = 0, changes_ = 0, errors_ = 0;

@@ -53,7 +53,7 @@ private:
     std::size_t unreachable_in_row_ = 0;
     std::optional<Now> failing_since_;
     std::optional<Now> limited_until_;
-    Now last_limited_send_{};
+    Now last_limited_send_{}, apart_{};
 };
 
 }  // namespace lictor

@@ -1,7 +1,7 @@
 // The rules of poll.hpp. Figures: waits of 60 s make a dead connection known within 75 s; a deposed Consul leader holds a default-mode
-// query to the end of its wait, so leader keys wait 10 s; pauses grow from 100 ms. An
-// abandoned wait keeps one of the agent's 200 connections to its end: waits begin with 5 s and double, so that a lictor which is started
-// again and again never holds more than two generations of them.
+// query to the end of its wait, so leader keys wait 10 s; pauses grow from 100 ms. An abandoned wait keeps one of the agent's
+// 200 connections to its end: waits begin with 5 s (2 s for leader keys) and double, and few begin soon after a start (waits.hpp), so that
+// a lictor which is started again and again, or told another scope each time, does not shut itself out.
 #include "watch/poll.hpp"
 
 #include <algorithm>
@@ -10,11 +10,12 @@
 namespace lictor {
 namespace {
 
-constexpr seconds wait_usual{60}, wait_first{5}, wait_leader{10};
+constexpr seconds wait_usual{60}, wait_first{5}, wait_leader{10}, wait_first_leader{2};
 constexpr milliseconds hold_without_leader{7000}, slack{3000};
 constexpr milliseconds pause_first{100}, pause_max{5000}, pause_max_leader{1000};
 constexpr milliseconds retry_after_max{60'000};
 constexpr milliseconds quick{1000};                 // an unchanged reply that comes sooner is paced
+constexpr milliseconds read_again{1000};            // where no wait is allowed
 constexpr milliseconds unchanged_max{1000}, unchanged_max_leader{50};
 constexpr Now full_read_every = std::chrono::minutes(5);  // repairs a wake-up that Consul missed
 
@@ -25,13 +26,15 @@ bool sudden_drop(std::size_t held, std::size_t count) { return (held > 0 && coun
 
 }  // namespace
 
-PollRequest Poll::next(Now now) {
+PollRequest Poll::next(Now now, bool may_wait) {
     settling_ = settle_next_;
     second_chance_ = !settling_ && second_chance_next_;
     const bool full = !full_read_at_ || now - *full_read_at_ >= full_read_every;
     sent_ = {};
-    sent_.index = settling_ || second_chance_ || full ? 0 : ask_index_;
-    sent_.wait = kind_.leader_keys ? wait_leader : std::min(wait_usual, wait_first * (1 << std::min(waits_, 4u)));
+    read_instead_ = !may_wait && ask_index_ != 0;
+    sent_.index = settling_ || second_chance_ || full || read_instead_ ? 0 : ask_index_;
+    const auto grown = (kind_.leader_keys ? wait_first_leader : wait_first) * (1 << std::min(waits_, 4u));
+    sent_.wait = std::min(kind_.leader_keys ? wait_leader : wait_usual, grown);
     if (sent_.index != 0) ++waits_;
     sent_.consistency = kind_.leader_keys ? ConsulConsistency::fresh : kind_.consistency;
     if (settling_ && sent_.consistency == ConsulConsistency::stale) sent_.consistency = ConsulConsistency::fresh;
@@ -81,9 +84,12 @@ PollVerdict Poll::on_reply(const PollReply& reply, std::size_t held, Now now) {
     // A server that knows no leader may be behind: what it says counts, but the next read starts over.
     start_over_ = second_chance_ || (kind_.leader_keys && !reply.known_leader);
     if (held_hash_ && *held_hash_ == reply_hash_) {
+        // A wait that ends before its time without another index was given up by the server: a snapshot was restored under it, or the
+        // agent ends. The index may now be ahead of Consul, which would sleep through every change.
+        const bool given_up = sent_.index != 0 && reply_index_ == sent_.index && now - sent_at_ < sent_.wait;
         adopt_index(now);
         unchanged(now);
-        if (start_over_) ask_index_ = 0;
+        if (start_over_ || given_up) ask_index_ = 0;
         return PollVerdict::same;
     }
     if (!empty_key) return PollVerdict::parse;
@@ -141,6 +147,7 @@ Now Poll::resume_at(Now now, Random& random) const {
         const auto jittered = pause / 2 + milliseconds(random.below(static_cast<std::uint32_t>(pause.count() / 2 + 1)));
         return now + std::max<milliseconds>(jittered, retry_after_);
     }
+    if (read_instead_ && !settle_next_) return now + read_again;
     // One unchanged reply may come early (the agent's right); a row of them is paced.
     if (quick_unchanged_ <= 2 || (settle_next_ && quick_unchanged_ <= 4)) return now;
     const auto max = kind_.leader_keys ? unchanged_max_leader : unchanged_max;

@@ -1,7 +1,8 @@
 // One blocking query as a state machine: which request to send next (index, wait, consistency), what a reply means, how long to pause
 // before the next one. Time, jitter and replies come in as values; the shell sends, receives and parses. Rules (Consul's blocking
 // queries): the index counts only in a 200 (for keys also a 404), error replies carry `X-Consul-Index: 1`; after any failure the next
-// read starts at index 0; an index that went backwards is settled by one read at index 0 with default consistency; a sudden empty list
+// read starts at index 0, and so it does after a wait that ended early with nothing new (a snapshot was restored: the reply tells the old
+// state, and its index is ahead); an index that went backwards is settled by one read at index 0 with default consistency; a sudden empty list
 // is believed only after a second read that is not stale; the agent adds up to wait/16 and may hold for 7 s while it has no leader.
 #pragma once
 
@@ -63,8 +64,8 @@ public:
 
     /// Consistency from the next request on.
     void use(ConsulConsistency consistency) { kind_.consistency = consistency; }
-    /// The request to send now. Every call is taken as sent.
-    PollRequest next(Now now);
+    /// The request to send now. Every call is taken as sent. `may_wait`: else it is a read at once, and the next one pauses a second.
+    PollRequest next(Now now, bool may_wait = true);
     /// Judges the reply to the last request. `held` is the number of facts held now.
     PollVerdict on_reply(const PollReply& reply, std::size_t held, Now now);
     /// After `PollVerdict::parse`: how many facts the body holds, none if it could not be parsed.
@@ -96,6 +97,7 @@ private:
     bool settling_ = false;               ///< the request sent is that read
     bool second_chance_next_ = false;     ///< leader keys while Consul has no leader: one stale read
     bool second_chance_ = false;
+    bool read_instead_ = false;           ///< the request sent may not wait
     bool start_over_ = false;             ///< the reply came from a server that may be behind: read at index 0 next
     unsigned failures_ = 0;
     unsigned quick_unchanged_ = 0;        ///< unchanged replies in a row that came at once

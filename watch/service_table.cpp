@@ -55,7 +55,7 @@ ServiceWatch& ServiceTable::add(const std::string& name, const std::string& data
     watch.pinned = pinned;
     watch.first = false;
     watch.touch(now);
-    if (pinned || !context_.contact.open()) {
+    if (!context_.contact.open() && !context_.contact.reachable()) {
         watch.start();
     } else {
         queue_.push_back(key);
@@ -65,7 +65,7 @@ ServiceWatch& ServiceTable::add(const std::string& name, const std::string& data
 }
 
 void ServiceTable::start_queued() {
-    while (first_reads_ < first_reads_max && !queue_.empty()) {
+    while (first_reads_ < first_reads_max && !queue_.empty() && context_.contact.open()) {
         const auto found = watches_.find(queue_.front());
         queue_.pop_front();
         if (found == watches_.end()) continue;

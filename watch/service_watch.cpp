@@ -11,6 +11,7 @@ namespace lictor {
 namespace {
 
 constexpr Now stale_after = seconds(1);  // one failure that the next try heals is nobody's business
+constexpr const char* hidden = "Consul hides instances from the token (ACL)";
 
 }  // namespace
 
@@ -38,7 +39,7 @@ BlockingWatch::Parse ServiceWatch::parse() const {
     };
 }
 
-void ServiceWatch::on_facts(Parsed parsed, const HttpReply&) {
+void ServiceWatch::on_facts(Parsed parsed, const HttpReply& reply) {
     auto& body = *static_cast<ServiceBody*>(parsed.facts.get());
     static log::Sometimes skipped{60};
     if (body.skipped > 0 && skipped.now(Loop::now() / seconds(1)))
@@ -50,6 +51,10 @@ void ServiceWatch::on_facts(Parsed parsed, const HttpReply&) {
     entry->state = FactState::known;
     entry->index = index();
     entry->instances = std::move(body.instances);
+    if (reply.filtered_by_acl) {
+        entry->why = hidden;
+        tell_hidden();
+    }
     last_known_.reset();
     put(std::move(entry));
     if (hooks_.changed) hooks_.changed(*entry_);
@@ -60,6 +65,23 @@ void ServiceWatch::on_same() {
     auto entry = next();
     entry->stale = false;
     put(std::move(entry));
+}
+
+void ServiceWatch::on_hidden() {
+    tell_hidden();
+    if (!entry_->stale && entry_->why == hidden) return;
+    auto entry = next();
+    entry->stale = false;
+    entry->why = hidden;
+    put(std::move(entry));
+}
+
+/// Only agents since 1.11 say so; before, what is hidden and what is not there look the same.
+void ServiceWatch::tell_hidden() const {
+    static log::Sometimes told{60};
+    if (told.now(Loop::now() / seconds(1)))
+        log::warning("consul hides instances from the token service=" + log::printable(entry_->name) +
+                     " kept=" + std::to_string(entry_->instances.size()) + " (it needs service:read and node:read)");
 }
 
 void ServiceWatch::on_trouble(Trouble trouble, const std::string& why) {

@@ -42,8 +42,10 @@ private:
     Parse parse() const override;
     void on_facts(Parsed parsed, const HttpReply& reply) override;
     void on_same() override;
+    void on_hidden() override;
     void on_trouble(Trouble trouble, const std::string& why) override;
     bool goes_on() override;
+    void tell_hidden() const;
     /// A copy to be changed and put.
     std::shared_ptr<ServiceEntry> next() const { return std::make_shared<ServiceEntry>(*entry_); }
     void put(std::shared_ptr<ServiceEntry> entry);

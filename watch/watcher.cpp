@@ -10,10 +10,11 @@
 namespace lictor {
 namespace {
 
+/// The same Consul: another consistency counts from the next request on, and what is dropped in mid-wait keeps its slot at the agent.
 bool same_way(const Options& a, const Options& b) {
     const auto same = [](const ConsulAddress& x, const ConsulAddress& y) { return x.url == y.url && x.unix_path == y.unix_path; };
     return std::equal(a.consul_http_addr.begin(), a.consul_http_addr.end(), b.consul_http_addr.begin(), b.consul_http_addr.end(), same) &&
-           a.consul_datacenter == b.consul_datacenter && a.consul_consistency == b.consul_consistency;
+           a.consul_datacenter == b.consul_datacenter;
 }
 
 }  // namespace

@@ -28,6 +28,7 @@ struct Watcher::State {
         Rest rest;
         Background background;
         Contact contact;
+        Waits waits{Loop::now()};
         WatchContext context;
         AgentWatch agent;
         ServiceTable services;
@@ -38,7 +39,7 @@ struct Watcher::State {
 
         explicit Running(State& state)
             : http(state.loop, state.options, state.counters, state.hooks.resolve_consul), rest(state.loop, state.hooks.resolve_consul),
-              background(state.loop), context{state.loop, state.counters, state.random, http, rest, background, contact, state.builder, state.options,
+              background(state.loop), context{state.loop, state.counters, state.random, http, rest, background, contact, waits, state.builder, state.options,
                       [&state](ContactOutcome outcome) { state.exchanged(outcome); }, [&state] { state.settle(); }},
               agent(context, [&state] { state.agent_first_done(); }),
               services(context, [&state](const ServiceEntry& entry) { state.service_changed(entry); }),

@@ -14,6 +14,7 @@ constexpr microseconds udp_life = milliseconds(800);
 constexpr microseconds tcp_life = seconds(2);
 constexpr microseconds whole_life = seconds(3);         ///< below the 5 s after which glibc asks again
 constexpr microseconds whole_life_agent = seconds(2);
+constexpr std::uint32_t udp_size_loopback = 16'384;     ///< no fragments to be lost on the way
 constexpr microseconds stretched_life = milliseconds(4500);  ///< with TCP or after a flush
 constexpr microseconds pause_before_same = milliseconds(200);
 constexpr microseconds second_round = seconds(1);       ///< all-servers
@@ -113,7 +114,8 @@ void Forward::State::ask_again(InFlight& entry, Now now, Actions& actions) {
 
 std::optional<std::size_t> Forward::State::next_member(const InFlight& entry, Now now) const {
     const auto members = static_cast<unsigned>(entry.group->members.size());
-    const unsigned most = entry.group->agent ? 1 : entry.all ? 2 * members : std::clamp(members, tries_min, tries_max);
+    // A second try is for an agent that does not let TCP through.
+    const unsigned most = entry.group->agent ? (entry.key.room == message_max && entry.unreachable ? 2 : 1) : entry.all ? 2 * members : std::clamp(members, tries_min, tries_max);
     if (entry.tries >= most) return std::nullopt;
     return pick(*entry.group, entry.tried, rules->strict_order, now);
 }
@@ -125,7 +127,7 @@ void Forward::State::try_member(InFlight& entry, std::size_t member, Now now, Ac
     entry.next_try.reset();
     for (const Attempt& attempt : entry.attempts)
         if (attempt.headless_error) entry.plain[attempt.member] = true;
-    send(entry, member, Transport::udp, now, actions);
+    send(entry, member, entry.key.room == message_max && times == 1 ? Transport::tcp : Transport::udp, now, actions);
     microseconds patience = entry.group->members[member]->patience();
     if (rules->retry_first) patience = std::max<microseconds>(std::min(patience, *rules->retry_first), retry_first_min);
     for (unsigned i = 1; i < times; ++i) patience = std::min<microseconds>(2 * patience, udp_life);
@@ -140,7 +142,8 @@ void Forward::State::send(InFlight& entry, std::size_t member, Transport transpo
     attempt.member = member;
     attempt.transport = transport;
     attempt.dns_id = random.next_u16();
-    attempt.edns = !entry.plain[member] && !target.without_edns(now);
+    const bool bare = entry.key.room == 512;  // the agent's 512 bytes are the same with EDNS and without, its number of answers is not
+    attempt.edns = !entry.plain[member] && !target.without_edns(now) && !bare;
     attempt.sent = now;
     attempt.closes = now + (transport == Transport::tcp ? tcp_life : udp_life);
     attempt.patience_ends = attempt.closes;
@@ -155,13 +158,17 @@ void Forward::State::send(InFlight& entry, std::size_t member, Transport transpo
     counters.forwarded.add();
     target.sent();
     const Upstream& upstream = target.upstream();
+    std::uint32_t udp_size = rules->edns_packet_max;
+    if (entry.key.room != 0 && entry.key.room != message_max) udp_size = entry.key.room;
+    // What the agent leaves out for size it leaves out without a word: let it leave out nothing, and cut here, where TC is set.
+    else if (entry.group->agent && upstream.endpoint.address.is_loopback()) udp_size = std::max(udp_size, udp_size_loopback);
     attempt.name = entry.key.lower;
     if (rules->random_letters && !entry.group->agent) {
         attempt.letters = true;
         attempt.name = with_random_letters(entry.key.lower, random);
     }
     Ask ask{attempt.id, upstream.endpoint, transport, upstream.interface, upstream.source, false, rules->port_min, rules->port_max,
-            query_for(entry.key, attempt.name, attempt.dns_id, attempt.edns, rules->edns_packet_max, entry.options)};
+            query_for(entry.key, attempt.name, attempt.dns_id, attempt.edns, udp_size, entry.options)};
     if (ask.source && ask.source->port != 0) ask.one_port = true;
     if (!ask.source && rules->query_port && !entry.group->agent) {
         ask.one_port = true;
@@ -200,6 +207,7 @@ void Forward::State::on_reply(AttemptId id, Bytes message, Now now, Actions& act
     Target& target = *entry->group->members[member];
     const bool tcp = attempt.transport == Transport::tcp;
     Asked asked{attempt.dns_id, entry->key.lower, entry->key.type, entry->key.klass, entry->key.dnssec_ok, entry->group->agent};
+    asked.keep_cut = !tcp && entry->key.room != 0 && entry->key.room != message_max;
     asked.filters = rules->filters.get();
     asked.keep_ad = rules->proxy_dnssec;
     if (attempt.letters) asked.letters = attempt.name.wire();

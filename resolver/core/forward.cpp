@@ -47,9 +47,10 @@ void store_u32(std::vector<std::uint8_t>& bytes, std::size_t at, std::uint32_t v
 
 // ------------------------------------------------------------------------------------------------------------ questions
 
-std::optional<Forward::State::FromCache> Forward::State::from_cache(const Question& question, const Client& client, bool agent, Now now, std::span<std::uint8_t> buffer, Actions& actions) {
+std::optional<Forward::State::FromCache> Forward::State::from_cache(const Question& question, const Client& client, bool agent, std::uint16_t room, Now now,
+                                                                    std::span<std::uint8_t> buffer, Actions& actions) {
     if (rules->cache_entries == 0) return std::nullopt;
-    const auto hit = cache.find(question, now, agent ? std::nullopt : rules->stale_for);
+    const auto hit = cache.find(question, now, agent ? std::nullopt : rules->stale_for, room);
     if (!hit) {
         counters.cache_misses.add();
         return std::nullopt;
@@ -66,15 +67,15 @@ std::optional<Forward::State::FromCache> Forward::State::from_cache(const Questi
 
 /// What the cache says, else what the group's upstreams will say.
 Forward::Outcome Forward::State::answer(const Question& question, const Client& client, const std::shared_ptr<Group>& group, Moment at,
-                                        std::span<std::uint8_t> buffer, Actions& actions) {
+                                        std::span<std::uint8_t> buffer, Actions& actions, std::uint16_t room) {
     const bool own = rules->add_subnet && group && !group->agent && depends_on_client(*rules->add_subnet, client.peer.address);
     if (!own) {
-        if (const auto hit = from_cache(question, client, group && group->agent, at.now, buffer, actions)) {
+        if (const auto hit = from_cache(question, client, group && group->agent, room, at.now, buffer, actions)) {
             if (hit->expired && group) refresh(question, group, at, actions);
             return hit->outcome;
         }
     }
-    return ask(question, client, group, at, buffer, actions);
+    return ask(question, client, group, at, buffer, actions, room);
 }
 
 /// use-stale-cache: the old answer has been given, the new one is fetched behind it.
@@ -89,9 +90,10 @@ void Forward::State::refresh(const Question& question, const std::shared_ptr<Gro
 }
 
 Forward::Outcome Forward::State::ask(const Question& question, const Client& client, const std::shared_ptr<Group>& group, Moment at,
-                                     std::span<std::uint8_t> buffer, Actions& actions) {
+                                     std::span<std::uint8_t> buffer, Actions& actions, std::uint16_t room) {
     if (!group) return refuse(question, ede::no_reachable_authority, buffer);
     QuestionKey key = QuestionKey::of(question);
+    key.room = room;
     std::vector<std::uint8_t> options;
     if (!group->agent && (rules->add_subnet || !rules->cpe_id.empty())) {
         options = client_options(*rules, client.peer.address);
@@ -222,10 +224,13 @@ Forward::Outcome Forward::ask(const Question& question, const Client& client, Mo
     return s.answer(question, client, s.upstreams.group(route), at, buffer, actions);
 }
 
-Forward::Outcome Forward::ask_agent(const Question& question, const Client& client, Moment at, std::span<std::uint8_t> buffer, Actions& actions) {
+Forward::Outcome Forward::ask_agent(const Question& question, const Client& client, Moment at, std::span<std::uint8_t> buffer, Actions& actions,
+                                    bool exact) {
     State& s = *state_;
     s.latest = at.now;
-    return s.answer(question, client, s.upstreams.agent(), at, buffer, actions);
+    std::size_t room = 0;
+    if (question.over_tcp || exact) room = size_limit(question.edns, question.over_tcp, s.rules->edns_packet_max);
+    return s.answer(question, client, s.upstreams.agent(), at, buffer, actions, static_cast<std::uint16_t>(room));
 }
 
 Forward::Outcome Forward::ask_own(const Question& question, const Client& client, Moment at, std::span<std::uint8_t> buffer, Actions& actions) {

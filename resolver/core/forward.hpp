@@ -45,8 +45,9 @@ public:
     /// A question that is neither Consul's nor local. Picks the route, cache, flight. On overload it answers SERVFAIL at once.
     /// `buffer` is as long as the reply may be (65535 for TCP; for UDP the core applies the client's EDNS size and edns-packet-max).
     Outcome ask(const Question& question, const Client& client, Moment at, std::span<std::uint8_t> buffer, Actions& actions);
-    /// The same towards the agent's DNS port (Rules::agent_dns), past routes and local rules.
-    Outcome ask_agent(const Question& question, const Client& client, Moment at, std::span<std::uint8_t> buffer, Actions& actions);
+    /// The same towards the agent's DNS port (Rules::agent_dns), past routes and local rules. The agent cuts large answers to the way it was
+    /// asked, mostly without TC: what came over TCP is asked over TCP; `exact`, what came over UDP with the size that the client gave.
+    Outcome ask_agent(const Question& question, const Client& client, Moment at, std::span<std::uint8_t> buffer, Actions& actions, bool exact = false);
     /// The same to the default upstreams for names that lictor itself needs, past routes' filters such as domain-needed.
     Outcome ask_own(const Question& question, const Client& client, Moment at, std::span<std::uint8_t> buffer, Actions& actions);
 

@@ -35,12 +35,13 @@ struct Forward::State {
         Outcome outcome;
         bool expired = false;    ///< has to be refreshed
     };
-    std::optional<FromCache> from_cache(const Question& question, const Client& client, bool agent, Now now, std::span<std::uint8_t> buffer, Actions& actions);
+    std::optional<FromCache> from_cache(const Question& question, const Client& client, bool agent, std::uint16_t room, Now now, std::span<std::uint8_t> buffer,
+                                        Actions& actions);
     Outcome answer(const Question& question, const Client& client, const std::shared_ptr<Group>& group, Moment at, std::span<std::uint8_t> buffer,
-                   Actions& actions);
+                   Actions& actions, std::uint16_t room = 0);
     void refresh(const Question& question, const std::shared_ptr<Group>& group, Moment at, Actions& actions);
     Outcome ask(const Question& question, const Client& client, const std::shared_ptr<Group>& group, Moment at, std::span<std::uint8_t> buffer,
-                Actions& actions);
+                Actions& actions, std::uint16_t room);
     Outcome refuse(const Question& question, std::optional<std::uint16_t> extended_error, std::span<std::uint8_t> buffer);
     Outcome overload(const Question& question, Now now, std::span<std::uint8_t> buffer, Actions& actions);
     void answer_all(InFlight& entry, const StoredReply& reply, Count& counter, Actions& actions);

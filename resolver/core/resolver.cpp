@@ -194,7 +194,7 @@ Decided Resolver::State::fail(const Question& question, unsigned code, std::uint
 Decided Resolver::State::delegate(const Question& question, const Client& client, Moment at, std::span<std::uint8_t> buffer, Actions& actions) {
     if (!view->rules->agent_dns) return fail(question, rcode::servfail, ede::network_error, buffer);
     agent_asked = true;
-    return from_forward(forward.ask_agent(question, client, at, buffer, actions));
+    return from_forward(forward.ask_agent(question, client, at, buffer, actions, view->catalog->settings->strict));
 }
 
 Decided Resolver::State::decide_consul(const Question& question, const Name& domain, const Client& client, Moment at,
@@ -501,6 +501,9 @@ void Resolver::on_view(std::shared_ptr<const View> view, Moment at, Actions& act
     for (const auto& [service, entry] : *s.view->catalog->leaders) {
         const auto before_entry = old->catalog->leaders->find(service);
         if (before_entry != old->catalog->leaders->end() && before_entry->second->version != entry->version) leader_moved = true;
+        // Where the tags name the leader its entry stays as it is; what is answered does not.
+        const auto page = s.view->book->find(service), old_page = old->book->find(service);
+        if (page != s.view->book->end() && old_page != old->book->end() && page->second != old_page->second) leader_moved = true;
     }
     if (leader_moved) {
         if (s.agent_asked)

@@ -57,7 +57,7 @@ Judgement Scrubber::read(Bytes message, const Asked& asked, bool with_edns) {
     if (name.lower() != asked.lower || type != asked.type || klass != asked.klass) return judgement.kind = Kind::wrong_question, judgement;
 
     // A truncated message may end anywhere; nothing of it is used.
-    if (header->tc()) return judgement.kind = Kind::truncated, judgement;
+    if (header->tc() && !asked.keep_cut) return judgement.kind = Kind::truncated, judgement;
     if (!parse(message, *header, question.position(), judgement)) return judgement;
     if (with_edns && (judgement.rcode == rcode::formerr || judgement.rcode == rcode::notimp || judgement.rcode == rcode::badvers))
         return judgement.kind = Kind::edns_refused, judgement;
@@ -223,6 +223,7 @@ Judgement::Kind Scrubber::write(Bytes message, const Asked& asked, const Header&
     Writer writer(buffer_);
     writer.begin_reply(question, header.rcode(), asked.whole && header.aa(), true);
     if (asked.keep_ad && header.ad()) writer.set_bits(0x0020, 0);
+    if (header.tc()) writer.set_bits(0x0200, 0);
     for (const Found& found : found_) {
         if (!found.keep) continue;
         Reader reader(message);

@@ -22,6 +22,7 @@ struct Asked {
     std::uint16_t type = 0, klass = 0;
     bool dnssec_ok = false;   ///< signatures and proofs are kept only then
     bool whole = false;       ///< the agent's DNS: all sections are kept
+    bool keep_cut = false;    ///< a cut reply is what is wanted, cut bit and all
     const Filters* filters = nullptr;   ///< the operator's, if there are any
     bool keep_ad = false;     ///< proxy-dnssec: the upstream's word on validation is passed on
     Bytes letters = {};       ///< 0x20: the name as it was sent; the reply has to repeat its letters

@@ -1,11 +1,17 @@
 // Comparison of leaders between Catalogs.
 #include "resolver/core/succession.hpp"
 
+#include "resolver/core/leader_book.hpp"
+
 namespace lictor {
 
-bool leads_elsewhere(const LeaderEntry& a, const LeaderEntry& b) {
+bool leads_elsewhere(const Catalog& before, const LeaderEntry& a, const Catalog& after, const LeaderEntry& b) {
     // Where the keys are not readable the tags name an address, and it may be another one.
     const auto by_tags = [](const LeaderEntry& entry) { return entry.state == LeaderState::unreadable; };
+    if (by_tags(a) && by_tags(b)) {
+        const auto then = answered_as(before, a), now = answered_as(after, b);
+        return !then.empty() && !now.empty() && then != now;
+    }
     if ((by_tags(a) && b.state == LeaderState::led) || (a.state == LeaderState::led && by_tags(b))) return true;
     // The node's address is answered only where the host is a name; with an IP it is learned without anybody moving.
     const bool same_node = a.host.ip || a.node_address == b.node_address;
@@ -18,7 +24,7 @@ std::vector<std::string> conflicts(const Catalog& next, const std::vector<std::s
     for (const auto& [service, entry] : *next.leaders) {
         for (const auto& catalog : in_use) {
             const auto old = catalog->leaders->find(service);
-            if (old == catalog->leaders->end() || !leads_elsewhere(*old->second, *entry)) continue;
+            if (old == catalog->leaders->end() || !leads_elsewhere(*catalog, *old->second, next, *entry)) continue;
             found.push_back(service);
             break;
         }

@@ -9,8 +9,8 @@
 
 namespace lictor {
 
-/// True if `a` and `b` answer a leader with different addresses.
-bool leads_elsewhere(const LeaderEntry& a, const LeaderEntry& b);
+/// True if the two Catalogs answer their entry of one leader with different addresses.
+bool leads_elsewhere(const Catalog& before, const LeaderEntry& a, const Catalog& after, const LeaderEntry& b);
 
 /// Scopes (by service) that `next` answers with another address than some Catalog in `in_use` does.
 std::vector<std::string> conflicts(const Catalog& next, const std::vector<std::shared_ptr<const Catalog>>& in_use);

@@ -4,14 +4,17 @@ Indexes that start over, tokens that are unknown or taken away, catalogs that ar
 number, a server lost behind a client agent, wake-ups that bring nothing, floods of names that are not there.
 """
 
+import multiprocessing
 import socket
 import threading
 import time
 
 from harness import ask, consul, net
 from harness.lictor import Lictor
-from harness.runner import ONCE, test
-from harness.upstream import Sink
+from harness.patroni import Patroni
+from harness.relay import Relay
+from harness.runner import ONCE, TIMED, test
+from harness.upstream import Scripted, Sink, answer
 
 MASTER = "11111111-2222-3333-4444-555555555555"
 
@@ -75,6 +78,48 @@ def _(ctx):
     assert sink.count() == 0
 
 
+@test("keys that the token may not read: the tags name the leader, one address, never the old one after the new one; and the lock once they may be read",
+      TIMED, within=90)
+def _(ctx):
+    agent = guarded(ctx)
+    rules = 'node_prefix "" { policy = "read" } service_prefix "" { policy = "read" } agent_prefix "" { policy = "read" }'
+    policy = agent.api.put("/v1/acl/policy", {"Name": "tags", "Rules": rules})
+    token = agent.api.put("/v1/acl/token", {"Policies": [{"Name": "tags"}]})["SecretID"]
+    patroni = Patroni("pglab", [agent, agent], ["10.7.0.1", "10.7.0.2"]).start(leader=1)
+    first, second = patroni.members
+    lictor = Lictor(ctx, "--leader=pglab,namespace=digitalis.io", "--leader-hold=1000", consul=agent.api.url, env={"CONSUL_HTTP_TOKEN": token})
+    name = "master.pglab.service.consul"
+    lictor.until_resolves(name, [second.host], within=5)
+    lictor.until_logged("its keys are denied to the token")
+    links = [ask.connected(lictor.server, 3) for _ in range(8)]        # both workers are asked in turn
+    expected, seen, moves = second.host, [], 0
+    for _ in range(12):
+        # Both are tagged for a moment: the answer goes from one to the other without a gap in the catalog.
+        to, other = (first, second) if expected == second.host else (second, first)
+        patroni.register(to, "primary")
+        patroni.register(other, "replica")
+        came, begin = False, time.monotonic()
+        while time.monotonic() - begin < 0.25 or not came:
+            for number, link in enumerate(links):
+                link.send(ask.packet(name, ident=number))
+                _ident, code, addresses = ask.quick_addresses(link.recv(512))
+                assert code == 0 and len(addresses) == 1, (code, addresses)
+                assert not came or addresses == [to.host], f"{addresses} after {to.host}"
+                if addresses == [to.host] and not came:
+                    came, moved = True, time.monotonic() - begin
+                    seen.append(moved)
+            assert time.monotonic() - begin < 3, "the tags moved, the answer did not"
+        expected, moves = to.host, moves + 1
+    ctx.note(f"{moves} moves of the tags, answered {1000 * sorted(seen)[len(seen) // 2]:.1f} ms later (median), {1000 * max(seen):.1f} at most")
+    patroni.register(second, "replica")
+    patroni.register(first, "primary")             # the lock is still the second one's
+    lictor.until_resolves(name, [first.host])
+    agent.api.put(f"/v1/acl/policy/{policy['ID']}", {"Name": "tags", "Rules": rules + ' key_prefix "" { policy = "read" }'})
+    begin = time.monotonic()
+    lictor.until_resolves(name, [second.host], within=20)
+    ctx.note(f"the lock is obeyed {time.monotonic() - begin:.1f} s after the keys may be read")
+
+
 @test("the agent lets in eight connections: forty services are answered all the same, and the slots of others are not eaten", ONCE, within=60)
 def _(ctx):
     agent = consul.dev_agent(ctx, limits={"http_max_conns_per_client": 8})
@@ -126,12 +171,26 @@ def _(ctx):
 def _(ctx):
     agent = consul.dev_agent(ctx)
     web(agent.api, "10.8.0.1")
-    lictor = Lictor(ctx, consul=agent.api.url)
+    ended = []
+
+    def noting(path, fetch):
+        reply = fetch()
+        if "index=" in path and "/service/web" in path:
+            ended.append((reply.status, b"10.8.0.1" in reply.body))
+        return reply
+
+    relay = Relay(ctx, (agent.address, agent.ports["http"]), noting)
+    lictor = Lictor(ctx, consul=relay.url)
     lictor.until_resolves("web.service.consul", ["10.8.0.1"])
+    net.until(lambda: relay.asked("index="), 5, "the service is waited for")
     agent.stop()
-    before = lictor.process.cpu_seconds()
+    before, begin = lictor.process.cpu_seconds(), time.monotonic()
     net.steadily(lambda: lictor.resolve("web.service.consul") == ["10.8.0.1"], 3.0, "the last known answer", every=0.1)
     used = lictor.process.cpu_seconds() - before
+    asked = len(relay.asked("", begin))
+    ctx.note(f"the wait ended with {ended[:1]}; {asked} requests and {used:.2f} s of CPU in three seconds without an agent")
+    assert ended and ended[0] == (200, True), "TERM ends a wait with the old facts"
+    assert asked < 60, f"{asked} requests"
     assert used < 0.6, f"{used:.2f} s of CPU in three seconds without an agent"
 
 
@@ -197,6 +256,29 @@ def _(ctx):
     assert outcomes.get(3, 0) >= 9_900, outcomes
     assert watches <= 140, f"{watches} watches"
     assert grown < 20_000, f"{grown} kB"
+
+
+@test("an upstream that fails for A alone: the known IPv4 address of a host name in Consul's data stays", ONCE)
+def _(ctx):
+    agent = consul.dev_agent(ctx)
+    agent.api.register("node0", "10.8.0.1", {"Service": "db", "Address": "db.example", "Port": 5432})
+    failing = multiprocessing.Event()
+
+    def says(message, question):
+        if question.kind == "A":
+            return [answer(message, code=2)] if failing.is_set() else [answer(message, "192.0.2.5", ttl=1)]
+        return [answer(message, "2001:db8::5", ttl=1)]
+
+    upstream = Scripted(ctx, says)
+    lictor = Lictor(ctx, f"--server={upstream.option}", consul=agent.api.url)
+    lictor.until_resolves("db.service.consul", ["192.0.2.5"], within=5)
+    failing.set()
+    before = upstream.count("db.example", "A")
+    net.steadily(lambda: lictor.resolve("db.service.consul") == ["192.0.2.5"], 5.0, "the IPv4 address", every=0.05)
+    assert lictor.resolve("db.service.consul", "AAAA") == ["2001:db8::5"]
+    asked = upstream.count("db.example", "A") - before
+    ctx.note(f"{asked} questions for A failed meanwhile")
+    assert asked >= 2
 
 
 @test("an agent that listens on a unix socket alone is followed like any other", ONCE, within=60)

@@ -4,17 +4,32 @@ Prepared queries, mesh and gateway names, names that only newer agents know; ove
 agent's own answer. Kept no longer than its TTL; a port that is silent costs its own time-out and nothing else.
 """
 
+import socket
+import threading
 import time
+
+import dns.flags
+import dns.message
 
 from harness import ask, consul, net
 from harness.lictor import Lictor
-from harness.runner import ONCE, test
-from harness.upstream import Sink
+from harness.runner import ONCE, background, test
+from harness.upstream import Sink, answer
 
 
 def agent_of(shared):
-    agent = consul.dev_agent(shared, connect={"enabled": True}, dns_config={"service_ttl": {"*": "2s"}, "node_ttl": "2s"})
+    return filled(consul.dev_agent(shared, connect={"enabled": True}, dns_config={"service_ttl": {"*": "2s"}, "node_ttl": "2s"}))
+
+
+def cutting_agent_of(shared):
+    """The same, but it says when it cuts."""
+    return filled(consul.dev_agent(shared, "cutting", connect={"enabled": True}, dns_config={"enable_truncate": True}))
+
+
+def filled(agent):
     api = agent.api
+    for n in range(50):
+        api.register(f"crowd{n}", f"10.6.0.{n + 1}", {"Service": "crowd", "Port": 9000})
     for n in range(3):
         api.register(f"m{n}", f"10.7.0.{n + 1}", {"Service": "shop", "ID": f"shop{n}", "Port": 8000 + n, "Tags": ["a"] if n else ["b"]})
     api.register("m0", "10.7.0.1", {"Service": "shop-proxy", "ID": "shop-proxy", "Port": 21000, "Kind": "connect-proxy",
@@ -24,10 +39,30 @@ def agent_of(shared):
                            "Listeners": [{"Port": 8443, "Protocol": "tcp", "Services": [{"Name": "shop"}]}]})
     for query in ({"Name": "all", "Service": {"Service": "shop"}}, {"Name": "only.b", "Service": {"Service": "shop", "Tags": ["b"]}},
                   {"Name": "LONG", "Service": {"Service": "shop"}, "DNS": {"TTL": "9s"}}, {"Name": "none", "Service": {"Service": "nothere"}},
-                  {"Name": "near", "Service": {"Service": "shop", "Near": "_ip"}}, {"Name": "not-b", "Service": {"Service": "shop", "Tags": ["!b"]}}):
+                  {"Name": "near", "Service": {"Service": "shop", "Near": "_ip"}}, {"Name": "not-b", "Service": {"Service": "shop", "Tags": ["!b"]}},
+                  {"Name": "crowd", "Service": {"Service": "crowd"}}):
         api.post("/v1/query", query)
     consul.settle(api, 0.5)
     return agent
+
+
+def udp_only(ctx, address):
+    """A port that answers every question over UDP with this address; nobody listens for TCP. Gives the port."""
+    port = net.free_port()
+    sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    sock.bind(("127.0.0.1", port))
+    ctx.undo.callback(sock.close)
+
+    def serve():
+        try:
+            while True:
+                wire, peer = sock.recvfrom(4096)
+                sock.sendto(answer(dns.message.from_wire(wire), address, ttl=0).to_wire(), peer)
+        except OSError:
+            pass
+
+    threading.Thread(target=serve, daemon=True).start()
+    return port
 
 
 NAMES = ["all.query", "ALL.Query", "only.b.query", "long.query", "none.query", "missing.query", "near.query", "not-b.query", "all.query.dc1",
@@ -57,6 +92,55 @@ def _(ctx):
                     wrong.append(f"{way.__name__} edns={edns} {name} {kind}: " + "; ".join(lines[:4]))
     ctx.note(f"{asked} answers compared")
     assert not wrong, f"{len(wrong)} of {asked} answers differ:\n" + "\n".join(wrong[:20])
+
+
+@test("a prepared query of fifty instances: over TCP what the agent says over TCP, over UDP what it says over UDP", within=60)
+def _(ctx):
+    """The agent cuts to three answers over UDP without EDNS, to the size with it, and says so only where it is told to (enable_truncate).
+    In strict mode so does lictor; else it sends all that fit and sets the bit. Sets are drawn anew for each answer: numbers, the bit and
+    membership are compared."""
+    for agent in (ctx.shared("agent", agent_of), ctx.shared("cutting", cutting_agent_of)):
+        everybody = {f"10.6.0.{n + 1}" for n in range(50)}
+        for compat in ("strict", "fixed"):
+            lictor = Lictor(ctx, f"--consul-dns={agent.dns.address}#{agent.dns.port}", f"--consul-dns-compat={compat}", "--cache-size=0",
+                            consul=agent.api.url, name=f"lictor-{agent.name}-{compat}")
+            lines = []
+            for kind in ("A", "SRV", "ANY"):
+                for way, edns in ((ask.tcp, None), (ask.tcp, 1232), (ask.udp, 1232), (ask.udp, 600), (ask.udp, None)):
+                    theirs = way(agent.dns, "crowd.query.consul", kind, edns=edns)
+                    mine = way(lictor.server, "crowd.query.consul", kind, edns=edns, within=5)
+                    form = [(len(reply.answer), bool(reply.flags & dns.flags.TC)) for reply in (theirs, mine)]
+                    what = f"{agent.name} {compat} {way.__name__} edns={edns} {kind}: agent {form[0]}, lictor {form[1]}"
+                    lines.append(what)
+                    assert set(ask.addresses(mine)) <= everybody and len(set(ask.texts(mine))) == len(mine.answer), what
+                    if way is ask.tcp or compat == "strict":
+                        # How long two drawn names are decides whether one more fits.
+                        assert abs(form[0][0] - form[1][0]) <= (1 if kind == "SRV" else 0) and form[0][1] == form[1][1], what
+                    else:       # all that fit, and the cut bit where it is not all
+                        assert form[1][0] >= form[0][0] and form[1][1] == (form[1][0] < 50), what
+            ctx.note("; ".join(line for line in lines if " A:" in line))
+
+
+@test("the same question over UDP and TCP at once: each gets its own answer, and each is kept by itself", ONCE)
+def _(ctx):
+    agent = ctx.shared("agent", agent_of)
+    lictor = Lictor(ctx, f"--consul-dns={agent.dns.address}#{agent.dns.port}", "--consul-dns-compat=strict", consul=agent.api.url)
+    for turn in range(3):
+        waiting = background(lictor.tcp, "crowd.query.consul")
+        short = lictor.udp("crowd.query.consul")
+        assert (len(short.answer), len(waiting.result().answer)) == (3, 50), turn
+    hits = lictor.metrics()["lictor_cache_hits_total"]
+    assert hits >= 4, f"{hits} of the later four from the cache"
+
+
+@test("an agent whose DNS lets no TCP through: a question over TCP is answered with what it says over UDP (a made-up agent)", ONCE)
+def _(ctx):
+    real = ctx.shared("agent", agent_of)
+    port = udp_only(ctx, "10.6.0.1")
+    lictor = Lictor(ctx, f"--consul-dns=127.0.0.1#{port}", consul=real.api.url)
+    begin = time.monotonic()
+    assert ask.addresses(lictor.tcp("crowd.query.consul", within=5)) == ["10.6.0.1"]
+    ctx.note(f"answered after {1000 * (time.monotonic() - begin):.0f} ms")
 
 
 @test("an answer of the agent's DNS is kept for its TTL and no longer", ONCE)

@@ -501,6 +501,64 @@ TEST_CASE("forward: the agent's DNS is asked once, for two seconds, and its repl
     }
 }
 
+TEST_CASE("forward: the agent is asked over TCP what came over TCP, for over UDP it cuts without a word; each answer is kept by itself") {
+    World w;
+    const Wish stream{.connection = 9, .way = Wish::Way::agent}, datagram{.edns = 4096, .way = Wish::Way::agent};
+    w.ask("db.query.consul", rrtype::a, stream);
+    REQUIRE(w.asked.size() == 1);
+    CHECK(w.last().transport == Transport::tcp);
+    w.ask("db.query.consul", rrtype::a, datagram);  // no joining: it may be answered otherwise
+    REQUIRE(w.asked.size() == 2);
+    CHECK(w.last().transport == Transport::udp);
+    w.says(Said(w.asked[1]).a("db.query.consul", 5, "10.1.1.1"), w.asked[1]);
+    w.says(Said(w.asked[0]).a("db.query.consul", 5, "10.1.1.1").a("db.query.consul", 5, "10.1.1.2"), w.asked[0]);
+    REQUIRE(w.replied.size() == 2);
+    const auto over_tcp = w.ask("db.query.consul", rrtype::a, stream), over_udp = w.ask("db.query.consul", rrtype::a, datagram);
+    REQUIRE(over_tcp);
+    REQUIRE(over_udp);
+    CHECK(over_tcp->answer.size() == 2);
+    CHECK(over_udp->answer.size() == 1);
+    SECTION("other upstreams are asked as ever") {
+        w.ask("www.example", rrtype::a, {.connection = 9});
+        CHECK(w.last().transport == Transport::udp);
+    }
+    SECTION("where nobody listens for TCP there is UDP") {
+        w.ask("other.query.consul", rrtype::a, stream);
+        w.breaks(w.last());
+        w.wait(milliseconds(300));
+        CHECK(w.last().transport == Transport::udp);
+        w.says(Said(w.last()).a("other.query.consul", 0, "10.1.1.3"), w.last());
+        CHECK(w.reply().answer.size() == 1);
+    }
+    SECTION("silence over TCP ends within the agent's time") {
+        const auto before = w.asked.size();
+        w.ask("other.query.consul", rrtype::a, stream);
+        w.wait(milliseconds(2001));
+        CHECK(w.asked.size() == before + 1);
+        CHECK(w.reply().rcode() == rcode::servfail);
+    }
+}
+
+TEST_CASE("forward: exact answers of the agent: asked with the client's size, cut as the agent cuts") {
+    World w;
+    w.options.edns_packet_max = 4096;
+    w.adopt();
+    w.exact = true;
+    w.ask("db.query.consul", rrtype::a, {.way = Wish::Way::agent});
+    const auto plain = w.last();
+    CHECK(plain.transport == Transport::udp);
+    CHECK((plain.bytes[10] << 8 | plain.bytes[11]) == 0);  // no OPT: with one the agent would not count to three
+    w.ask("db.query.consul", rrtype::a, {.edns = 700, .way = Wish::Way::agent});
+    const auto sized = w.last();
+    REQUIRE((sized.bytes[10] << 8 | sized.bytes[11]) == 1);
+    CHECK((sized.bytes[sized.bytes.size() - 8] << 8 | sized.bytes[sized.bytes.size() - 7]) == 700);
+    w.says(Said(plain).a("db.query.consul", 0, "10.1.1.1").flags(0x0600), plain);
+    REQUIRE(w.replied.size() == 1);
+    CHECK(w.reply().header.tc());
+    CHECK(w.reply().answer.size() == 1);
+    CHECK(w.asked.size() == 2);  // no second way for what the agent has cut
+}
+
 TEST_CASE("forward: min-cache-ttl does not lengthen the agent's replies") {
     World w;
     w.options.min_cache_ttl = 60;

@@ -189,7 +189,7 @@ public:
         std::vector<std::uint8_t> buffer(message_max);
         Actions actions;
         const Moment at{now, 0};
-        const auto outcome = wish.way == Wish::Way::agent ? forward.ask_agent(question, client, at, buffer, actions)
+        const auto outcome = wish.way == Wish::Way::agent ? forward.ask_agent(question, client, at, buffer, actions, exact)
                              : wish.way == Wish::Way::own ? forward.ask_own(question, client, at, buffer, actions)
                                                           : forward.ask(question, client, at, buffer, actions);
         perform(actions);
@@ -255,6 +255,7 @@ public:
     std::size_t flushed = 0;
     std::uint16_t last_id = 0;
     bool double_close = false;
+    bool exact = false;                    ///< towards the agent
 
 private:
     void perform(Actions& actions) {

@@ -68,13 +68,35 @@ TEST_CASE("waits begin short, so that the abandoned ones of a lictor started aga
     }
 }
 
+TEST_CASE("where no wait may be left at the agent the watch reads once a second") {
+    Play play;
+    play.adopt(17, "[1]", 1);
+    unsigned requests = 0;
+    for (const Now until = play.now + 60s; play.now < until; ++requests) {
+        play.now += play.pause();
+        play.last = play.poll.next(play.now, false);
+        REQUIRE(play.last.index == 0);
+        REQUIRE(play.reply(200, 17, "[1]", 1ms) == PollVerdict::same);
+    }
+    CHECK((requests >= 58 && requests <= 62));
+    play.now += play.pause();
+    play.last = play.poll.next(play.now, false);
+    play.adopt(18, "[2]", 1);
+    CHECK(play.pause() == 1s);
+    CHECK(play.next().index == 18);
+    CHECK(play.last.wait == 5s);
+}
+
 TEST_CASE("leader keys are read through Consul's leader with short waits") {
     Play play({.leader_keys = true, .key_value = true});
     CHECK(play.last.consistency == ConsulConsistency::fresh);
     play.adopt(17, "[1]", 1);
-    CHECK(play.next().consistency == ConsulConsistency::fresh);
-    CHECK(play.last.wait == 10s);
-    CHECK(play.last.timeout == 20'625ms);
+    for (const auto wait : {2s, 4s, 8s, 10s, 10s}) {
+        CHECK(play.next().consistency == ConsulConsistency::fresh);
+        CHECK(play.last.wait == wait);
+        CHECK(play.reply(200, 17, "[1]", wait) == PollVerdict::same);
+    }
+    CHECK(play.next().timeout == 20'625ms);
 }
 
 TEST_CASE("after anything but a valid answer the next read starts at index 0") {
@@ -151,6 +173,26 @@ TEST_CASE("an index that went backwards is settled by one read at index 0, not s
         REQUIRE(play.reply(200, 7, "[1]") == PollVerdict::again);
         CHECK(play.pause() > 0s);
         CHECK(play.next().consistency == ConsulConsistency::fresh);
+    }
+}
+
+TEST_CASE("a wait that ends early with nothing new was given up: the next read is at index 0, for a restored snapshot has lower indexes") {
+    for (const bool leader : {false, true}) {
+        Play play({.leader_keys = leader, .key_value = leader});
+        play.adopt(40, "[a]", 1);
+        CHECK(play.next().index == 40);
+        CHECK(play.reply(200, 40, "[a]", play.last.wait - 1ms) == PollVerdict::same);
+        CHECK(play.next().index == 0);
+        CHECK(play.reply(200, 12, "[b]") == PollVerdict::again);
+        CHECK(play.next().index == 0);
+        CHECK(play.last.consistency == ConsulConsistency::fresh);
+        play.adopt(12, "[b]", 1);
+        CHECK(play.next().index == 12);
+        // Told in its time, or with another index, nothing was given up.
+        CHECK(play.reply(200, 12, "[b]", play.last.wait) == PollVerdict::same);
+        CHECK(play.next().index == 12);
+        CHECK(play.reply(200, 13, "[b]", 1s) == PollVerdict::same);
+        CHECK(play.next().index == 13);
     }
 }
 

@@ -157,7 +157,7 @@ class Agent:
         }
         if not dev:
             config["data_dir"] = os.path.join(self._folder, "data")
-        config.update(settings)
+        config.update(settings, ports=dict(config["ports"], **settings.get("ports", {})))
         self._config = os.path.join(self._folder, "agent.json")
         with open(self._config, "w") as file:
             json.dump(config, file, indent=1)
