@@ -22,21 +22,29 @@ struct Lookup {
     bool wan = false;
 };
 
+/// Where an alias leads, the better first. One that fits no message is the last choice.
+enum class Prospect : std::uint8_t { somewhere, nowhere, no_name };
+
+Prospect prospect_of(ZoneReply& reply, const HostText& host) {
+    if (!name_of(host)) return Prospect::no_name;
+    return is_dead_end(reply, host) ? Prospect::nowhere : Prospect::somewhere;
+}
+
 /// Addresses of the picked instances, or one alias if there are only names.
 Outcome add_addresses(ZoneReply& reply, const Picks& picks, const Lookup& lookup, const Name& owner, const Into& into) {
     const std::uint32_t ttl = into.ttl.value_or(lookup.ttl);
     const std::size_t most = into.one ? 1 : reply.settings.a_record_limit ? reply.settings.a_record_limit : picks.size();
     const HostText* alias = nullptr;
-    bool alias_is_dead = false;
+    Prospect alias_leads = Prospect::somewhere;
     SeenAddresses seen;
     std::size_t given = 0;
     for (const Instance* instance : picks) {
         const Target target = target_of(*instance, into.type, owner, lookup.wan);
         if (target.kind == Target::Kind::none) continue;
         if (target.kind == Target::Kind::name) {
-            if (given == 0 && (!alias || alias_is_dead)) {
-                const bool dead = !reply.strict && is_dead_end(reply, *target.host);
-                if (!alias || !dead) alias = target.host, alias_is_dead = dead;
+            if (given == 0 && (!alias || alias_leads != Prospect::somewhere)) {
+                const Prospect leads = reply.strict ? Prospect::somewhere : prospect_of(reply, *target.host);
+                if (!alias || leads < alias_leads) alias = target.host, alias_leads = leads;
             }
             continue;
         }

@@ -7,9 +7,12 @@ Where the agent draws (one alias of several, a_record_limit addresses of many) t
 
 import collections
 
-from message import A, AAAA, ADDITIONAL, ANSWER, ANY, CNAME, NOERROR, RD, Record, labels, lower
+from addresses import address_of, chosen, fits
+from deviations import Parsed
+from message import A, AAAA, ANSWER, ANY, CNAME, NOERROR, RD, Record, labels, lower
 from questions import Asked
 
+ESCAPED = frozenset(range(0x21)) | frozenset(range(0x7f, 0x100)) | frozenset(b".'@;()\"\\")
 FEW, MANY = 6, 32
 NESTING = 3
 
@@ -66,6 +69,9 @@ class Behind:
             return [Option(found)]
         if depth < 1:
             return [NOTHING]
+        if any(c in ESCAPED for part in labels(target) for c in part):
+            # Such letters are Consul's only as they are registered; no question can have them.
+            return self._computed(target, kind, ttl, section, override, depth)
         direct = Asked(target, kind, "alias", None, 1, RD, None, "tcp")
         replies = self.samples(direct, "tcp", FEW)
         if any(record.type == CNAME for reply in replies for record in reply.records) or self.pair.a_record_limit:
@@ -90,6 +96,40 @@ class Behind:
             if counts == {len(addresses)}:
                 return [Option(collections.Counter(addresses.keys()))]
             return [Option(collections.Counter(), max(counts), frozenset(addresses))]
+        return self._aliases(target, heads, kind, ttl, section, override, depth)
+
+    def _computed(self, target, kind, ttl, section, override, depth):
+        """As the catalog has it."""
+        parsed = Parsed(Asked(lower(target), kind, "alias", None), self.facts)
+        where = parsed.datacenter(self.facts)
+        wan = where != self.pair.datacenter and self.pair.translate
+        places, natural = [], self.pair.node_ttl
+        if parsed.keyword == b"service":
+            name, tag = (part.encode("latin-1").decode("utf-8", "replace") for part in parsed.service_and_tag())
+            natural = self.pair.service_ttl(name)
+            for instance in self.facts.instances.get((where, name), ()):
+                if not tag or tag in [each.lower() for each in instance["Service"]["Tags"] or ()]:
+                    own, node = instance["Service"], instance["Node"]
+                    places.append(chosen(own["Address"], own.get("TaggedAddresses"), kind, wan) or chosen(node["Address"], node.get("TaggedAddresses"), kind, wan))
+        elif parsed.keyword == b"node":
+            name = b".".join(parsed.left).decode("utf-8", "replace")
+            places = [chosen(node["Address"], node.get("TaggedAddresses"), kind, wan) for node in self.facts.records.get(where, ())
+                      if node["Node"].lower() == name]
+        addresses, heads = {}, {}
+        for place in places:
+            packed = address_of(place)
+            if packed is None:
+                if (head := fits(place)) is not None:
+                    heads[Record(section, target, CNAME, 1, natural, head)] = None
+            elif kind in (ANY, A if len(packed) == 4 else AAAA):
+                addresses[Record(section, target, A if len(packed) == 4 else AAAA, 1, ttl if override else natural, packed)] = None
+        if addresses:
+            limit = self.pair.a_record_limit
+            return [Option(collections.Counter(addresses.keys())) if not limit or len(addresses) <= limit
+                    else Option(collections.Counter(), limit, frozenset(addresses))]
+        return self._aliases(target, heads, kind, ttl, section, override, depth)
+
+    def _aliases(self, target, heads, kind, ttl, section, override, depth):
         found = []
         for head in self.alive(heads):
             # Below a service everything has its TTL, below a node each its own.

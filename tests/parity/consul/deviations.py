@@ -11,6 +11,7 @@ from message import (A, AA, AAAA, ADDITIONAL, ANSWER, ANY, AUTHORITY, AXFR, CNAM
                      Edns, Record, labels, lower, name_from, name_of)
 
 OWN_EDNS_SIZE = 1232          # edns-packet-max
+UNKNOWN_TYPE = 65281
 KEYWORDS = (b"service", b"node", b"addr", b"query", b"connect", b"ingress", b"virtual")
 SPECIAL = b".'@;()\"\\"
 
@@ -81,7 +82,7 @@ def ds_answered_here(asked, parsed, facts, reply, agent):
     """DS inside the zone is answered here, as any type that Consul has none of; an agent with recursors sends it away."""
     if asked.type != DS or not facts.pair.recursors:
         return False
-    other = agent(asked.over(asked.transport, type=65281))
+    other = agent(asked.over(asked.transport, type=UNKNOWN_TYPE))
     for field in ("flags", "rcode", "edns", "records"):
         setattr(reply, field, getattr(other, field))
     return True

@@ -11,11 +11,11 @@ import time
 import asking
 import leaders
 from behind import FEW, MANY, Behind, inside, is_about_node, matches
-from deviations import OWN_EDNS_SIZE, Parsed, ds_answered_here, owed
-from message import (A, AA, AAAA, ADDITIONAL, ANSWER, ANY, AUTHORITY, CNAME, NOERROR, NS, NXDOMAIN, RA, RD, SERVFAIL, SOA, SRV, TC, TXT, Malformed,
-                     Record, labels, lower, name_from, read)
+from deviations import OWN_EDNS_SIZE, UNKNOWN_TYPE, Parsed, ds_answered_here, owed
+from message import (A, AA, AAAA, ADDITIONAL, ANSWER, ANY, AUTHORITY, CD, CNAME, NOERROR, NS, QR, RA, RD, SERVFAIL, SOA, SRV, TC, TXT, Edns, Record,
+                     labels, lower, read)
 from questions import Asked
-from unpackable import Unpackable
+from unpackable import Unpackable, weightless
 
 UDP_MOST = 4096       # lictor's own bound, in strict mode too
 LOT = "drawn by lot"
@@ -64,6 +64,9 @@ class Judge:
             return ["leader_names"] if made == mine else None
         if theirs == mine:
             return []
+        if mine.rcode == SERVFAIL and theirs.rcode == NOERROR:
+            # One of several aliases fits no packet: the agent would have been silent at this draw.
+            return self._unpackable(asked, mine, True)
         if self.pair.recursors:
             return self._strict_with_recursors(asked, theirs, mine)
         return self._drawn(asked, theirs, mine)
@@ -72,22 +75,27 @@ class Judge:
         """DS is answered here, whatever the agent's recursors say of it; what leads out of the zone is asked from the agent's DNS, and
         comes with an OPT of lictor's own."""
         theirs, why = theirs.copy(), []
-        if ds_answered_here(asked, Parsed(asked, self.facts), self.facts, theirs, self.one):
+        parsed = Parsed(asked, self.facts)
+        if ds_answered_here(asked, parsed, self.facts, theirs, self.one):
             theirs.flags |= AA
             why = ["ds_answered_here"]
-        if theirs.edns and mine.edns and mine.edns.size == OWN_EDNS_SIZE != theirs.edns.size:
-            theirs.edns = mine.edns
-            why.append("asked_from_the_agent")
+            asked = asked.over(asked.transport, type=UNKNOWN_TYPE)     # what the agent's own answer is; its DS are those of the recursors
         if theirs == mine:
             return why
         drawn = self._drawn(asked, theirs, mine)
-        if drawn is None:
-            wholes = self.samples(asked, "tcp", 3 * MANY)
-            leads_out = any(self.facts.domain_of(lower(name)) is None for name in _targets(_union(wholes)))
-            # Asked over UDP with lictor's own size, whatever the client came over: it may be cut where the client's would not be.
-            if leads_out and mine.rcode == NOERROR and mine.count(ANSWER) and self._within(mine, _union(wholes)):
-                return why + ["asked_from_the_agent"]
-        return None if drawn is None else why + drawn
+        if drawn is not None:
+            return why + drawn
+        union = _union(self.samples(asked, "tcp", 3 * MANY))
+        if mine.edns != (theirs.edns and Edns(OWN_EDNS_SIZE, 0, 0, b"")) or (theirs.flags ^ mine.flags) & ~TC or theirs.rcode != mine.rcode:
+            return None
+        if not any(self.facts.domain_of(lower(name)) is None for name in _targets(union)) or not mine.count(ANSWER):
+            return None
+        # Asked over UDP with lictor's own size, whatever the client came over: it may be cut where the client's would not be. And kept for
+        # its TTL, which grows less.
+        full = max(record.ttl for record in union)
+        if all((record._replace(ttl=full) if 0 < record.ttl < full else record) in union for record in mine.records):
+            return why + ["asked_from_the_agent"]
+        return None
 
     def _drawn(self, asked, theirs, mine):
         if not _same_head(theirs, mine):
@@ -148,6 +156,10 @@ class Judge:
                 return why + [LOT]
         if asked.type in (SOA, NS):
             return why + [LOT] if self._servers(asked, mine, due) else None
+        if asked.transport == "udp" and not wholes:
+            # Cut, it fits a packet of the agent's; whole, it does not.
+            whole = self._unpackable(asked, mine, False)
+            return None if whole is None else why + whole
         wholes = [each for each in wholes if each.rcode == NOERROR]
         if mine.rcode != NOERROR or not wholes or mine.section(AUTHORITY) != wholes[0].section(AUTHORITY) or not mine.count(ANSWER):
             return None
@@ -194,7 +206,7 @@ class Judge:
         counts = {whole.count(ANSWER) for whole in wholes}
         if large or self.pair.a_record_limit and counts == {self.pair.a_record_limit}:
             union = _union(wholes)
-            whole = mine.count(ANSWER) == max(counts)
+            whole = mine.count(ANSWER) == (len(self.facts.large_addresses) if large else self.pair.a_record_limit)
             return ["all_that_fit"] if whole != bool(mine.flags & TC) and all(record in union or self._of_large(record, wholes[0]) for record in mine.records) else None
         return None
 
@@ -245,7 +257,7 @@ class Judge:
         else:
             # Of several instances on one node and port one is given, with its weight.
             union = _union(wholes)
-            if any(record not in union for record in given) or not self._cut_or_whole(asked, mine, _weightless(given), _weightless(due)):
+            if any(record not in union for record in given) or not self._cut_or_whole(asked, mine, weightless(given), weightless(due)):
                 return None
         why = ["all_that_fit"]
         beside = mine.section(ADDITIONAL)
@@ -296,30 +308,36 @@ class Judge:
     def _silent(self, asked, mine, judge):
         """The agent cannot put its answer into a packet, and says nothing: lictor says SERVFAIL, or gives what can be put."""
         why = ["reply_where_the_agent_is_silent"]
+        if asked.edns and asked.edns.version and judge == self.fixed:
+            head = RA | asked.flags & (RD | CD)
+            right = not mine.records and mine.rcode == NOERROR and mine.flags & ~QR == head and mine.edns and mine.edns[:2] == (OWN_EDNS_SIZE, 0) and mine.edns.rcode == 1
+            return why + ["edns_version_is_checked"] if right else None
         if asked.transport == "udp" and asked.edns and asked.edns.size > 65000:
             # Longer than a packet of UDP may be (65507 bytes), though not than the client said.
             whole = self.samples(asked, "tcp", 1)
             if whole and whole[0].size > 65000:
                 found = judge(asked, whole[0], mine)
                 return None if found is None else why + found
-        parsed = Parsed(asked, self.facts)
         # Of several draws some may fit: the agent speaks sometimes.
-        speaks = self.samples(asked, asked.transport, MANY)
-        due = self.unpackable.due(asked, parsed)
-        if due is None:
-            return None
-        if mine.rcode == SERVFAIL:
-            return why if not mine.records and (not due.answer or due.one) else None
-        if mine.rcode != NOERROR or not mine.flags & AA:
-            return None
-        if not mine.count(ANSWER) and (not due.answer or mine.flags & TC and self._no_room(asked, mine, due.answer)):
-            # No record of that type; what stands beside it fits no packet of the agent's. Or a text that takes TCP.
-            return why if mine.count(AUTHORITY) <= 1 and self.unpackable.matches(asked, due, mine) else None
-        for each in speaks:
+        for each in self.samples(asked, asked.transport, MANY):
             found = judge(asked, each, mine)
             if found is not None:
                 return why + found
-        return why if mine.count(ANSWER) and self.unpackable.matches(asked, due, mine) else None
+        return self._unpackable(asked, mine, judge == self.strict)
+
+    def _unpackable(self, asked, mine, strict):
+        due = self.unpackable.due(asked, Parsed(asked, self.facts), strict)
+        if due is None:
+            return None
+        right = mine.rcode == NOERROR and bool(mine.flags & AA)
+        if mine.rcode == SERVFAIL:
+            right = not mine.records and (not due.answer or due.one)
+        elif not mine.count(ANSWER) and (not due.answer or mine.flags & TC and self._no_room(asked, mine, due.answer)):
+            # No record of that type; what stands beside it fits no packet of the agent's. Or a text that takes TCP.
+            right = right and mine.count(AUTHORITY) <= 1 and self.unpackable.matches(asked, due, mine)
+        else:
+            right = right and mine.count(ANSWER) > 0 and self.unpackable.matches(asked, due, mine)
+        return ["reply_where_the_agent_is_silent"] if right else None
 
     # sets
 
@@ -386,13 +404,6 @@ def _same_head(one, other):
 
 def _same_body(one, other):
     return one.rcode == other.rcode and one.records == other.records and (one.flags ^ other.flags) & TC == 0
-
-
-def _weightless(records):
-    found = collections.Counter()
-    for record, count in records.items():
-        found[record._replace(rdata=record.rdata[:2] + record.rdata[4:])] += count
-    return found
 
 
 def _targets(records):

@@ -5,38 +5,17 @@ questions alone the answer is computed here from the HTTP API, instance by insta
 import collections
 import ipaddress
 
+from addresses import address_of, chosen, fits
 from message import (A, AAAA, ADDITIONAL, ANSWER, ANY, CNAME, SRV, TC, TXT, Record, labels, name_from, name_of)
 from questions import Asked
 
 
-def fits(name):
-    """Wire form of a registered name, or None."""
-    name = name.rstrip(".")
-    return name_from(name) if name and all(0 < len(part.encode()) < 64 for part in name.split(".")) else None
-
-
-def address_of(text):
-    """Packed, as Go reads it: an IPv4 address in IPv6's clothes is one of IPv4, one with a zone is none."""
-    try:
-        if "%" in text:
-            return None
-        address = ipaddress.ip_address(text)
-    except ValueError:
-        return None
-    return (getattr(address, "ipv4_mapped", None) or address).packed
-
-
-def chosen(plain, tagged, kind, wan):
-    def tag(key):
-        value = (tagged or {}).get(key) or ""
-        return value["Address"] if isinstance(value, dict) else value
-    v4 = wan and tag("wan_ipv4") or tag("lan_ipv4")
-    v6 = wan and tag("wan_ipv6") or tag("lan_ipv6")
-    if kind != A and v6:
-        return v6
-    if kind != AAAA and v4:
-        return v4
-    return wan and tag("wan") or plain
+def weightless(records):
+    """SRV records without their weights."""
+    found = collections.Counter()
+    for record, count in records.items():
+        found[record._replace(rdata=record.rdata[:2] + record.rdata[4:])] += count
+    return found
 
 
 class Due:
@@ -44,6 +23,7 @@ class Due:
 
     def __init__(self):
         self.answer, self.beside, self.broken, self.one = collections.Counter(), collections.Counter(), False, False
+        self.either = set()    # of these those stand in `answer` once, whichever was drawn: SRV records that differ in weight
         self.targets = []      # names whose addresses stand beside, or behind
 
 
@@ -52,9 +32,11 @@ class Unpackable:
         self.pair, self.facts, self.behind = pair, facts, behind
         self._texts = {}
 
-    def due(self, asked, parsed):
+    def due(self, asked, parsed, strict):
         """What can be said, or None if nothing in it is unpackable: then the agent's silence is no excuse."""
         due = Due()
+        # The domain of the names that are made for the answer.
+        due.domain = self.facts.domains[0] if strict else parsed.domain
         if asked.kind == "reverse":
             due.broken = any(fits(node["Node"]) is None and (packed := address_of(node["Address"])) and _reverse(packed) == asked.lower
                              for node in self.facts.records.get(self.pair.datacenter, ()))
@@ -67,9 +49,12 @@ class Unpackable:
     def matches(self, asked, due, mine):
         """Everything in the reply is due, and what is due is there, or some of it with TC (or, as strict has it, as the agent cuts)."""
         given, beside = mine.section(ANSWER), mine.section(ADDITIONAL)
-        if given - due.answer and not self._chain(asked, given, due):
+        if asked.type == SRV:
+            if any(record not in due.either for record in given) or weightless(given) - weightless(due.answer):
+                return False
+        elif given - due.answer and not self._chain(asked, given, due):
             return False
-        if not due.one and given != due.answer and not self._is_cut(asked, mine):
+        if not due.one and sum(given.values()) != sum(due.answer.values()) and not self._is_cut(asked, mine):
             return False
         allowed = due.beside.copy()
         for target in due.targets:
@@ -111,10 +96,8 @@ class Unpackable:
             if asked.type == SRV:
                 port = wan and ((own.get("TaggedAddresses") or {}).get("wan") or {}).get("Port") or own["Port"]
                 key = (node["Node"], chosen(own["Address"], own.get("TaggedAddresses"), ANY, wan), port)
-                if key in seen:
-                    continue
+                self._srv(asked, ttl, instance, text, packed, mine, at, where, port, due, key in seen)
                 seen.add(key)
-                self._srv(asked, parsed, ttl, instance, text, packed, mine, at, where, port, due)
             elif packed is None:
                 due.one = True
                 target = fits(text)
@@ -133,10 +116,10 @@ class Unpackable:
         """The target is of Consul's, and the agent has nothing to say about it, either."""
         return not self.behind.is_outside(target) and not self.behind.speaks(target)
 
-    def _srv(self, asked, parsed, ttl, instance, text, packed, own, at, where, port, due):
+    def _srv(self, asked, ttl, instance, text, packed, own, at, where, port, due, again):
         node = instance["Node"]
         made = "node" if not own and at == node["Address"] else "addr"
-        base = labels(parsed.domain)
+        base = labels(due.domain)
         node_name = [part.encode() for part in node["Node"].split(".")] + [b"node", where.encode()] + base
         if packed is None:
             target = fits(text)
@@ -148,7 +131,11 @@ class Unpackable:
             due.broken = True
         else:
             data = b"\0\1" + self._weight(instance).to_bytes(2, "big") + (port & 0xffff).to_bytes(2, "big") + target
-            due.answer[Record(ANSWER, asked.name, SRV, 1, ttl, data)] += 1
+            record = Record(ANSWER, asked.name, SRV, 1, ttl, data)
+            due.either.add(record)
+            if again:
+                return
+            due.answer[record] += 1
             if packed is None:
                 due.targets.append(target)
                 due.broken = due.broken or self._leads_nowhere(target)

@@ -24,7 +24,7 @@ KNOBS = {
 }
 LIMITS = {"dns_config": {"a_record_limit": 2, "udp_answer_limit": 20, "enable_truncate": True, "node_ttl": "90s",
                          "service_ttl": {"*": "3s", "c*": "0s"}}}
-OVERLAP = {"alt_domain": "test.consul", "dns_config": {"soa": {"min_ttl": 30}, "only_passing": False}}
+OVERLAP = {"alt_domain": "test.consul", "dns_config": {"soa": {"min_ttl": 30}, "only_passing": False, "use_cache": True, "cache_max_age": "10s"}}
 
 
 def seconds(text):
@@ -124,7 +124,8 @@ def plain(ctx, sink):
     add("knobs", KNOBS, ["example.corp", "other.corp"])
     add("limits", LIMITS, ["consul"])
     add("overlap", OVERLAP, ["consul", "test.consul"])
-    add("ipv6", {"client_addr": "::1", "dns_config": {"node_ttl": "30s", "udp_answer_limit": 8}}, ["consul"])
+    add("ipv6", {"client_addr": "::1", "dns_config": {"node_ttl": "30s", "udp_answer_limit": 8, "allow_stale": False,
+                                                                 "max_stale": "5s", "recursor_timeout": "1s"}}, ["consul"])
     # What the agent's recursors say no HTTP tells: a strict lictor asks the agent's DNS for names that lead outside.
     add("recursors", {"recursors": [f"{stub.server.address}:{stub.server.port}"], "dns_config": {"service_ttl": {"*": "12s"}}}, ["consul"],
         strict=(upstream, "agent"), fixed=(upstream,), recursors=True)
