@@ -72,7 +72,7 @@ Outcome find_seat(ZoneReply& reply, const LeaderEntry& leader, std::uint16_t typ
 
 Outcome add_address(ZoneReply& reply, const Address& address, const Name& owner, const Into& into) {
     if (!serves(into.type, address)) return Outcome::no_data;
-    if (into.take()) reply.put_address(into.section, owner, 0, address);
+    if (into.take(owner, address)) reply.put_address(into.section, owner, 0, address);
     return Outcome::answered;
 }
 

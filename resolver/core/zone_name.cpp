@@ -53,7 +53,7 @@ std::string_view ZoneName::labels(std::size_t first, std::size_t end) const {
     return {text_.data() + starts_[first] + 1, static_cast<std::size_t>(starts_[end] - starts_[first] - 1)};
 }
 
-void ZoneName::parse(const Name& lower, const Name& domain, bool srv, const ConsulSettings& settings) {
+void ZoneName::parse(const Name& lower, const Name& domain, bool srv, const ConsulSettings& settings, bool registered) {
     kind = ZoneKind::nothing;
     service = tag = node = datacenter = {};
     count_ = 0;
@@ -67,7 +67,7 @@ void ZoneName::parse(const Name& lower, const Name& domain, bool srv, const Cons
         text_[at] = '.';
         for (++at; at < end; ++at) {
             text_[at] = static_cast<char>(wire[at]);
-            plain = plain && !escaped_bytes[wire[at]];
+            plain = plain && (registered ? wire[at] != '.' && wire[at] != '\\' : !escaped_bytes[wire[at]]);
         }
     }
     starts_[count_] = static_cast<std::uint8_t>(at);

@@ -32,7 +32,8 @@ public:
     ZoneName& operator=(const ZoneName&) = delete;
 
     /// `lower` is at or below `domain`; both lower case. `srv`: the question is for SRV, which makes the label `service` optional.
-    void parse(const Name& lower, const Name& domain, bool srv, const ConsulSettings& settings);
+    /// `registered`: the name stands in Consul's data, so the agent has its letters as they are; of a question it has them escaped.
+    void parse(const Name& lower, const Name& domain, bool srv, const ConsulSettings& settings, bool registered = false);
 
     ZoneKind kind = ZoneKind::nothing;
     std::string_view service, tag;  ///< tag empty: any

@@ -162,12 +162,16 @@ Outcome add_node_record(ZoneReply& reply, const NodeRecord& node, const Name& ow
     const HostText& address = node_address(node, into.type, wan);
     if (address.ip) {
         if (!serves(into.type, *address.ip) || (into.seen && !into.seen->add(*address.ip))) return Outcome::no_data;
-        if (into.take()) reply.put_address(into.section, owner, ttl, *address.ip);
+        if (into.take(owner, *address.ip)) reply.put_address(into.section, owner, ttl, *address.ip);
         return Outcome::answered;
     }
     const auto target = name_of(node.address);
     if (!target) return Outcome::unencodable;
-    return into.take() ? add_alias(reply, owner, *target, ttl, into) : Outcome::answered;
+    if (!into.take(owner, *target)) return Outcome::answered;
+    Into behind = into;
+    auto room = room_behind_alias(reply, into);
+    if (room) behind.room = &*room;
+    return add_alias(reply, owner, *target, ttl, behind);
 }
 
 Outcome add_node(ZoneReply& reply, const ZoneName& name, const Name& owner, const Into& into) {
@@ -221,7 +225,7 @@ Outcome add_hex_address(ZoneReply& reply, const ZoneName& name, const Name& owne
     if (!address) return Outcome::no_name;
     if (!serves(into.type, *address)) return Outcome::no_data;
     const Name record_owner = reply.strict && !into.leader && domain ? hex_owner(reply, owner.lower(), *domain).value_or(owner) : owner;
-    if (into.take()) reply.put_address(into.section, record_owner, into.ttl.value_or(reply.settings.node_ttl), *address);
+    if (into.take(record_owner, *address)) reply.put_address(into.section, record_owner, into.ttl.value_or(reply.settings.node_ttl), *address);
     return Outcome::answered;
 }
 

@@ -116,7 +116,7 @@ Outcome add_addresses(ZoneReply& reply, const LeaderEntry& leader, const Seats& 
         reachable = true;
         if (!serves(into.type, address) || !seen.add(address)) return;
         answered = true;
-        if (into.take()) reply.put_address(into.section, owner, 0, address);
+        if (into.take(owner, address)) reply.put_address(into.section, owner, 0, address);
     };
     for (const Seat& seat : seats) {
         if (answered && into.one) break;

@@ -6,7 +6,6 @@
 namespace lictor {
 namespace {
 
-constexpr std::size_t record_overhead = 10;  // type, class, TTL, length
 constexpr std::uint16_t udp_without_edns = 512;
 
 Name root_domain(const ConsulSettings& settings) {

@@ -11,6 +11,8 @@
 
 namespace lictor {
 
+inline constexpr std::size_t record_overhead = 10;  ///< type, class, TTL, length
+
 /// What a part of the zone came to.
 enum class Outcome : std::uint8_t {
     answered,     ///< the records stand in the message (there may be none: NOERROR without SOA)

@@ -13,8 +13,7 @@ namespace {
 
 using Section = ZoneReply::Section;
 
-constexpr std::size_t ns_max = 3;                  // the agent gives no more name servers
-constexpr std::size_t chain_max_without_edns = 5;  // nor more records behind an alias
+constexpr std::size_t ns_max = 3;  // the agent gives no more name servers
 
 /// What the answers for one service share.
 struct Lookup {
@@ -23,28 +22,36 @@ struct Lookup {
     bool wan = false;
 };
 
+/// Where an alias leads, the better first. One that fits no message is the last choice.
+enum class Prospect : std::uint8_t { somewhere, nowhere, no_name };
+
+Prospect prospect_of(ZoneReply& reply, const HostText& host) {
+    if (!name_of(host)) return Prospect::no_name;
+    return is_dead_end(reply, host) ? Prospect::nowhere : Prospect::somewhere;
+}
+
 /// Addresses of the picked instances, or one alias if there are only names.
 Outcome add_addresses(ZoneReply& reply, const Picks& picks, const Lookup& lookup, const Name& owner, const Into& into) {
     const std::uint32_t ttl = into.ttl.value_or(lookup.ttl);
     const std::size_t most = into.one ? 1 : reply.settings.a_record_limit ? reply.settings.a_record_limit : picks.size();
     const HostText* alias = nullptr;
-    bool alias_is_dead = false;
+    Prospect alias_leads = Prospect::somewhere;
     SeenAddresses seen;
     std::size_t given = 0;
     for (const Instance* instance : picks) {
         const Target target = target_of(*instance, into.type, owner, lookup.wan);
         if (target.kind == Target::Kind::none) continue;
         if (target.kind == Target::Kind::name) {
-            if (given == 0 && (!alias || alias_is_dead)) {
-                const bool dead = !reply.strict && is_dead_end(reply, *target.host);
-                if (!alias || !dead) alias = target.host, alias_is_dead = dead;
+            if (given == 0 && (!alias || alias_leads != Prospect::somewhere)) {
+                const Prospect leads = reply.strict ? Prospect::somewhere : prospect_of(reply, *target.host);
+                if (!alias || leads < alias_leads) alias = target.host, alias_leads = leads;
             }
             continue;
         }
         const Address& address = *target.host->ip;
         if (!serves(into.type, address) || !seen.add(address)) continue;
         ++given;
-        if (!into.take() || (!reply.put_address(into.section, owner, ttl, address) && !reply.strict) || given == most) break;
+        if (!into.take(owner, address) || (!reply.put_address(into.section, owner, ttl, address) && !reply.strict) || given == most) break;
     }
     if (given > 0) return Outcome::answered;
     if (!alias) return Outcome::no_data;
@@ -52,9 +59,9 @@ Outcome add_addresses(ZoneReply& reply, const Picks& picks, const Lookup& lookup
     if (!name) return Outcome::unencodable;
     Into behind = into;
     behind.ttl = behind.host_ttl = ttl;
-    std::size_t room = chain_max_without_edns;
-    if (reply.strict && !reply.question.edns.present && into.nesting == nesting_max) behind.room = &room;
-    if (!into.take()) return Outcome::answered;
+    auto room = room_behind_alias(reply, into);
+    if (room) behind.room = &*room;
+    if (!into.take(owner, *name)) return Outcome::answered;
     return add_alias(reply, owner, *name, ttl, behind);
 }
 
@@ -104,8 +111,8 @@ Outcome add_srv_additional(ZoneReply& reply, const Picks& picks, const Lookup& l
             continue;
         }
         Into into{.section = Section::additional, .type = rrtype::srv, .ttl = lookup.ttl, .host_ttl = lookup.ttl, .one = reply.synced()};
-        std::size_t room = chain_max_without_edns;
-        if (reply.strict && !reply.question.edns.present) into.room = &room;
+        auto room = room_behind_alias(reply, into);
+        if (room) into.room = &*room;
         const Outcome outcome = add_target(reply, *name, into);
         if (outcome == Outcome::wait || outcome == Outcome::delegate) return outcome;
     }
@@ -211,7 +218,10 @@ Outcome add_service(ZoneReply& reply, const ZoneName& name, const Name& owner, c
     pick_instances(*entry, name.tag, reply.settings, reply.context.random, picks);
     if (picks.empty()) return Outcome::no_name;
     const Lookup lookup{name.datacenter, service_ttl(reply.settings, name.service), is_translated(reply, name.datacenter)};
-    return add_addresses(reply, picks, lookup, owner, into);
+    Into inner = into;
+    auto room = room_of_inner_answer(reply, into);
+    if (room) inner.room = &*room;
+    return add_addresses(reply, picks, lookup, owner, inner);
 }
 
 Outcome answer_apex(ZoneReply& reply) {

@@ -1,6 +1,7 @@
 // Host names in Consul's data, followed to addresses.
 #include "resolver/core/zone_target.hpp"
 
+#include <algorithm>
 #include <array>
 
 #include "resolver/core/zone_leader.hpp"
@@ -10,6 +11,10 @@
 
 namespace lictor {
 namespace {
+
+constexpr std::size_t chain_max = 5;
+constexpr std::size_t inner_answers_max = 8;
+constexpr std::size_t inner_bytes_max = 512 - 7 - 12;  // uncompressed, without a question
 
 /// The longest of Consul's domains that `lower` is strictly below.
 std::optional<Name> inner_domain(const ZoneReply& reply, const Name& lower) {
@@ -62,7 +67,7 @@ Outcome add_host(ZoneReply& reply, const Name& owner, const Name& lower, const I
     Outcome outcome = Outcome::no_data;
     const auto add = [&](const std::vector<Address>& addresses) {
         for (const Address& address : addresses) {
-            if ((into.one && outcome == Outcome::answered) || !into.take()) return;
+            if ((into.one && outcome == Outcome::answered) || !into.take(owner, address)) return;
             if (into.seen && !into.seen->add(address)) continue;
             outcome = Outcome::answered;
             reply.put_address(into.section, owner, into.ttl.value_or(into.host_ttl), address);
@@ -74,6 +79,30 @@ Outcome add_host(ZoneReply& reply, const Name& owner, const Name& lower, const I
 }
 
 }  // namespace
+
+bool Room::take(std::size_t size) {
+    for (Room* at = this; at; at = at->outer) {
+        if (at->records > 0 && (at->empty || at->bytes >= size)) continue;
+        at->records = 0;
+        return false;
+    }
+    for (Room* at = this; at; at = at->outer) {
+        --at->records;
+        at->bytes -= std::min(at->bytes, size);
+        at->empty = false;
+    }
+    return true;
+}
+
+std::optional<Room> room_behind_alias(const ZoneReply& reply, const Into& into) {
+    if (!reply.strict || into.leader || (reply.question.edns.present && into.nesting == nesting_max)) return std::nullopt;
+    return Room{.records = chain_max, .outer = into.room};
+}
+
+std::optional<Room> room_of_inner_answer(const ZoneReply& reply, const Into& into) {
+    if (!reply.strict || into.leader || into.nesting == nesting_max || reply.agent().cuts_everything()) return std::nullopt;
+    return Room{.records = std::min<std::size_t>(inner_answers_max, reply.settings.udp_answer_limit), .bytes = inner_bytes_max, .outer = into.room};
+}
 
 std::optional<Name> name_of(const HostText& host) {
     return Name::parse(host.text);
@@ -99,7 +128,7 @@ Outcome add_target(ZoneReply& reply, const Name& target, const Into& into, const
     // The agent resolves as type ANY; an alias is better followed with the type that was asked.
     if ((reply.strict && !into.leader) || (into.type != rrtype::a && into.type != rrtype::aaaa)) inner.type = rrtype::any;
     ZoneName name;
-    name.parse(lower, *domain, false, reply.settings);
+    name.parse(lower, *domain, false, reply.settings, true);
     switch (name.kind) {
         case ZoneKind::service:
             if (const LeaderEntry* leader = find_leader(name, reply.catalog)) return add_leader(reply, *leader, owner, inner);

@@ -13,6 +13,17 @@ namespace lictor {
 
 constexpr unsigned nesting_max = 3;
 
+/// How many records may stand behind an alias, and how large they may be, as the agent bounds it (strict): once one finds no room, none
+/// after it does, here or further in.
+struct Room {
+    std::size_t records = 0;
+    std::size_t bytes = message_max;
+    Room* outer = nullptr;
+    bool empty = true;
+
+    bool take(std::size_t size);
+};
+
 /// Where records of a target go, and which are wanted.
 struct Into {
     ZoneReply::Section section = ZoneReply::Section::answer;
@@ -24,10 +35,21 @@ struct Into {
     bool leader = false;          ///< an alias without an address behind it is no answer; strict changes nothing
     bool flat = false;            ///< no aliases: all addresses are records of the first owner
     SeenAddresses* seen = nullptr;  ///< addresses given already are not given again
-    std::size_t* room = nullptr;  ///< how many records may still be added
+    Room* room = nullptr;           ///< what may still be added
 
-    bool take() const { return !room || (*room > 0 && (*room)--); }
+    bool take(const Name& owner, const Address& address) const { return take(owner, address.raw().size()); }
+    bool take(const Name& owner, const Name& target) const { return take(owner, target.size()); }
+
+private:
+    bool take(const Name& owner, std::size_t data) const { return !room || room->take(owner.size() + record_overhead + data); }
 };
+
+/// The agent puts at most five records behind an alias: for a client without EDNS, and wherever it resolves for itself.
+std::optional<Room> room_behind_alias(const ZoneReply& reply, const Into& into);
+
+/// The agent resolves an alias into its own domain as if somebody had asked over UDP without EDNS, and up to 1.8.14, 1.9.8 and 1.10.1
+/// cuts that answer accordingly, whatever the client came over.
+std::optional<Room> room_of_inner_answer(const ZoneReply& reply, const Into& into);
 
 /// The DNS name of a registered host name; nothing if it fits none.
 std::optional<Name> name_of(const HostText& host);

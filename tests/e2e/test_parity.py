@@ -7,7 +7,7 @@ listed below, one predicate each; with consul-dns-compat=strict there is none.
 
 import collections
 
-from harness import ask, catalog, consul
+from harness import ask, catalog, consul, net
 from harness.lictor import Lictor
 from harness.runner import test
 from harness.upstream import Sink
@@ -242,3 +242,32 @@ def _(ctx):
     assert ask.rcode(reply) == "NOERROR" and not reply.answer and reply.authority, reply.to_text()
     reply = lictor.udp("web.service.consul", edns=1232, want_dnssec=True)
     assert reply.edns == 0 and len(reply.answer) == 3, reply.to_text()
+
+
+def told_by(lictor):
+    """The settings in /stats, once the agent has told its own."""
+    def settings():
+        return lictor.json("/stats")["consul"]["settings"]
+    net.until(lambda: settings()["agent_version"], 10, "the agent told its settings")
+    return settings()
+
+
+@test("what lictor took over from the agent is in /stats, and what an option says instead")
+def _(ctx):
+    agent, _domains = ctx.shared("agents", agents)["knobs"]
+    told = told_by(Lictor(ctx, "--consul-watch=web", consul=agent.api.url))
+    assert told["domains"] == ["example.corp", "other.corp"] and told["datacenter"] == "dc1" and told["node_name"] == agent.name, told
+    assert told["agent_version"].startswith("1.8") and not told["strict"] and told["only_passing"] and told["enable_truncate"], told
+    assert told["node_ttl_seconds"] == 7 and told["service_ttl_seconds"] == {"web": 10, "two*": 20, "*": 1}, told
+    assert told["udp_answer_limit"] == 5 and told["a_record_limit"] == 0 and not told["enable_additional_node_meta_txt"], told
+    assert told["soa"] == {"refresh": 1800, "retry": 300, "expire": 43200, "min_ttl": 9}, told
+    assert not told["recursors"] and not told["translate_wan_addrs"] and not told["disable_compression"], told
+    lictor = Lictor(ctx, "--consul-watch=web", "--consul-domain=mine.test", "--consul-only-passing=off", "--consul-node-ttl=77", "--consul-service-ttl=88",
+                    "--consul-dns-compat=strict", consul=agent.api.url, name="told")
+    told = told_by(lictor)
+    assert told["domains"] == ["mine.test"] and told["strict"] and not told["only_passing"], told
+    assert told["node_ttl_seconds"] == 77 and set(told["service_ttl_seconds"].values()) == {88}, told
+    # What no option speaks of stays the agent's, and the answers are those of the options.
+    assert told["udp_answer_limit"] == 5 and told["soa"]["min_ttl"] == 9, told
+    reply = ask.Form(ask.udp(lictor.server, "web.service.mine.test", "A"))
+    assert reply.rcode == "NOERROR" and {record.ttl for record in reply.section("ANSWER")} == {88}, reply

@@ -101,6 +101,21 @@ TEST_CASE("zone: names in Consul's own domains are followed inside") {
     CHECK(world.ask("tonew.service.consul A") == "WAIT service new @dc2\n");
 }
 
+TEST_CASE("zone: letters that a question cannot have lead on in a registered name") {
+    ZoneWorld world = sample();
+    const auto node = world.node("r\xc3\xbc" "d(1)", "10.1.0.8");
+    world.instance("odd", node, 80, {.tags = {"\xc3\xbc"}});
+    world.instance("totag", node, 80, {.address = "\xc3\xbc.odd.service.consul"});
+    world.instance("tonamed", node, 80, {.address = "r\xc3\xbc" "d(1).node.consul"});
+    CHECK(world.message("totag.service.consul A").answer.size() == 2);
+    CHECK(world.message("tonamed.service.consul A").answer.size() == 2);
+    // The agent compares what a question says in its escaped form, which is nobody's name.
+    CHECK(world.ask("\\195\\188.odd.service.consul A").starts_with("NXDOMAIN"));
+    // An escaped dot is no end of a label, registered or not.
+    world.instance("toescaped", node, 80, {.address = "a\\.odd.service.consul"});
+    CHECK(world.message("toescaped.service.consul A").answer.size() == 1);
+}
+
 TEST_CASE("zone: a service that points at itself has its node's address, and circles end") {
     ZoneWorld world = sample();
     CHECK(world.ask("toself.service.consul A") == "NOERROR aa ra\nanswer toself.service.consul 30 A 10.1.0.1\n");

@@ -151,6 +151,39 @@ TEST_CASE("zone strict: UDP without EDNS gets as many answers as the agent sends
     CHECK(world.message("many.service.consul A tcp").flags == "aa");
 }
 
+TEST_CASE("zone strict: what stands behind an alias of Consul's own is cut as for a question over UDP") {
+    ZoneWorld world = with_many(20);
+    const auto front = world.node("front", "10.1.0.9");
+    world.instance("front", front, 80, {.address = "many.service.consul"});
+    world.instance("outer", front, 80, {.address = "front.service.consul"});
+    for (const char* how : {"A tcp", "A edns=1232", "MX tcp edns=4096"})
+        CHECK(world.message(std::string("front.service.consul ") + how).answer.size() == 1 + 3);
+    CHECK(world.message("front.service.consul A").answer.size() == 3);                // the alias counts in the outer answer
+    CHECK(world.message("outer.service.consul A tcp").answer.size() == 1 + 1 + 2);    // and in the inner one
+    CHECK(world.message("front.service.consul SRV tcp").additional.size() == 3);
+    world.settings->udp_answer_limit = 8;
+    CHECK(world.message("front.service.consul A tcp edns=1232").answer.size() == 1 + 8);
+    CHECK(world.message("front.service.consul A tcp").answer.size() == 1 + 5);        // five behind an alias without EDNS
+    CHECK(world.message("outer.service.consul A tcp edns=1232").answer.size() == 1 + 1 + 5);
+    world.node("named", "many.service.consul");
+    CHECK(world.message("named.node.consul A tcp").answer.size() == 1 + 5);
+    CHECK(world.message("named.node.consul A tcp edns=1232").answer.size() == 1 + 8);
+    // Later agents do not cut what they ask themselves.
+    world.settings->version = "1.10.3";
+    CHECK(world.message("front.service.consul A tcp edns=1232").answer.size() == 1 + 20);
+}
+
+TEST_CASE("zone strict: what stands behind an alias is cut by its size, uncompressed") {
+    ZoneWorld world = sample();
+    world.settings->udp_answer_limit = 8;
+    const std::string tag(63, 't');
+    for (int i = 0; i < 8; ++i)
+        world.instance("tagged", world.node("t" + std::to_string(i), "10.2.0." + std::to_string(i + 1)), 80, {.tags = {tag}});
+    world.instance("front", world.node("front", "10.1.0.9"), 80, {.address = tag + ".tagged.service.consul"});
+    // An owner of 87 bytes makes records of 101: four of them fit into 512 less header and the agent's margin.
+    CHECK(world.message("front.service.consul A tcp edns=1232").answer.size() == 1 + 4);
+}
+
 TEST_CASE("zone strict: with EDNS sizes alone decide") {
     ZoneWorld world = with_many(40);
     CHECK(world.message("many.service.consul A edns=513").answer.size() == 29);

@@ -94,7 +94,9 @@ class Catalog:
         r = self.random
         pool = ["v1", "V1", "v2", "v1.2", "v1.2.3", "Prod", "master", "replica", "tcp", "udp", "_odd", "a-b", "two words", "x_y", "ü",
                 "service", "12", "A.B", "a'b", "x@y", "semi;colon", "(b)", "back\\slash", "\"q\"", "$", "t" * 63, "t" * 64, "traefik.enable=true", ""]
-        return [r.choice(pool) for _ in range(r.choice([0, 0, 1, 1, 2, 3, 5]))]
+        # Any character that can be printed, in the middle of a word or alone.
+        pool.append(r.choice(["", self._word(1, 2)]) + chr(r.randint(0x21, 0x7e)) + r.choice(["", self._word(1, 2)]))
+        return [r.choice(pool + pool[-1:] * 4) for _ in range(r.choice([0, 0, 1, 1, 2, 3, 5]))]
 
     # addresses
 
@@ -258,6 +260,11 @@ class Catalog:
             self.services[name] = {"tags": set(), "count": 0}
             many = r.choices([1, 2, 3, 5, 9, 17, 45, 120], [28, 22, 16, 12, 9, 7, 4, 2])[0]
             self._fill(name, many, names, plain=r.random() < 0.35)
+        # A service that had an instance, and has none.
+        name = "gone" + self._word(2, 4)
+        self.services[name] = {"tags": set(), "count": 0}
+        self.gone = {"Node": r.choice(names), "ServiceID": f"{name}-0"}
+        self._put(dict(self.nodes[self.gone["Node"]], Service={"Service": name, "ID": f"{name}-0", "Port": 9}))
         # What fits no DNS label or text stands alone: the agent has no reply at all to whatever it is part of.
         if r.random() < 0.5:
             node = r.choice([(self._word(3, 5) * 40)[:r.choice([64, 70, 120])], self._word(4, 8) + "wide"])
@@ -317,6 +324,10 @@ class Catalog:
         with concurrent.futures.ThreadPoolExecutor(6) as pool:
             list(pool.map(put, first))
             list(pool.map(put, rest))
+        try:
+            api.put("/v1/catalog/deregister", self.gone)
+        except OSError as error:
+            refused.append((self.gone, str(error)))
         self.refused = refused
         gone = {body["Node"] for body, _why in refused if "Service" not in body}
         for node in gone:

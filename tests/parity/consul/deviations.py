@@ -5,12 +5,13 @@ chain of deviations gives is compared whole.
 Where the agent's reply is drawn by lot (which of many instances, which alias) or cut for size, `judge.py` compares sets.
 """
 
-import struct
+import leaders
 
 from message import (A, AA, AAAA, ADDITIONAL, ANSWER, ANY, AUTHORITY, AXFR, CNAME, DS, NOERROR, NS, NXDOMAIN, PTR, RA, SERVFAIL, SOA, SRV, TC, TXT,
                      Edns, Record, labels, lower, name_from, name_of)
 
 OWN_EDNS_SIZE = 1232          # edns-packet-max
+UNKNOWN_TYPE = 65281
 KEYWORDS = (b"service", b"node", b"addr", b"query", b"connect", b"ingress", b"virtual")
 SPECIAL = b".'@;()\"\\"
 
@@ -23,9 +24,12 @@ class Facts:
         self.domains = [name_from(domain) for domain in pair.domains]
         self.soa = soa            # the agent's SOA record (owner: its primary domain), as an AUTHORITY record
         self.nodes = {}           # datacenter -> {lower-case node names}
-        self.tags = {}            # (datacenter, service) -> [(tag, usable)]
+        self.tags = {}            # (datacenter, service) -> [tags of usable instances]
+        self.instances = {}       # (datacenter, service) -> usable instances as health/service has them
+        self.records = {}         # datacenter -> nodes as catalog/nodes has them
         self.large = None         # the service of 1,500 instances, if there is one
-        self.heavy = set()        # beginnings of names that something belongs to which fits no packet
+        self.large_addresses, self.large_ports = set(), set()     # of its instances: packed; (packed, port)
+        self.leaders = None       # what Patroni's keys say, where a scope is configured
         self.datacenters = {each.lower() for each in pair.datacenters}
 
     def soa_for(self, domain):
@@ -46,6 +50,7 @@ class Parsed:
         self.domain = facts.domain_of(asked.lower)
         self.keyword = None
         self.left, self.right = [], []
+        self.below, self.plain = [], True
         if self.domain is None:
             return
         below = labels(asked.lower)[:len(labels(asked.lower)) - len(labels(self.domain))]
@@ -60,6 +65,13 @@ class Parsed:
                 return
         self.right = below
 
+    def service_and_tag(self):
+        """Of a service's name, as text."""
+        parts = [part.decode("latin-1") for part in self.left]
+        if len(parts) == 2 and all(part.startswith("_") for part in parts):
+            return parts[0][1:], "" if parts[1] == "_tcp" else parts[1][1:]
+        return (parts[-1], ".".join(parts[:-1])) if parts else ("", "")
+
     def datacenter(self, facts):
         return (self.right[0].decode("latin-1") if self.right else facts.pair.datacenter)
 
@@ -70,7 +82,7 @@ def ds_answered_here(asked, parsed, facts, reply, agent):
     """DS inside the zone is answered here, as any type that Consul has none of; an agent with recursors sends it away."""
     if asked.type != DS or not facts.pair.recursors:
         return False
-    other = agent(asked.over(asked.transport, type=65281))
+    other = agent(asked.over(asked.transport, type=UNKNOWN_TYPE))
     for field in ("flags", "rcode", "edns", "records"):
         setattr(reply, field, getattr(other, field))
     return True
@@ -171,11 +183,8 @@ def _dotted_below(parsed, facts):
     if parsed.keyword == b"node":
         return any(node.endswith("." + text) for node in facts.nodes.get(where, ()))
     if parsed.keyword == b"service" and len(parsed.left) > 1:
-        if len(parsed.left) == 2 and all(part.startswith(b"_") for part in parsed.left):
-            service, tag = parsed.left[0][1:].decode("latin-1"), parsed.left[1][1:].decode("latin-1")
-        else:
-            service, tag = parsed.left[-1].decode("latin-1"), b".".join(parsed.left[:-1]).decode("latin-1")
-        return any(usable and known.endswith("." + tag) for known, usable in facts.tags.get((where, service), ()))
+        service, tag = parsed.service_and_tag()
+        return tag != "" and any(known.endswith("." + tag) for known in facts.tags.get((where, service), ()))
     return False
 
 
@@ -239,9 +248,10 @@ def owed(asked, facts, reply, agent):
     """(what lictor owes in the default mode, [names of the deviations that applied])."""
     parsed = Parsed(asked, facts)
     reply = reply.copy()
-    if parsed.domain is None:
-        parsed.plain, parsed.below = True, []
     if edns_version_is_checked(asked, parsed, facts, reply, agent):
         return reply, ["edns_version_is_checked"]
+    made = leaders.owed(asked, lambda each: Parsed(each, facts), facts, reply, False)
+    if made is not None:
+        return made, ["leader_names"] + [each.__name__ for each in (ra_is_set, edns_size_is_own) if each(asked, parsed, facts, made, agent)]
     applied = [each.__name__ for each in FIXED if each(asked, parsed, facts, reply, agent)]
     return reply, applied

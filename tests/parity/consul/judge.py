@@ -9,12 +9,14 @@ import collections
 import time
 
 import asking
-from deviations import OWN_EDNS_SIZE, Parsed, ds_answered_here, owed
-from message import (A, AA, AAAA, ADDITIONAL, ANSWER, ANY, AUTHORITY, CNAME, NOERROR, NS, NXDOMAIN, RA, RD, SERVFAIL, SOA, SRV, TC, TXT, Malformed,
-                     Record, labels, lower, name_from, read)
+import leaders
+from behind import FEW, MANY, Behind, inside, is_about_node, matches
+from deviations import OWN_EDNS_SIZE, UNKNOWN_TYPE, Parsed, ds_answered_here, owed
+from message import (A, AA, AAAA, ADDITIONAL, ANSWER, ANY, AUTHORITY, CD, CNAME, NOERROR, NS, QR, RA, RD, SERVFAIL, SOA, SRV, TC, TXT, Edns, Record,
+                     labels, lower, read)
 from questions import Asked
+from unpackable import Unpackable, weightless
 
-FEW, MANY = 6, 32
 UDP_MOST = 4096       # lictor's own bound, in strict mode too
 LOT = "drawn by lot"
 
@@ -24,6 +26,8 @@ class Judge:
         self.pair, self.facts, self.hosts = pair, facts, hosts
         self._samples = {}
         self.asked_again = 0
+        self.behind = Behind(pair, facts, hosts, self.samples)
+        self.unpackable = Unpackable(pair, facts, self.behind)
 
     # asking the agent again
 
@@ -44,7 +48,7 @@ class Judge:
         # The letters count: an address that is its own name in another case is an alias.
         key = (asked.name, asked.type, transport, asked.edns)
         held = self._samples.setdefault(key, [])
-        if self.facts.large and self.facts.large in asked.lower:
+        if self._large(asked) and asked.type not in (NS, SOA):
             count = min(count, 4)      # 64 kB each, and the agent's own cutting takes it long; see _of_large
         if len(held) < count:
             held += self.ask(Asked(asked.name, asked.type, asked.kind, asked.domain, 1, RD, asked.edns, transport), count - len(held), 2 if self.facts.large else 1)
@@ -54,9 +58,15 @@ class Judge:
 
     def strict(self, asked, theirs, mine):
         if theirs is None:
-            return self._silent(asked, mine)
+            return self._silent(asked, mine, self.strict)
+        made = leaders.owed(asked, lambda each: Parsed(each, self.facts), self.facts, theirs, True)
+        if made is not None:
+            return ["leader_names"] if made == mine else None
         if theirs == mine:
             return []
+        if mine.rcode == SERVFAIL and theirs.rcode == NOERROR:
+            # One of several aliases fits no packet: the agent would have been silent at this draw.
+            return self._unpackable(asked, mine, True)
         if self.pair.recursors:
             return self._strict_with_recursors(asked, theirs, mine)
         return self._drawn(asked, theirs, mine)
@@ -65,22 +75,27 @@ class Judge:
         """DS is answered here, whatever the agent's recursors say of it; what leads out of the zone is asked from the agent's DNS, and
         comes with an OPT of lictor's own."""
         theirs, why = theirs.copy(), []
-        if ds_answered_here(asked, Parsed(asked, self.facts), self.facts, theirs, self.one):
+        parsed = Parsed(asked, self.facts)
+        if ds_answered_here(asked, parsed, self.facts, theirs, self.one):
             theirs.flags |= AA
             why = ["ds_answered_here"]
-        elif theirs.edns and mine.edns and mine.edns.size == OWN_EDNS_SIZE != theirs.edns.size:
-            theirs.edns = mine.edns
-            why = ["asked_from_the_agent"]
+            asked = asked.over(asked.transport, type=UNKNOWN_TYPE)     # what the agent's own answer is; its DS are those of the recursors
         if theirs == mine:
             return why
         drawn = self._drawn(asked, theirs, mine)
-        if drawn is None:
-            wholes = self.samples(asked, "tcp", 3 * MANY)
-            leads_out = any(self.facts.domain_of(lower(name)) is None for name in _targets(_union(wholes)))
-            # Asked over UDP with lictor's own size, whatever the client came over: it may be cut where the client's would not be.
-            if leads_out and mine.rcode == NOERROR and mine.count(ANSWER) and self._within(mine, _union(wholes)):
-                return why + ["asked_from_the_agent"]
-        return None if drawn is None else why + drawn
+        if drawn is not None:
+            return why + drawn
+        union = _union(self.samples(asked, "tcp", 3 * MANY))
+        if mine.edns != (theirs.edns and Edns(OWN_EDNS_SIZE, 0, 0, b"")) or (theirs.flags ^ mine.flags) & ~TC or theirs.rcode != mine.rcode:
+            return None
+        if not any(self.facts.domain_of(lower(name)) is None for name in _targets(union)) or not mine.count(ANSWER):
+            return None
+        # Asked over UDP with lictor's own size, whatever the client came over: it may be cut where the client's would not be. And kept for
+        # its TTL, which grows less.
+        full = max(record.ttl for record in union)
+        if all((record._replace(ttl=full) if 0 < record.ttl < full else record) in union for record in mine.records):
+            return why + ["asked_from_the_agent"]
+        return None
 
     def _drawn(self, asked, theirs, mine):
         if not _same_head(theirs, mine):
@@ -117,39 +132,172 @@ class Judge:
 
     def fixed(self, asked, theirs, mine):
         if theirs is None:
-            return self._silent(asked, mine)
+            return self._silent(asked, mine, self.fixed)
         due, why = self._owed(asked, theirs)
         if due == mine:
             return why
         if not _same_head(due, mine):
             return None
-        drawn = []
+        wholes = []
         for count in (1, FEW, MANY):
-            drawn = [(theirs, *self._owed(asked, theirs))] if asked.transport == "tcp" else []
+            # Over UDP what was cut at the agent is asked again over TCP; what was not is a draw.
+            wholes = [due] if asked.transport == "tcp" else []
+            reasons = [why] if wholes else []
             for each in self.samples(asked, "tcp", count):
                 each = each.copy()
                 each.flags &= ~TC
-                drawn.append((each, *self._owed(asked, each)))
-            found = next((reasons for _reply, whole, reasons in drawn if _same_body(whole, mine)), None)
+                whole, applied = self._owed(asked, each)
+                wholes.append(whole)
+                reasons.append(applied)
+            found = next((reasons[i] for i, whole in enumerate(wholes) if _same_body(whole, mine)), None)
             if found is not None:
                 return found + ([LOT] if asked.transport == "tcp" else ["all_that_fit"])
-            # Over UDP what was cut at the agent is asked again over TCP; what was not is a draw.
             if any(_same_body(self._owed(asked, each)[0], mine) for each in self.samples(asked, asked.transport, count)):
                 return why + [LOT]
-        alias = self._alias(asked, mine, drawn)
-        if alias is not None:
-            return why + alias
-        if not drawn and self._heavy(asked):
-            # Whole, it fits no packet of the agent's: what it gives in parts is all there is to compare with.
-            union = _union(self._owed(asked, each)[0] for each in self.samples(asked, asked.transport, 3 * MANY))
-            if all(record in union or record.section == ADDITIONAL for record in mine.records):
-                return why + ["reply_where_the_agent_is_silent"]
-        if self._all_that_fit(asked, mine, [whole for _reply, whole, _reasons in drawn]):
-            return why + ["all_that_fit"]
-        union = [self._owed(asked, each)[0] for each in self.samples(asked, "tcp", 3 * MANY)]
-        if self._all_that_fit(asked, mine, union):
-            return why + ["all_that_fit"]
+        if asked.type in (SOA, NS):
+            return why + [LOT] if self._servers(asked, mine, due) else None
+        if asked.transport == "udp" and not wholes:
+            # Cut, it fits a packet of the agent's; whole, it does not.
+            whole = self._unpackable(asked, mine, False)
+            return None if whole is None else why + whole
+        wholes = [each for each in wholes if each.rcode == NOERROR]
+        if mine.rcode != NOERROR or not wholes or mine.section(AUTHORITY) != wholes[0].section(AUTHORITY) or not mine.count(ANSWER):
+            return None
+        if mine.size > self._limit(asked):
+            return None
+        if asked.type == SRV:
+            found = self._srv(asked, mine, wholes)
+        elif any(record.type == CNAME and lower(record.owner) == asked.lower for each in wholes for record in each.records):
+            found = self._aliased(asked, mine, wholes)
+        else:
+            found = self._addresses(asked, mine, wholes)
+        return None if found is None else why + found
+
+    # the default mode's answers where the agent's own was drawn, or cut: all that there is, or TC and no room for more
+
+    def _limit(self, asked):
+        return 65535 if asked.transport == "tcp" else max(512, min(asked.edns.size if asked.edns else 512, OWN_EDNS_SIZE))
+
+    def _no_room(self, asked, mine, missing):
+        """Something of what is missing does not fit: what was left out first was too long. Six bytes are kept for an extended error."""
+        room = self._limit(asked) - mine.size - 6
+        return any((2 if record.section == ANSWER and record.type != CNAME else len(record.owner)) + 10 + len(record.rdata) > room for record in missing)
+
+    def _cut_or_whole(self, asked, mine, given, due):
+        """`given` is all of `due`, or some of it with TC."""
+        missing = due - given
+        if given - due or bool(missing) != bool(mine.flags & TC):
+            return False
+        return not missing or self._no_room(asked, mine, missing)
+
+    def _beside(self, asked, mine, due):
+        """ADDITIONAL is all of `due` or as much of it as found room."""
+        given = mine.section(ADDITIONAL)
+        missing = due - given
+        return not given - due and (not missing or bool(mine.flags & TC) or self._no_room(asked, mine, missing))
+
+    def _addresses(self, asked, mine, wholes):
+        """Addresses, texts, name servers: whole at the agent over TCP, but for a_record_limit and the three name servers of many."""
+        given = mine.section(ANSWER)
+        for whole in wholes:
+            if self._cut_or_whole(asked, mine, given, whole.section(ANSWER)) and self._beside(asked, mine, whole.section(ADDITIONAL)):
+                return ["all_that_fit"]
+        large = self._large(asked)
+        counts = {whole.count(ANSWER) for whole in wholes}
+        if large or self.pair.a_record_limit and counts == {self.pair.a_record_limit}:
+            union = _union(wholes)
+            whole = mine.count(ANSWER) == (len(self.facts.large_addresses) if large else self.pair.a_record_limit)
+            return ["all_that_fit"] if whole != bool(mine.flags & TC) and all(record in union or self._of_large(record, wholes[0]) for record in mine.records) else None
         return None
+
+    def _servers(self, asked, mine, due):
+        """Three name servers of more, with their addresses."""
+        drawn = [self._owed(asked, each)[0] for each in self.samples(asked, "tcp", 3 * MANY)]
+        union = _union(drawn)
+        names = {record.rdata for record in mine.records if record.type == NS}
+        glue = {record for record in union if record.section == ADDITIONAL and record.owner in names}
+        return (all(record in union for record in mine.records) and glue <= mine.records.keys()
+                and all(any(mine.count(section) == each.count(section) for each in [*drawn, due]) for section in (ANSWER, AUTHORITY, ADDITIONAL)))
+
+    def _aliased(self, asked, mine, wholes):
+        """One alias of those that are there, and what stands behind it."""
+        kind = asked.type if asked.type in (A, AAAA) else ANY
+        heads = {record for whole in wholes for record in whole.records if record.section == ANSWER and record.type == CNAME
+                 and lower(record.owner) == asked.lower}
+        chain = collections.Counter({record: n for record, n in mine.records.items() if record.section == ANSWER and record.type in (A, AAAA, CNAME)})
+        mine_rest = mine.records - chain
+        rests = []
+        for whole in wholes:
+            rest = collections.Counter({record: n for record, n in whole.records.items() if record.section != ANSWER or record.type not in (A, AAAA, CNAME)})
+            if rest not in rests:
+                rests.append(rest)
+        if not any(mine_rest == rest or mine.flags & TC and not mine_rest - rest or self._no_room(asked, mine, rest - mine_rest) for rest in rests):
+            return None
+        for head in self.behind.alive(heads):
+            if chain[head] != 1:
+                continue
+            for option in self.behind.options(head.rdata, kind, head.ttl, ANSWER, not is_about_node(asked, self.facts)):
+                left = chain - collections.Counter([head])
+                if matches(left, option):
+                    if not mine.flags & TC:
+                        return ["alias_is_followed"]
+                elif mine.flags & TC and inside(left, option) and self._no_room(asked, mine, [*(option.must - left), *(option.pool - left.keys())]):
+                    return ["alias_is_followed", "all_that_fit"]
+        return None
+
+    def _srv(self, asked, mine, wholes):
+        """SRV records, then an address for each of their targets, or all that stands behind it, then texts."""
+        given = mine.section(ANSWER)
+        whole = wholes[0]
+        due = whole.section(ANSWER)
+        large = self._large(asked)
+        if large:
+            if not self._all_of_large(asked, mine, given, whole):
+                return None
+        else:
+            # Of several instances on one node and port one is given, with its weight.
+            union = _union(wholes)
+            if any(record not in union for record in given) or not self._cut_or_whole(asked, mine, weightless(given), weightless(due)):
+                return None
+        why = ["all_that_fit"]
+        beside = mine.section(ADDITIONAL)
+        addresses = {lower(record.owner): record for each in wholes for record in each.records if record.section == ADDITIONAL and record.type in (A, AAAA)}
+        missing = []
+        for record, count in given.items():
+            target = record.rdata[6:]
+            if self.behind.is_made(target):
+                if lower(target) not in addresses and not large:
+                    return None
+                wanted = addresses[lower(target)] if lower(target) in addresses else self._address_of_large(record)
+                taken = min(count, beside[wanted])
+                beside[wanted] -= taken
+                missing += [wanted] * (count - taken)
+                continue
+            why = ["all_that_fit", "alias_is_followed"]
+            for _ in range(count):
+                found = self._take(beside, self.behind.options(target, ANY, record.ttl, ADDITIONAL, True))
+                if found is None:
+                    return None
+                missing += found
+        beside = +beside
+        texts = {record for each in wholes for record in each.records if record.section == ADDITIONAL and record.type == TXT}
+        if any(record not in texts for record in beside):
+            return None
+        if not mine.flags & TC and not large:
+            missing += (wholes[0].section(ADDITIONAL) - mine.section(ADDITIONAL)).keys() & texts
+        return why if not missing or self._no_room(asked, mine, missing) else None
+
+    def _take(self, beside, options):
+        """Takes one option's records out of `beside`: the whole of the first that is there, else what is there of one. What is missing, or None."""
+        best = None
+        for option in options:
+            have = collections.Counter({record: min(beside[record], n) for record, n in option.must.items() if beside[record]})
+            chosen = sorted(record for record in option.pool if beside[record] and not have[record])[:option.count]
+            lacking = [*(option.must - have)] + sorted(option.pool - set(chosen))[:option.count - len(chosen)]
+            if best is None or len(lacking) < len(best[1]):
+                best = (have + collections.Counter(chosen), lacking)
+        beside.subtract(best[0])
+        return best[1]
 
     def _owed(self, asked, reply):
         due, why = owed(asked, self.facts, reply, self.one)
@@ -157,51 +305,74 @@ class Judge:
             why = why + ["host_names_are_resolved_here"]
         return due, why
 
-    def _silent(self, asked, mine):
-        """The agent cannot put its answer into a packet and says nothing: lictor says SERVFAIL, or gives what can be put."""
-        if mine.rcode == SERVFAIL and not mine.records:
-            return ["reply_where_the_agent_is_silent"]
-        if mine.rcode == NOERROR and (any(record.type == TXT and len(record.rdata) > 256 for record in mine.records) or self._heavy(asked)):
-            return ["reply_where_the_agent_is_silent"]
-        return None
+    def _silent(self, asked, mine, judge):
+        """The agent cannot put its answer into a packet, and says nothing: lictor says SERVFAIL, or gives what can be put."""
+        why = ["reply_where_the_agent_is_silent"]
+        if asked.edns and asked.edns.version and judge == self.fixed:
+            head = RA | asked.flags & (RD | CD)
+            right = not mine.records and mine.rcode == NOERROR and mine.flags & ~QR == head and mine.edns and mine.edns[:2] == (OWN_EDNS_SIZE, 0) and mine.edns.rcode == 1
+            return why + ["edns_version_is_checked"] if right else None
+        if asked.transport == "udp" and asked.edns and asked.edns.size > 65000:
+            # Longer than a packet of UDP may be (65507 bytes), though not than the client said.
+            whole = self.samples(asked, "tcp", 1)
+            if whole and whole[0].size > 65000:
+                found = judge(asked, whole[0], mine)
+                return None if found is None else why + found
+        # Of several draws some may fit: the agent speaks sometimes.
+        for each in self.samples(asked, asked.transport, MANY):
+            found = judge(asked, each, mine)
+            if found is not None:
+                return why + found
+        return self._unpackable(asked, mine, judge == self.strict)
 
-    def _heavy(self, asked):
-        """Something of what the name stands for fits no label or no text."""
-        return asked.kind == "reverse" and bool(self.facts.heavy) or any(word in asked.lower for word in self.facts.heavy)
+    def _unpackable(self, asked, mine, strict):
+        due = self.unpackable.due(asked, Parsed(asked, self.facts), strict)
+        if due is None:
+            return None
+        right = mine.rcode == NOERROR and bool(mine.flags & AA)
+        if mine.rcode == SERVFAIL:
+            right = not mine.records and (not due.answer or due.one)
+        elif not mine.count(ANSWER) and (not due.answer or mine.flags & TC and self._no_room(asked, mine, due.answer)):
+            # No record of that type; what stands beside it fits no packet of the agent's. Or a text that takes TCP.
+            right = right and mine.count(AUTHORITY) <= 1 and self.unpackable.matches(asked, due, mine)
+        else:
+            right = right and mine.count(ANSWER) > 0 and self.unpackable.matches(asked, due, mine)
+        return ["reply_where_the_agent_is_silent"] if right else None
 
     # sets
 
     def _within(self, mine, union):
-        return all(record in union or self._of_large(record) for record in mine.records)
+        example = next((record for record in union if record.section == ANSWER), None)
+        return all(record in union or example and self._of_large(record, example=example) for record in mine.records)
 
-    def _of_large(self, record):
-        """One of so many instances that no number of draws shows them all: known by its address."""
-        if record.type == A:
-            return 100 <= record.rdata[1] < 200 and record.rdata[0] == 10
-        return record.type == SRV and record.rdata[7:11].startswith(b"0a") and 0x64 <= int(record.rdata[9:11], 16) < 200 and record.rdata[15:21] == b"\x04addr\x03"
+    def _large(self, asked):
+        return self.facts.large is not None and self.facts.large in asked.lower
 
-    def _all_that_fit(self, asked, mine, wholes):
-        """Made of what is owed; whole, or with TC and no room for another record."""
-        wholes = [each for each in wholes if each.rcode == mine.rcode]
-        if not wholes or mine.rcode != NOERROR:
+    def _of_large(self, record, whole=None, example=None):
+        """One of so many instances that no number of draws shows them all: it is known who they are."""
+        example = example or next(each for each in whole.records if each.section == ANSWER)
+        if record.type == A and record.section == ANSWER:
+            return record._replace(rdata=example.rdata) == example and record.rdata in self.facts.large_addresses
+        if record.type == SRV:
+            weight, port = record.rdata[:4], int.from_bytes(record.rdata[4:6], "big")
+            target = labels(record.rdata[6:])
+            return (weight == example.rdata[:4] and record._replace(rdata=b"") == example._replace(rdata=b"")
+                    and target[1:] == labels(example.rdata[6:])[1:] and (bytes.fromhex(target[0].decode()), port) in self.facts.large_ports)
+        if record.type == A and record.section == ADDITIONAL:
+            return record.rdata in self.facts.large_addresses and labels(record.owner)[0] == record.rdata.hex().encode()
+        return False
+
+    def _address_of_large(self, record):
+        target = record.rdata[6:]
+        return Record(ADDITIONAL, target, A, 1, record.ttl, bytes.fromhex(labels(target)[0].decode()))
+
+    def _all_of_large(self, asked, mine, given, whole):
+        """All 1,500, or some and TC; no reply of the agent's holds them all."""
+        example = next(each for each in whole.records if each.section == ANSWER)
+        if any(count != 1 or not self._of_large(record, example=example) for record, count in given.items()):
             return False
-        union = _union(wholes)
-        if not self._within(mine, union) or not mine.count(ANSWER):
-            return False
-        answers = max(each.count(ANSWER) for each in wholes)
-        if asked.type == SRV and self.facts.large and self.facts.large in asked.lower:
-            answers = 1500        # no reply of the agent's holds them all
-        cut = mine.count(ANSWER) < answers
-        if cut != bool(mine.flags & TC):
-            return False
-        offered = asked.edns.size if asked.edns else 512
-        limit = 65535 if asked.transport == "tcp" else max(512, min(offered, OWN_EDNS_SIZE))
-        if mine.size > limit:
-            return False
-        missing = [record for record in union if record.section == (ANSWER if cut else ADDITIONAL) and record not in mine.records]
-        # What was left out first was too long for the room that was left; six bytes of it are kept for an extended error.
-        room = limit - mine.size - 6
-        return any((2 if cut else len(record.owner)) + 10 + len(record.rdata) > room for record in missing) or not cut and not missing
+        cut = len(given) < len(self.facts.large_ports)
+        return cut == bool(mine.flags & TC) and (not cut or self._no_room(asked, mine, [example]))
 
     # names behind aliases
 
@@ -225,63 +396,6 @@ class Judge:
         changed = kept != reply.records
         reply.records = kept
         return changed
-
-    def _alias(self, asked, mine, drawn):
-        """The records behind an alias are of the type that was asked, and are what the alias' target has; the agent asks for ANY there."""
-        if asked.type not in (A, AAAA) or mine.rcode != NOERROR or mine.section(AUTHORITY) or mine.flags & TC:
-            return None
-        first = {record for _reply, whole, _why in drawn for record in whole.records if record.section == ANSWER and record.type == CNAME
-                 and lower(record.owner) == asked.lower}
-        answer = mine.section(ANSWER)
-        heads = [record for record in answer if record.type == CNAME and lower(record.owner) == asked.lower]
-        if len(heads) != 1 or heads[0] not in first:
-            return None
-        left = answer - collections.Counter([heads[0]])
-        if not self._behind(heads[0], asked, left, 3) or left:
-            return None
-        return ["alias_has_asked_type"]
-
-    def _behind(self, alias, asked, left, depth):
-        """Takes off `left` what stands behind the alias."""
-        target = alias.rdata
-        if depth == 0:
-            return True
-        if self.facts.domain_of(lower(target)) is None:
-            for kind, data in self.hosts.get(lower(target), ()) if self.pair.recursors else ():
-                if kind == asked.type and not _take(left, Record(ANSWER, target, kind, 1, alias.ttl, data)):
-                    return False
-            return True
-        direct = Asked(lower(target), asked.type, "alias", asked.domain, 1, RD, asked.edns, "tcp")
-        wanted = {}
-        for reply in self.samples(direct, "tcp", FEW):
-            for record in reply.records:
-                if record.section == ANSWER:
-                    wanted[record.type, record.rdata] = record
-        given = [record for record in left if lower(record.owner) == lower(target)]
-        addresses = [record for record in given if record.type == asked.type]
-        aliases = [record for record in given if record.type == CNAME]
-        if any((record.type, record.rdata) not in wanted for record in given) or len(aliases) > 1 or aliases and addresses:
-            return False
-        owed_addresses = [key for key in wanted if key[0] == asked.type and lower(wanted[key].owner) == lower(target)]
-        if not aliases and len(addresses) != len(owed_addresses) and not self.pair.a_record_limit:
-            return False
-        if not given:
-            return not owed_addresses
-        for record in given:
-            left[record] -= 1
-            if left[record] <= 0:
-                del left[record]
-        return self._behind(aliases[0], asked, left, depth - 1) if aliases else True
-
-
-def _take(left, record):
-    for held in list(left):
-        if held.owner.lower() == record.owner.lower() and (held.type, held.rdata) == (record.type, record.rdata):
-            left[held] -= 1
-            if left[held] <= 0:
-                del left[held]
-            return True
-    return False
 
 
 def _same_head(one, other):

@@ -4,16 +4,12 @@ that know its HTTP API alone, one with consul-dns-compat=strict and one in the d
 Their consul-dns points at a port that counts who comes and answers nobody.
 """
 
-import json
-import os
-import threading
-
 from harness import consul, net
 from harness.ask import Server
 from harness.lictor import Lictor
-from harness.upstream import Sink
 
-from stub import HOSTS, Stub
+import leaders
+from stub import Stub
 
 # Waits of every lictor here come from one address; the agent's usual 200 connections are another test's subject.
 MANY = {"limits": {"http_max_conns_per_client": 8000}}
@@ -28,18 +24,29 @@ KNOBS = {
 }
 LIMITS = {"dns_config": {"a_record_limit": 2, "udp_answer_limit": 20, "enable_truncate": True, "node_ttl": "90s",
                          "service_ttl": {"*": "3s", "c*": "0s"}}}
-OVERLAP = {"alt_domain": "test.consul", "dns_config": {"soa": {"min_ttl": 30}, "only_passing": False}}
+OVERLAP = {"alt_domain": "test.consul", "dns_config": {"soa": {"min_ttl": 30}, "only_passing": False, "use_cache": True, "cache_max_age": "10s"}}
+
+
+def seconds(text):
+    return int(text[:-2]) // 1000 if text.endswith("ms") else int(text[:-1])
 
 
 class Pair:
     """An agent and its lictors."""
 
-    def __init__(self, name, agent, domains, strict, fixed, datacenter="dc1", datacenters=("dc1",), recursors=False, a_record_limit=0,
-                 only_passing=False, token=None):
+    def __init__(self, name, agent, domains, strict, fixed, datacenter="dc1", datacenters=("dc1",), recursors=False, token=None, translate=False, dns=None):
         self.name, self.agent, self.domains, self.strict, self.fixed = name, agent, domains, strict, fixed
-        self.datacenter, self.datacenters, self.recursors, self.a_record_limit = datacenter, list(datacenters), recursors, a_record_limit
-        self.only_passing = only_passing
+        self.datacenter, self.datacenters, self.recursors, self.translate = datacenter, list(datacenters), recursors, translate
+        dns = dns or {}     # the agent's dns_config
+        self.a_record_limit, self.only_passing = dns.get("a_record_limit", 0), dns.get("only_passing", False)
+        self.meta_txt = dns.get("enable_additional_node_meta_txt", True)
+        self.node_ttl, self._service_ttl = seconds(dns.get("node_ttl", "0s")), dns.get("service_ttl", {})
         self.own = consul.Api(agent.api.address, agent.api.port, token)      # HTTP with the rights of this agent's DNS
+
+    def service_ttl(self, service):
+        """The exact name, else the longest beginning that has a star behind it."""
+        found = [key for key in self._service_ttl if key == service or key.endswith("*") and service.startswith(key[:-1])]
+        return seconds(self._service_ttl[service if service in found else max(found, key=len)]) if found else 0
 
     @property
     def sides(self):
@@ -47,8 +54,8 @@ class Pair:
 
 
 class World:
-    def __init__(self, name, apis, pairs, alt=None, registered=False):
-        self.name, self.apis, self.pairs, self.alt, self.registered = name, apis, pairs, alt, registered
+    def __init__(self, name, apis, pairs, alt=None, registered=False, leaders=None):
+        self.name, self.apis, self.pairs, self.alt, self.registered, self.leaders = name, apis, pairs, alt, registered, leaders
 
 
 def dev(ctx, name, address, ports, **settings):
@@ -112,12 +119,13 @@ def plain(ctx, sink):
     made = []
     def add(name, settings, domains, strict=(), fixed=(), agent_name=None, **more):
         agent = client(ctx, name, f"{network}.{len(made) + 2}", ports, join, **settings)
-        made.append((agent, name, domains, strict, fixed, more))
+        made.append((agent, name, domains, strict, fixed, dict(more, dns=settings.get("dns_config"))))
     add("default", {}, ["consul"])
-    add("knobs", KNOBS, ["example.corp", "other.corp"], only_passing=True)
-    add("limits", LIMITS, ["consul"], a_record_limit=2)
+    add("knobs", KNOBS, ["example.corp", "other.corp"])
+    add("limits", LIMITS, ["consul"])
     add("overlap", OVERLAP, ["consul", "test.consul"])
-    add("ipv6", {"client_addr": "::1", "dns_config": {"node_ttl": "30s", "udp_answer_limit": 8}}, ["consul"])
+    add("ipv6", {"client_addr": "::1", "dns_config": {"node_ttl": "30s", "udp_answer_limit": 8, "allow_stale": False,
+                                                                 "max_stale": "5s", "recursor_timeout": "1s"}}, ["consul"])
     # What the agent's recursors say no HTTP tells: a strict lictor asks the agent's DNS for names that lead outside.
     add("recursors", {"recursors": [f"{stub.server.address}:{stub.server.port}"], "dns_config": {"service_ttl": {"*": "12s"}}}, ["consul"],
         strict=(upstream, "agent"), fixed=(upstream,), recursors=True)
@@ -146,7 +154,8 @@ def far(ctx, sink):
             for n, (name, settings) in enumerate(agents)]
     for agent, _name in made:
         agent.wait_ready()
-    pairs = [pair(ctx, sink, name, agent, ["consul"], datacenters=("dc1", "dc2", "dc2", "DC2")) for agent, name in made]
+    pairs = [pair(ctx, sink, name, agent, ["consul"], datacenters=("dc1", "dc2", "dc2", "DC2"), translate=name == "translating",
+                  dns=settings.get("dns_config")) for (agent, name), (_name, settings) in zip(made, agents)]
     ready(pairs)
     return World("two datacenters", [server.api for server in servers], pairs, registered=True)
 
@@ -199,4 +208,22 @@ def guarded(ctx, sink):
     return World("default-deny", [server.api], pairs)
 
 
-WORLDS = {"plain": plain, "two datacenters": far, "default-deny": guarded}
+def led(ctx, sink):
+    """A Patroni scope in KV and a service registered for it, which every lictor is told of."""
+    network = net.loopback_net()
+    ports = ports_for(network)
+    server = dev(ctx, "led1", network + ".1", ports)
+    server.wait_ready()
+    join = f"{network}.1:{ports['serf_lan']}"
+    agents = [("followed", {"dns_config": {"service_ttl": {"*": "5s"}, "node_ttl": "6s"}}, ["consul"]), ("ledknobs", KNOBS, ["example.corp", "other.corp"])]
+    made = [client(ctx, name, f"{network}.{n + 2}", ports, join, **settings) for n, (name, settings, _domains) in enumerate(agents)]
+    for agent in made:
+        agent.wait_ready()
+    truth = leaders.play(ctx, [server, *made, server])
+    pairs = [pair(ctx, sink, name, agent, domains, (leaders.OPTION,), (leaders.OPTION,), dns=settings.get("dns_config"))
+             for agent, (name, settings, domains) in zip(made, agents)]
+    ready(pairs)
+    return World("leaders", [server.api], pairs, leaders=truth)
+
+
+WORLDS = {"plain": plain, "two datacenters": far, "default-deny": guarded, "leaders": led}

@@ -1,0 +1,35 @@
+"""Which address has a registered thing, and does its name fit a DNS name? As the agent chooses it from what the HTTP API tells."""
+
+import ipaddress
+
+from message import A, AAAA, name_from
+
+
+def fits(name):
+    """Wire form of a registered name, or None."""
+    name = name.rstrip(".")
+    return name_from(name) if name and all(0 < len(part.encode()) < 64 for part in name.split(".")) else None
+
+
+def address_of(text):
+    """Packed, as Go reads it: an IPv4 address in IPv6's clothes is one of IPv4, one with a zone is none."""
+    try:
+        if "%" in text:
+            return None
+        address = ipaddress.ip_address(text)
+    except ValueError:
+        return None
+    return (getattr(address, "ipv4_mapped", None) or address).packed
+
+
+def chosen(plain, tagged, kind, wan):
+    def tag(key):
+        value = (tagged or {}).get(key) or ""
+        return value["Address"] if isinstance(value, dict) else value
+    v4 = wan and tag("wan_ipv4") or tag("lan_ipv4")
+    v6 = wan and tag("wan_ipv6") or tag("lan_ipv6")
+    if kind != A and v6:
+        return v6
+    if kind != AAAA and v4:
+        return v4
+    return wan and tag("wan") or plain
