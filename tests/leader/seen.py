@@ -43,7 +43,7 @@ class Seen:
 
     def __init__(self, cluster, seconds):
         self.address = {node: cluster.address(node) for node in cluster.nodes}
-        self._watching = {way: Watching(cluster, service, seconds, cluster.nodes if way == "lictor" else ()) for way, service in WAYS.items()}
+        self._watching = {way: Watching(cluster, service, seconds, [f"{node}={where}" for node, where in self.address.items()] if way == "lictor" else ()) for way, service in WAYS.items()}
 
     def end(self):
         """Waits for the span's end."""

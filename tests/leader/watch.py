@@ -1,6 +1,6 @@
 """What one application container sees while the leader moves. Runs inside the container, with its resolver and its database password.
 
-usage: python3 watch.py NAME SECONDS MEMBER...
+usage: python3 watch.py NAME SECONDS MEMBER=ADDRESS...
 
 Asks 127.0.0.1:53 for NAME every 10 ms, polls each MEMBER's PostgreSQL every 5 ms over a connection that stays (pg_is_in_recovery),
 follows Patroni's lock and the members' records by blocking queries of its own, and reconnects and writes through NAME in a loop; each in a
@@ -72,13 +72,13 @@ def ask():
     return {"answers": answers, "silent": sum(1 for begun in sent.values() if now - begun > 6)}
 
 
-def poll(member):
+def poll(member, address):
     import psycopg2
     seen, connection, said = [], None, None
     while time.time() < end:
         try:
             if connection is None:
-                connection = psycopg2.connect(host=member, connect_timeout=2)
+                connection = psycopg2.connect(host=address, connect_timeout=2)
                 connection.autocommit = True
             with connection.cursor() as cursor:
                 cursor.execute("select pg_is_in_recovery()")
@@ -165,7 +165,7 @@ def note(out, work, *words):
 def main():
     work = [(ask,)]
     if members:
-        work += [(poll, member) for member in members] + [(follow_lock,), (follow_members,), (write,)]
+        work += [(poll, *member.split("=")) for member in members] + [(follow_lock,), (follow_members,), (write,)]
     ends = []
     for each in work:
         here, there = multiprocessing.Pipe(duplex=False)
