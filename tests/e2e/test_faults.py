@@ -1,15 +1,16 @@
 """What does lictor make of a Consul that misbehaves, or that it may not read? Each fault is made by a real agent.
 
-Indexes that start over, tokens that are unknown or taken away, catalogs that are hidden, connections that are refused for their
-number, a server lost behind a client agent, wake-ups that bring nothing, floods of names that are not there.
+Indexes that start over, tokens that are unknown or taken away, catalogs and keys that are hidden, connections that are refused for their
+number, a server lost behind a client agent, floods of names that are not there.
 """
 
 import multiprocessing
+import os
 import socket
 import threading
 import time
 
-from harness import ask, consul, net
+from harness import ask, consul, net, slots
 from harness.lictor import Lictor
 from harness.patroni import Patroni
 from harness.relay import Relay
@@ -43,8 +44,10 @@ def _(ctx):
     lictor = Lictor(ctx, f"--consul-token-file={token}", consul=agent.api.url)
     net.steadily(lambda: lictor.http("/ready")[0] == 503, 2.0, "/ready is 503 while the token is unknown")
     lictor.until_logged("ACL not found")
+    begin = time.monotonic()
     ctx.file("token", agent.api.put("/v1/acl/token", {"Policies": [{"Name": "seen"}]})["SecretID"])
     lictor.wait_ready()
+    ctx.note(f"ready {1000 * (time.monotonic() - begin):.0f} ms after the token file held the right one")
     lictor.until_resolves("web.service.consul", ["10.8.0.1"])
 
 
@@ -58,10 +61,13 @@ def _(ctx):
     lictor.until_resolves("web.service.consul", ["10.8.0.1"])
     agent.api.delete(f"/v1/acl/token/{given['AccessorID']}")
     web(agent.api, "10.8.0.1", "10.8.0.2")       # ends the wait
+    begin = time.monotonic()
     lictor.process.until(lambda: ask.extended_errors(lictor.udp("web.service.consul", edns=1232)) == [3], 15, "answers are marked as stale")
     assert "10.8.0.1" in lictor.resolve("web.service.consul")
+    marked, begin = time.monotonic() - begin, time.monotonic()
     ctx.file("token", agent.api.put("/v1/acl/token", {"Policies": [{"Name": "seen"}]})["SecretID"])
     lictor.until_resolves("web.service.consul", ["10.8.0.1", "10.8.0.2"], within=15)
+    ctx.note(f"marked as stale after {1000 * marked:.0f} ms, right {1000 * (time.monotonic() - begin):.0f} ms after the new token")
 
 
 @test("what the token may not see is NXDOMAIN, as the agent says with that token; what it may see is there", ONCE)
@@ -75,6 +81,8 @@ def _(ctx):
     lictor.wait_ready()
     assert lictor.resolve("web.service.consul") == ["10.8.0.1"]
     assert lictor.resolve("secret.service.consul") == ["NXDOMAIN"]
+    theirs = ask.rcode(ask.udp(agent.dns, "secret.service.consul"))
+    ctx.note(f"hidden: NXDOMAIN (the agent with no token of its own: {theirs}); {sink.count()} questions at the agent's DNS")
     assert sink.count() == 0
 
 
@@ -126,11 +134,14 @@ def _(ctx):
     for n in range(40):
         agent.api.register("many", "10.8.1.1", {"Service": f"s{n}", "ID": f"s{n}", "Port": 80})
     lictor = Lictor(ctx, f"--consul-dns={agent.dns.address}#{agent.dns.port}", consul=agent.api.url)
+    most = 0
     for round_ in range(3):
         for n in range(40):
+            most = max(most, slots.held(agent.address, agent.ports["http"]))
             found = lictor.resolve(f"s{n}.service.consul", within=6)
             assert found == ["10.8.1.1"], f"round {round_}, s{n}: {found}"
     assert lictor.resolve("nothere.service.consul", within=6) == ["NXDOMAIN"]
+    ctx.note(f"120 answers right; at most {most} connections at the agent, {lictor.metrics()['lictor_consul_errors_total']:.0f} requests refused")
 
 
 @test("a Consul of the same address with an empty state and lower indexes: known answers stay until it has told its own", ONCE, within=60)
@@ -164,7 +175,9 @@ def _(ctx):
     cluster.servers[0].wait_ready(60)
     web(cluster.api, "10.8.0.1", "10.8.0.2")
     net.until(lambda: len(client.api.get("/v1/health/service/web", stale="")) == 2, 60, "the client agent found its server again", every=0.1)
+    begin = time.monotonic()
     lictor.until_resolves("web.service.consul", ["10.8.0.1", "10.8.0.2"], within=6)
+    ctx.note(f"right {1000 * (time.monotonic() - begin):.0f} ms after the client agent found its server")
 
 
 @test("TERM of the agent ends every wait with the old facts: nothing is lost, and nothing spins meanwhile", ONCE, within=60)
@@ -192,23 +205,6 @@ def _(ctx):
     assert ended and ended[0] == (200, True), "TERM ends a wait with the old facts"
     assert asked < 60, f"{asked} requests"
     assert used < 0.6, f"{used:.2f} s of CPU in three seconds without an agent"
-
-
-@test("wake-ups that bring nothing: no new view, no flush, no spinning", ONCE, within=60)
-def _(ctx):
-    agent = consul.dev_agent(ctx)
-    web(agent.api, "10.8.0.1")
-    lictor = Lictor(ctx, consul=agent.api.url)
-    lictor.until_resolves("web.service.consul", ["10.8.0.1"])
-    assert lictor.resolve("missing.service.consul") == ["NXDOMAIN"]
-    time.sleep(0.5)
-    generation, cpu = lictor.json("/stats")["view"]["generation"], lictor.process.cpu_seconds()
-    for n in range(200):       # a watch of what does not exist wakes for many a write
-        agent.api.register("noise", "10.8.9.9", {"Service": f"missinx{n % 7}", "ID": "x", "Port": n})
-    time.sleep(1.0)
-    assert lictor.json("/stats")["view"]["generation"] == generation, "a view was published though nothing that is known changed"
-    assert lictor.process.cpu_seconds() - cpu < 0.8
-    assert lictor.resolve("web.service.consul") == ["10.8.0.1"]
 
 
 @test("ten thousand names that are not there: bounded watches and memory, and the known ones are answered at once", ONCE, within=100)
@@ -289,6 +285,13 @@ def _(ctx):
     address = first.address
     lictor = Lictor(ctx, "--consul-watch=consul", consul=f"unix://{path}")
     lictor.process.until(lambda: lictor.resolve("consul.service.consul") == [address], 15, "the agent's own service is answered")
+    begin, before = time.monotonic(), lictor.metrics()["lictor_consul_changes_total"]
+    first.stop()
+    os.path.exists(path) and os.unlink(path)
+    first.start()
+    first.process.until(lambda: socket_answers(path), 20, "the socket answers again")
+    lictor.process.until(lambda: lictor.http("/ready")[0] == 200 and not lictor.json("/stats")["consul"]["contact_lost"], 10, "contact is back")
+    ctx.note(f"{before:.0f} changes over the socket; contact {time.monotonic() - begin:.1f} s after the agent was stopped and started again")
 
 
 def socket_answers(path):

@@ -70,7 +70,7 @@ TEST_CASE("leader: a scope is loading from the start, then led", "[leader]") {
     CHECK_FALSE(requests[0].stale());
     CHECK_FALSE(requests[1].stale());
     CHECK(requests[1].index() == 20);
-    CHECK(requests[1].query.at("wait") == "10s");
+    CHECK(requests[1].query.at("wait") == "2s");
     CHECK(scene.leader("pg")->node_address.text == "10.0.0.1");
 }
 
