@@ -86,7 +86,7 @@ class Judge:
         if drawn is not None:
             return why + drawn
         union = _union(self.samples(asked, "tcp", 3 * MANY))
-        if mine.edns != (theirs.edns and Edns(OWN_EDNS_SIZE, 0, 0, b"")) or (theirs.flags ^ mine.flags) & ~TC or theirs.rcode != mine.rcode:
+        if mine.edns != (theirs.edns and Edns(OWN_EDNS_SIZE, 0, asked.edns.flags, b"")) or (theirs.flags ^ mine.flags) & ~TC or theirs.rcode != mine.rcode:
             return None
         if not any(self.facts.domain_of(lower(name)) is None for name in _targets(union)) or not mine.count(ANSWER):
             return None
