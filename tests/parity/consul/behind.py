@@ -8,7 +8,7 @@ Where the agent draws (one alias of several, a_record_limit addresses of many) t
 import collections
 
 from addresses import address_of, chosen, fits
-from deviations import KEYWORDS, Parsed
+from deviations import Parsed
 from message import A, AAAA, ANSWER, ANY, CNAME, NOERROR, RD, Record, labels, lower
 from questions import Asked
 
@@ -43,7 +43,7 @@ class Behind:
         if domain is None:
             return False
         parts = labels(lower(target))[:-len(labels(domain))]
-        return len(parts) >= 3 and parts[-2] in (b"node", b"addr") and parts[-1] not in KEYWORDS
+        return len(parts) >= 3 and parts[-2] in (b"node", b"addr") and parts[-1].decode("latin-1") in self.facts.datacenters
 
     def speaks(self, target):
         """The agent has a reply to questions about it."""
