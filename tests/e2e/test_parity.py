@@ -271,3 +271,22 @@ def _(ctx):
     assert told["udp_answer_limit"] == 5 and told["soa"]["min_ttl"] == 9, told
     reply = ask.Form(ask.udp(lictor.server, "web.service.mine.test", "A"))
     assert reply.rcode == "NOERROR" and {record.ttl for record in reply.section("ANSWER")} == {88}, reply
+
+
+@test("an agent that comes back with other settings is followed in them", within=60)
+def _(ctx):
+    agent = consul.dev_agent(ctx, dns_config={"node_ttl": "5s"})
+    agent.api.register("n1", "10.9.1.1")
+    lictor = Lictor(ctx, consul=agent.api.url)
+    reply = ask.Form(ask.udp(lictor.server, "n1.node.consul", "A"))
+    assert [record.ttl for record in reply.section("ANSWER")] == [5], reply
+    agent.kill()
+    agent.change(dns_config={"node_ttl": "9s", "soa": {"min_ttl": 3}})
+    agent.start()
+    agent.wait_ready()
+    agent.api.register("n1", "10.9.1.1")
+    def ttl():
+        reply = ask.Form(ask.udp(lictor.server, "n1.node.consul", "A"))
+        return [record.ttl for record in reply.section("ANSWER")]
+    net.until(lambda: ttl() == [9], 30, "the new TTL is answered", every=0.1)
+    assert lictor.json("/stats")["consul"]["settings"]["soa"]["min_ttl"] == 3

@@ -644,6 +644,15 @@ TEST_CASE("the agent's settings are adopted", "[json]") {
     CHECK(got->soa_min_ttl == 1);
 }
 
+TEST_CASE("an agent without another domain has one, and does not answer for the root", "[json]") {
+    const auto got = parse_agent_self(R"({"DebugConfig":{"DNSAltDomain":"","DNSDomain":"consul."}})", ConsulSettings{});
+    REQUIRE(got);
+    CHECK(got->domains == std::vector<std::string>{"consul"});
+    const auto root = parse_agent_self(R"({"DebugConfig":{"DNSAltDomain":".","DNSDomain":"consul."}})", ConsulSettings{});
+    REQUIRE(root);
+    CHECK(root->domains == std::vector<std::string>{"consul"});
+}
+
 TEST_CASE("Go's durations become whole seconds", "[json]") {
     const std::vector<std::pair<std::string, std::uint32_t>> rows{
         {"\"0s\"", 0},

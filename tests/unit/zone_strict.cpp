@@ -151,6 +151,28 @@ TEST_CASE("zone strict: UDP without EDNS gets as many answers as the agent sends
     CHECK(world.message("many.service.consul A tcp").flags == "aa");
 }
 
+TEST_CASE("zone strict: every udp_answer_limit and a_record_limit, for every kind of address question") {
+    for (unsigned limit = 1; limit <= 12; ++limit) {
+        ZoneWorld world = with_many(11);
+        for (const char* type : {"A", "ANY", "SRV"}) {
+            const bool srv = std::string(type) == "SRV";
+            world.settings->udp_answer_limit = limit;
+            world.settings->a_record_limit = 0;
+            const auto count = [&](const std::string& how) { return world.message("many.service.consul " + std::string(type) + how).answer.size(); };
+            if (!srv) CHECK(count("") == std::min(8u, limit));
+            CHECK(count(" edns=512") == count(""));
+            CHECK(count(" edns=4096") == 11);
+            CHECK(count(" tcp") == 11);
+            world.settings->a_record_limit = limit;
+            const std::size_t most = srv ? 11 : std::min(11u, limit);
+            if (!srv) CHECK(count("") == std::min<std::size_t>(most, std::min(8u, limit)));
+            CHECK(count(" edns=4096") == most);
+            CHECK(count(" tcp") == most);
+            CHECK(world.message("many.service.consul AAAA").answer.empty());
+        }
+    }
+}
+
 TEST_CASE("zone strict: what stands behind an alias of Consul's own is cut as for a question over UDP") {
     ZoneWorld world = with_many(20);
     const auto front = world.node("front", "10.1.0.9");

@@ -164,6 +164,14 @@ class Agent:
         self._command = [binary(), "agent", f"-config-file={self._config}"] + (["-dev"] if dev else [])
         self.process = None
 
+    def change(self, **settings):
+        """Other settings, from the next start on."""
+        with open(self._config) as file:
+            config = json.load(file)
+        config.update(settings)
+        with open(self._config, "w") as file:
+            json.dump(config, file, indent=1)
+
     def start(self):
         self.process = Process(f"consul {self.name}", self._command, self._owner.path(f"consul-{self.name}.log"))
         self._owner.processes.append(self.process)

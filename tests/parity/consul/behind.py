@@ -43,7 +43,7 @@ class Behind:
         if domain is None:
             return False
         parts = labels(lower(target))[:-len(labels(domain))]
-        return len(parts) >= 3 and parts[-2] in (b"node", b"addr")
+        return len(parts) >= 3 and parts[-2] in (b"node", b"addr") and parts[-1].decode("latin-1") in self.facts.datacenters
 
     def speaks(self, target):
         """The agent has a reply to questions about it."""
@@ -69,14 +69,14 @@ class Behind:
             return [Option(found)]
         if depth < 1:
             return [NOTHING]
-        if any(c in ESCAPED for part in labels(target) for c in part):
-            # Such letters are Consul's only as they are registered; no question can have them.
+        is_hex = labels(lower(target))[1:2] == [b"addr"]
+        if any(c in ESCAPED for part in labels(target) for c in part) or self.pair.a_record_limit and not is_hex:
+            # Such letters are Consul's only as they are registered; no question can have them. And of a choice no draw shows all.
             return self._computed(target, kind, ttl, section, override, depth)
         direct = Asked(target, kind, "alias", None, 1, RD, None, "tcp")
         replies = self.samples(direct, "tcp", FEW)
-        if any(record.type == CNAME for reply in replies for record in reply.records) or self.pair.a_record_limit:
+        if any(record.type == CNAME for reply in replies for record in reply.records):
             replies = self.samples(direct, "tcp", MANY)
-        is_hex = labels(lower(target))[1:2] == [b"addr"]
         addresses, heads, counts = {}, {}, set()
         for reply in replies:
             if reply.rcode != NOERROR:
@@ -101,20 +101,9 @@ class Behind:
     def _computed(self, target, kind, ttl, section, override, depth):
         """As the catalog has it."""
         parsed = Parsed(Asked(lower(target), kind, "alias", None), self.facts)
-        where = parsed.datacenter(self.facts)
-        wan = where != self.pair.datacenter and self.pair.translate
-        places, natural = [], self.pair.node_ttl
+        places, natural = self.places(parsed, target, kind), self.pair.node_ttl
         if parsed.keyword == b"service":
-            name, tag = (part.encode("latin-1").decode("utf-8", "replace") for part in parsed.service_and_tag())
-            natural = self.pair.service_ttl(name)
-            for instance in self.facts.instances.get((where, name), ()):
-                if not tag or tag in [each.lower() for each in instance["Service"]["Tags"] or ()]:
-                    own, node = instance["Service"], instance["Node"]
-                    places.append(chosen(own["Address"], own.get("TaggedAddresses"), kind, wan) or chosen(node["Address"], node.get("TaggedAddresses"), kind, wan))
-        elif parsed.keyword == b"node":
-            name = b".".join(parsed.left).decode("utf-8", "replace")
-            places = [chosen(node["Address"], node.get("TaggedAddresses"), kind, wan) for node in self.facts.records.get(where, ())
-                      if node["Node"].lower() == name]
+            natural = self.pair.service_ttl(parsed.service_and_tag()[0].encode("latin-1").decode("utf-8", "replace"))
         addresses, heads = {}, {}
         for place in places:
             packed = address_of(place)
@@ -128,6 +117,27 @@ class Behind:
             return [Option(collections.Counter(addresses.keys())) if not limit or len(addresses) <= limit
                     else Option(collections.Counter(), limit, frozenset(addresses))]
         return self._aliases(target, heads, kind, ttl, section, override, depth)
+
+    def places(self, parsed, name, kind):
+        """What is registered as the addresses of all that a name stands for, in the catalog's words."""
+        where = parsed.datacenter(self.facts)
+        wan = where != self.pair.datacenter and self.pair.translate
+        found = []
+        if parsed.keyword == b"service":
+            service, tag = (part.encode("latin-1").decode("utf-8", "replace") for part in parsed.service_and_tag())
+            for instance in self.facts.instances.get((where, service), ()):
+                if tag and tag not in [each.lower() for each in instance["Service"]["Tags"] or ()]:
+                    continue
+                own, node = instance["Service"], instance["Node"]
+                place = chosen(own["Address"], own.get("TaggedAddresses"), kind, wan)
+                if not place or address_of(place) is None and fits(place) == name:      # its own name
+                    place = chosen(node["Address"], node.get("TaggedAddresses"), kind, wan)
+                found.append(place)
+        elif parsed.keyword == b"node":
+            wanted = b".".join(parsed.left).decode("utf-8", "replace")
+            found = [chosen(node["Address"], node.get("TaggedAddresses"), kind, wan) for node in self.facts.records.get(where, ())
+                     if node["Node"].lower() == wanted]
+        return found
 
     def _aliases(self, target, heads, kind, ttl, section, override, depth):
         found = []

@@ -109,7 +109,7 @@ def _moved(name, primary, domain):
     if not name.lower().endswith(primary):
         return name
     parts = labels(name)[:len(labels(name)) - len(labels(primary))]
-    made = len(parts) >= 3 and parts[-2] in (b"node", b"addr") or not parts
+    made = len(parts) >= 3 and parts[-2] in (b"node", b"addr") and parts[-1] not in KEYWORDS or not parts
     return name[:len(name) - len(primary)] + domain if made else name
 
 

@@ -10,6 +10,7 @@ import time
 
 import asking
 import leaders
+from addresses import address_of
 from behind import FEW, MANY, Behind, inside, is_about_node, matches
 from deviations import OWN_EDNS_SIZE, UNKNOWN_TYPE, Parsed, ds_answered_here, owed
 from message import (A, AA, AAAA, ADDITIONAL, ANSWER, ANY, AUTHORITY, CD, CNAME, NOERROR, NS, QR, RA, RD, SERVFAIL, SOA, SRV, TC, TXT, Edns, Record,
@@ -86,7 +87,7 @@ class Judge:
         if drawn is not None:
             return why + drawn
         union = _union(self.samples(asked, "tcp", 3 * MANY))
-        if mine.edns != (theirs.edns and Edns(OWN_EDNS_SIZE, 0, 0, b"")) or (theirs.flags ^ mine.flags) & ~TC or theirs.rcode != mine.rcode:
+        if mine.edns != (theirs.edns and Edns(OWN_EDNS_SIZE, 0, asked.edns.flags, b"")) or (theirs.flags ^ mine.flags) & ~TC or theirs.rcode != mine.rcode:
             return None
         if not any(self.facts.domain_of(lower(name)) is None for name in _targets(union)) or not mine.count(ANSWER):
             return None
@@ -202,13 +203,18 @@ class Judge:
         for whole in wholes:
             if self._cut_or_whole(asked, mine, given, whole.section(ANSWER)) and self._beside(asked, mine, whole.section(ADDITIONAL)):
                 return ["all_that_fit"]
-        large = self._large(asked)
-        counts = {whole.count(ANSWER) for whole in wholes}
-        if large or self.pair.a_record_limit and counts == {self.pair.a_record_limit}:
-            union = _union(wholes)
-            whole = mine.count(ANSWER) == (len(self.facts.large_addresses) if large else self.pair.a_record_limit)
-            return ["all_that_fit"] if whole != bool(mine.flags & TC) and all(record in union or self._of_large(record, wholes[0]) for record in mine.records) else None
-        return None
+        parsed = Parsed(asked, self.facts)
+        if parsed.keyword != b"service" or not self.pair.a_record_limit and not self._large(asked):
+            return None
+        # So many of those that are there.
+        kind = asked.type if asked.type in (A, AAAA) else ANY
+        there = {address_of(place) for place in self.behind.places(parsed, asked.name, kind)} - {None}
+        there = {packed for packed in there if asked.type in (ANY, TXT) or asked.type == (A if len(packed) == 4 else AAAA)}
+        example = next(iter(wholes[0].section(ANSWER)))
+        pool = {example._replace(type=A if len(packed) == 4 else AAAA, rdata=packed) for packed in there}
+        whole = mine.count(ANSWER) == min(len(pool), self.pair.a_record_limit or len(pool))
+        right = all(record in pool and count == 1 for record, count in given.items()) and not mine.section(ADDITIONAL)
+        return ["all_that_fit"] if right and whole != bool(mine.flags & TC) and (whole or self._no_room(asked, mine, pool - given.keys())) else None
 
     def _servers(self, asked, mine, due):
         """Three name servers of more, with their addresses."""
