@@ -17,12 +17,14 @@
 #include "conf/log.hpp"
 #include "conf/option_rows.hpp"
 #include "resolver/background.hpp"
+#include "resolver/cache_dump.hpp"
 #include "resolver/disk.hpp"
 #include "resolver/host_resolver.hpp"
 #include "resolver/hook_runner.hpp"
 #include "resolver/interfaces.hpp"
 #include "resolver/listener.hpp"
 #include "resolver/listening.hpp"
+#include "resolver/named_upstreams.hpp"
 #include "resolver/privileges.hpp"
 #include "resolver/publisher.hpp"
 #include "resolver/shadow_asker.hpp"
@@ -142,7 +144,9 @@ private:
     std::unique_ptr<Timer> loop_probe_;
     std::unique_ptr<ShadowAsker> shadow_;
     std::shared_ptr<PacketDump> dump_;
+    std::unique_ptr<CacheDump> cache_dump_;
     std::unique_ptr<HostResolver> hosts_;
+    std::unique_ptr<NamedUpstreams> named_;
     std::unique_ptr<Watcher> watcher_;
     std::unique_ptr<SnapshotKeeper> keeper_;
     std::vector<Signal> signals_;
@@ -187,8 +191,13 @@ int App::run() {
     signals_.emplace_back(loop_, SIGHUP, [this] { reload(); });
     signals_.emplace_back(loop_, SIGTERM, [this] { stop("SIGTERM"); });
     signals_.emplace_back(loop_, SIGINT, [this] { stop("SIGINT"); });
+    cache_dump_ = std::make_unique<CacheDump>(loop_);
     signals_.emplace_back(loop_, SIGUSR1, [this] {
         for (const auto& line : statistics_lines(status())) log::info(line);
+        // As dnsmasq: what is known is for those who log questions as well.
+        if (options_.log_queries == QueryLogging::off && !options_.no_daemon) return;
+        cache_dump_->begin(*publisher_->current()->rules->local);
+        for (const auto& worker : workers_) worker->list_cache(CacheDump::rows_max);
     });
     signals_.emplace_back(loop_, SIGUSR2, [] { log::reopen(); });
     const auto identity = find_identity(options_.no_daemon ? "" : options_.user, options_.no_daemon ? "" : options_.group);
@@ -276,6 +285,7 @@ int App::run() {
                                                               .done = [this](const FailoverRecord& record) { tell("failover", failover_json(record, Loop::now())); }});
     disk_ = std::make_unique<FollowedDisk>(loop_, [this] { offer_rules(); });
     hosts_ = std::make_unique<HostResolver>(loop_, random_);
+    named_ = std::make_unique<NamedUpstreams>(loop_, random_, *hosts_, [this] { offer_rules(); });
     watcher_ = std::make_unique<Watcher>(
         loop_, options_, counters_, random_,
         Watcher::Hooks{.publish = [this](std::shared_ptr<const Catalog> catalog) { publisher_->offer(std::move(catalog)); },
@@ -387,6 +397,7 @@ void App::start_workers() {
             }
             wake_->send();
         };
+        setup.listed = [this](std::vector<TableRow> rows) { cache_dump_->take(std::move(rows)); };
         setup.others = [this, i] {
             Tally tally;
             for (std::size_t other = 0; other < workers_.size(); ++other) {
@@ -444,6 +455,8 @@ void App::tell(std::string_view type, const std::string& data) {
 
 void App::offer_rules() {
     std::vector<std::string> notes = disk_->take_notes();
+    named_->want(named_servers(options_, disk_->files()), own_endpoints(listening_));
+    disk_->set_servers_by_name(named_->addresses());
     auto rules = make_rules(options_, disk_->files(), own_endpoints(listening_), notes);
     for (const auto& note : notes) log::info(log::one_line(note));
     if (rules->upstreams.empty()) log::warning("no upstream servers configured");
