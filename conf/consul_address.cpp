@@ -9,6 +9,7 @@
 #include "conf/line_syntax.hpp"
 #include "conf/log.hpp"
 #include "conf/option_values.hpp"
+#include "conf/shown.hpp"
 
 namespace lictor {
 namespace {
@@ -16,8 +17,6 @@ namespace {
 constexpr std::uint16_t http_port = 8500, https_port = 8501, dns_port = 8600;
 constexpr std::size_t socket_path_bytes_max = 107;  // sun_path, unix(7)
 constexpr std::array<std::string_view, 6> kinds = {"service", "node", "query", "connect", "virtual", "ingress"};
-
-std::string shown(std::string_view text) { return '\'' + log::printable(text, 200) + '\''; }
 
 struct HostPort {
     std::string host;  ///< in brackets for IPv6
@@ -79,8 +78,8 @@ bool is_below_consul(std::string_view domain) {
 }
 
 template <class Belongs>
-std::vector<Endpoint> hints(const Options& options, Belongs belongs) {
-    std::vector<Endpoint> found;
+std::vector<ServerPlace> hints(const Options& options, Belongs belongs) {
+    std::vector<ServerPlace> found;
     for (const auto& rule : options.server) {
         if (!rule.upstream || std::none_of(rule.domains.begin(), rule.domains.end(), belongs)) continue;
         if (std::find(found.begin(), found.end(), *rule.upstream) == found.end()) found.push_back(*rule.upstream);
@@ -88,8 +87,9 @@ std::vector<Endpoint> hints(const Options& options, Belongs belongs) {
     return found;
 }
 
-ConsulAddress at_port(const Address& address, bool tls) {
-    const auto host = address.v6 ? '[' + address.text() + ']' : address.text();
+ConsulAddress at_port(const ServerPlace& place, bool tls) {
+    const auto& address = place.endpoint.address;
+    const auto host = !place.host.empty() ? place.host : address.v6 ? '[' + address.text() + ']' : address.text();
     return {.url = (tls ? "https://" : "http://") + host + ':' + std::to_string(tls ? https_port : http_port), .unix_path = {}};
 }
 
@@ -142,13 +142,13 @@ void settle_consul(Options& options, const ConsulGiven& given) {
     if (known.empty()) known = hints(options, [](const std::string& domain) { return is_below_consul(domain); });
     if (!given.address) {
         for (const auto& hint : known) {
-            auto address = at_port(hint.address, given.tls);
+            auto address = at_port(hint, given.tls);
             const auto same = [&](const ConsulAddress& other) { return other.url == address.url; };
             if (std::none_of(options.consul_http_addr.begin(), options.consul_http_addr.end(), same)) options.consul_http_addr.push_back(std::move(address));
         }
         if (known.empty()) options.consul_http_addr.push_back({.url = std::string(given.tls ? "https" : "http") + "://127.0.0.1:8500", .unix_path = {}, .assumed = true});
     }
-    if (!given.dns) options.consul_dns = known.empty() ? Endpoint{.address = Address::v4(127, 0, 0, 1), .port = dns_port} : known.front();
+    if (!given.dns) options.consul_dns = known.empty() ? ServerPlace(Endpoint{.address = Address::v4(127, 0, 0, 1), .port = dns_port}) : known.front();
     drop_hint_routes(options);
 }
 

@@ -10,8 +10,9 @@
 namespace lictor {
 
 struct Import {
-    std::string text;           ///< `FILE:LINE: taken|ignored|refused: LINE: what`, files in the order of reading; a count at the end
+    std::string text;           ///< `FILE:LINE: taken|ignored|refused: LINE -> what`, files in the order of reading; counts and the whole at the end
     std::size_t taken = 0, ignored = 0, refused = 0;
+    std::size_t security = 0, dhcp = 0;   ///< of the ignored
     bool file_missing = false;
 };
 

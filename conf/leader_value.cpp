@@ -5,6 +5,7 @@
 #include "conf/line_syntax.hpp"
 #include "conf/log.hpp"
 #include "conf/option_values.hpp"
+#include "conf/shown.hpp"
 
 namespace lictor {
 namespace {
@@ -14,8 +15,6 @@ using namespace std::string_literals;
 constexpr std::array<std::string_view, 21> facilities = {"auth",   "security", "authpriv", "cron",   "daemon", "ftp",    "kern",   "lpr",
                                                          "mail",   "news",     "syslog", "user",   "uucp",   "local0", "local1",
                                                          "local2", "local3",   "local4", "local5", "local6", "local7"};
-
-std::string shown(std::string_view text) { return '\'' + log::printable(text, 100) + '\''; }
 
 std::string_view without_slashes(std::string_view text) {
     while (text.starts_with('/')) text.remove_prefix(1);

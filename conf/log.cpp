@@ -19,6 +19,7 @@
 #include <chrono>
 #include <csignal>
 #include <cstring>
+#include <ctime>
 #include <memory>
 #include <string>
 #include <thread>
@@ -30,6 +31,8 @@ namespace {
 constexpr std::size_t queue_lines_max = 512;  // about 200 kB
 // TERM ends within a second; a log that nobody reads must not be what is waited for.
 constexpr std::chrono::milliseconds close_wait_max{300};
+
+bool called_dnsmasq = false;  // set before there is a log
 
 /// The level in five letters, so that texts stand below each other.
 class LevelFlag final : public spdlog::custom_flag_formatter {
@@ -43,6 +46,23 @@ public:
     }
     std::unique_ptr<custom_flag_formatter> clone() const override { return std::make_unique<LevelFlag>(); }
 };
+
+/// `Nov  2 10:00:00`, as syslog and dnsmasq write a time (RFC 3164 §4.1.2).
+class SyslogTime final : public spdlog::custom_flag_formatter {
+public:
+    void format(const spdlog::details::log_msg&, const std::tm& at, spdlog::memory_buf_t& out) override {
+        std::array<char, 32> text{};
+        out.append(text.data(), text.data() + std::strftime(text.data(), text.size(), "%b %e %H:%M:%S", &at));
+    }
+    std::unique_ptr<custom_flag_formatter> clone() const override { return std::make_unique<SyslogTime>(); }
+};
+
+/// Who is called dnsmasq writes lines as dnsmasq does, for the programs that read them.
+std::unique_ptr<spdlog::formatter> dnsmasq_format(bool with_time) {
+    auto format = std::make_unique<spdlog::pattern_formatter>(spdlog::pattern_time_type::local, "\n");
+    format->add_flag<SyslogTime>('*').set_pattern(with_time ? "%* dnsmasq[%P]: %v" : "dnsmasq[%P]: %v");
+    return format;
+}
 
 /// `2026-11-21T10:00:00.123Z info  text`
 std::unique_ptr<spdlog::formatter> line_format() {
@@ -67,12 +87,22 @@ int open_file(const std::string& path) { return ::open(path.c_str(), O_WRONLY | 
 /// How far one log has come. `taken` is raised by writers, the others by the background thread.
 struct Progress {
     std::atomic<std::uint64_t> taken{0}, done{0}, failed{0};
+    spdlog::details::thread_pool* queue = nullptr;
+    std::uint64_t lost_told = 0;  ///< only the background thread's
+
+    /// What is to be said of lines that found no room since the last time: dnsmasq's words, or nothing.
+    std::string loss() {
+        const std::uint64_t lost = queue->overrun_counter();
+        const auto fresh = lost - std::exchange(lost_told, lost);
+        return fresh == 0 ? std::string() : "overflow: " + std::to_string(fresh) + " log entries lost";
+    }
 };
 
 /// One write per line to a descriptor; a file is opened again when asked for. Used by the background thread only.
 class DescriptorSink final : public spdlog::sinks::base_sink<spdlog::details::null_mutex> {
 public:
-    DescriptorSink(int fd, std::string path, Progress& progress) : base_sink(line_format()), fd_(fd), path_(std::move(path)), progress_(progress) {}
+    DescriptorSink(int fd, std::string path, Progress& progress)
+        : base_sink(called_dnsmasq ? dnsmasq_format(!path.empty()) : line_format()), fd_(fd), path_(std::move(path)), progress_(progress) {}
     ~DescriptorSink() override {
         if (!path_.empty()) ::close(fd_);
     }
@@ -84,14 +114,18 @@ public:
 protected:
     void sink_it_(const spdlog::details::log_msg& message) override {
         if (reopen_.exchange(false, std::memory_order_acq_rel)) reopen();
-        spdlog::memory_buf_t line;
-        formatter_->format(message, line);
-        if (!write_all(fd_, line.data(), line.size())) progress_.failed.fetch_add(1, std::memory_order_relaxed);
+        put(message);
+        if (const auto loss = progress_.loss(); !loss.empty()) put({spdlog::string_view_t{}, spdlog::level::warn, spdlog::string_view_t(loss)});
         progress_.done.fetch_add(1, std::memory_order_release);
     }
     void flush_() override {}
 
 private:
+    void put(const spdlog::details::log_msg& message) {
+        spdlog::memory_buf_t line;
+        formatter_->format(message, line);
+        if (!write_all(fd_, line.data(), line.size())) progress_.failed.fetch_add(1, std::memory_order_relaxed);
+    }
     /// The old file stays when the new one cannot be opened: lines in the wrong file are better than none.
     void reopen() {
         if (path_.empty()) return;
@@ -109,11 +143,12 @@ private:
 /// Syslog brings its own time and level.
 class SyslogSink final : public spdlog::sinks::base_sink<spdlog::details::null_mutex> {
 public:
-    SyslogSink(int facility, Progress& progress) : inner_("lictor", LOG_PID | LOG_NDELAY, facility, false), progress_(progress) {}
+    SyslogSink(int facility, Progress& progress) : inner_(called_dnsmasq ? "dnsmasq" : "lictor", LOG_PID | LOG_NDELAY, facility, false), progress_(progress) {}
 
 protected:
     void sink_it_(const spdlog::details::log_msg& message) override {
         inner_.log(message);
+        if (const auto loss = progress_.loss(); !loss.empty()) inner_.log({spdlog::string_view_t{}, spdlog::level::warn, spdlog::string_view_t(loss)});
         progress_.done.fetch_add(1, std::memory_order_release);
     }
     void flush_() override {}
@@ -193,12 +228,18 @@ void write_now(Level level, std::string_view line) {
 
 }  // namespace
 
+void called(std::string_view program) {
+    const auto slash = program.rfind('/');
+    called_dnsmasq = program.substr(slash == std::string_view::npos ? 0 : slash + 1) == "dnsmasq";
+}
+
 std::string open(std::string_view facility, bool debug, std::optional<std::uint32_t> queue_lines) {
     close();
     std::string problem;
     auto log = std::make_unique<Log>();
     auto sink = sink_for(facility, *log, problem);
     log->pool = std::make_shared<spdlog::details::thread_pool>(std::max<std::size_t>(1, queue_lines.value_or(queue_lines_max)), 1, block_signals);
+    log->progress.queue = log->pool.get();
     log->logger = std::make_shared<spdlog::async_logger>("lictor", std::move(sink), log->pool, spdlog::async_overflow_policy::overrun_oldest);
     log->logger->set_level(spdlog::level::debug);  // what is not wanted ends in `write`, before it is counted
     // A line that cannot be written is counted by the sink; anything else must not write to stderr on its own.

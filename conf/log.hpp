@@ -11,9 +11,12 @@ namespace lictor::log {
 
 enum class Level { debug, info, warning, error };
 
+/// The name that the program was started by. A link called dnsmasq makes lines dnsmasq's: its name in syslog, and in a file
+/// `Nov 22 10:00:00 dnsmasq[PID]: text`, so that what reads dnsmasq's log goes on reading. Before `open`.
+void called(std::string_view program);
 /// Starts logging; `facility` as Options::log_facility. Call once before threads start (and after a fork); a problem (file not
 /// writable, unknown facility) is returned as text and logging goes to stderr. Before `open`, lines go to stderr synchronously.
-/// `queue_lines`: how many may wait; else 512.
+/// `queue_lines`: how many may wait; else 512. What found no room is said as dnsmasq says it: `overflow: N log entries lost`.
 std::string open(std::string_view facility, bool debug, std::optional<std::uint32_t> queue_lines = {});
 /// Opens a log file again (after rotation).
 void reopen();

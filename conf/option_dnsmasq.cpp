@@ -3,13 +3,13 @@
 
 #include <algorithm>
 
+#include "conf/shown.hpp"
+
 namespace lictor::access {
 namespace {
 
 constexpr std::uint64_t queue_lines_max = 100, queue_lines_bare = 5;  // dnsmasq's bound, and what the bare name means
 constexpr std::uint64_t stale_seconds_bare = 86400;
-
-std::string shown(std::string_view text) { return '\'' + log::printable(text, 60) + '\''; }
 
 Fault not_a_number(std::string_view text) { return shown(text) + " is not a plain decimal number"; }
 

@@ -1,7 +1,7 @@
 // Setters and getters for dnsmasq's options that are neither plain flags, numbers nor texts. Included by the row lists.
 #pragma once
 
-#include "conf/filter_values.hpp"
+#include "conf/range_values.hpp"
 #include "conf/option_access.hpp"
 #include "conf/record_values.hpp"
 

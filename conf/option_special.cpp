@@ -1,6 +1,8 @@
 // Each function here answers for one option what its value means; the rows in option_rows.cpp name them.
 #include "conf/option_special.hpp"
 
+#include "conf/shown.hpp"
+
 namespace lictor::access {
 namespace {
 
@@ -8,8 +10,6 @@ namespace {
 constexpr std::uint32_t min_cache_ttl_max = 3600;
 // Blocking queries that a Consul agent takes from one client address unless told otherwise (limits.http_max_conns_per_client is 200).
 constexpr std::uint32_t watches_by_default = 180;
-
-std::string shown(std::string_view text) { return '\'' + log::printable(text, 60) + '\''; }
 
 /// The words that Consul's tools take for a boolean, and what files usually say.
 std::optional<bool> parse_bool(std::string_view text) {
@@ -93,9 +93,9 @@ Fault set_consul_dns(const Setting& setting) {
     setting.consul.dns = true;
     setting.options.consul_dns.reset();
     if (setting.value.empty()) return std::nullopt;
-    const auto endpoint = parse_endpoint(plain(setting.value), 8600);
-    if (!endpoint) return endpoint.error().text;
-    setting.options.consul_dns = *endpoint;
+    auto place = parse_server_place(plain(setting.value), 8600);
+    if (!place) return place.error().text;
+    setting.options.consul_dns = *std::move(place);
     return std::nullopt;
 }
 

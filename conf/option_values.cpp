@@ -7,20 +7,13 @@
 #include "conf/line_syntax.hpp"
 #include "conf/log.hpp"
 #include "conf/record_values.hpp"
+#include "conf/shown.hpp"
 
 namespace lictor {
 namespace {
 
-constexpr std::size_t label_bytes_max = 63;
-constexpr std::size_t name_bytes_max = 253;  // 255 on the wire, less the first length byte and the root
 constexpr std::size_t interface_bytes_max = 15;
 constexpr std::uint64_t ttl_max = 0x7fffffff;  // RFC 2181 §8
-
-std::string shown(std::string_view text) { return '\'' + log::printable(text, 100) + '\''; }
-
-bool is_name_byte(char c) {
-    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '_';
-}
 
 bool is_digits(std::string_view text) {
     return !text.empty() && std::all_of(text.begin(), text.end(), [](char c) { return c >= '0' && c <= '9'; });
@@ -46,13 +39,19 @@ Result<std::vector<std::string>> split_domains(std::string_view& rest) {
     return domains;
 }
 
-/// `/.example.com/` is an old way to write the same; so is `/*.example.com/` here, for dnsmasq every name below it alone.
+/// A domain between slashes: nothing stands for names without dots, `#` for every name, `*foo.example` for all that end so,
+/// `*.example` for what is below example, and `.example` is an old way to write `example`.
 Result<std::string> parse_rule_domain(std::string_view text) {
-    if (text.starts_with("*.")) text.remove_prefix(1);
-    if (text.find('*') != std::string_view::npos)
-        return Error{"no '*' in " + shown(text) + ": a domain between slashes already covers every name below it"};
-    while (text.starts_with('.')) text.remove_prefix(1);
-    return parse_record_name(text);
+    if (text.empty()) return std::string();
+    if (text == "#" || text == "*") return std::string("#");
+    if (!text.starts_with('*')) {
+        while (text.starts_with('.')) text.remove_prefix(1);
+        return text.empty() ? Result<std::string>(std::string("#")) : parse_record_name(text);
+    }
+    const std::string_view star = text.starts_with("*.") ? "*." : "*";
+    auto name = parse_record_name(text.substr(star.size()));
+    if (name) name->insert(0, star);
+    return name;
 }
 
 Result<std::string> parse_ttl_or_name(std::string_view text, std::optional<std::uint32_t>& ttl, bool last) {
@@ -74,7 +73,7 @@ std::optional<Error> parse_server_source(std::string_view text, ServerRule& rule
         text = at == std::string_view::npos ? std::string_view() : text.substr(at + 1);
         if (const auto source = Endpoint::parse(part, 0)) {
             if (rule.source) return Error{"more than one source address"};
-            if (rule.upstream && rule.upstream->address.v6 != source->address.v6) return Error{"address and source address are not of one family"};
+            if (rule.upstream && rule.upstream->host.empty() && rule.upstream->endpoint.address.v6 != source->address.v6) return Error{"address and source address are not of one family"};
             rule.source = *source;
         } else if (rule.interface.empty() && !rule.source) {
             auto interface = parse_interface(part);
@@ -89,26 +88,6 @@ std::optional<Error> parse_server_source(std::string_view text, ServerRule& rule
 }
 
 }  // namespace
-
-Result<std::string> parse_domain(std::string_view text) {
-    auto name = lower_case(text);
-    if (name.ends_with('.')) name.pop_back();
-    if (name.empty()) return Error{"empty domain name"};
-    if (name.size() > name_bytes_max) return Error{"domain name " + shown(text) + " is longer than 255 bytes"};
-    std::size_t label = 0;
-    for (const char c : name) {
-        if (c == '.') {
-            if (label == 0) return Error{"empty label in domain name " + shown(text)};
-            label = 0;
-            continue;
-        }
-        if (static_cast<unsigned char>(c) > 0x7e) return Error{"domain name " + shown(text) + " is not ASCII: write its xn-- form"};
-        if (!is_name_byte(c)) return Error{"domain name " + shown(text) + " holds " + shown({&c, 1}) + "; letters, digits, '-' and '_' may stand in it"};
-        if (++label > label_bytes_max) return Error{"a label of domain name " + shown(text) + " is longer than 63 bytes"};
-    }
-    if (label == 0) return Error{"empty label in domain name " + shown(text)};
-    return name;
-}
 
 Result<Address> parse_address(std::string_view text) {
     if (const auto address = Address::parse(text)) return *address;
@@ -128,8 +107,22 @@ Result<Endpoint> parse_endpoint(std::string_view text, std::uint16_t default_por
     const auto address = text.substr(0, text.find('#'));
     if (Address::parse(address)) return Error{"port in " + shown(text) + " is not a number from 1 to 65535"};
     if (address.find('%') == std::string_view::npos && parse_domain(address) && !looks_like_address(address))
-        return Error{shown(address) + " is a name, and a resolver cannot ask itself for its upstream: write the IP address"};
+        return Error{shown(address) + " is a name: write the IP address"};
     return parse_address(address).error();
+}
+
+Result<ServerPlace> parse_server_place(std::string_view text, std::uint16_t default_port) {
+    auto endpoint = parse_endpoint(text, default_port);
+    if (endpoint) return ServerPlace(*endpoint);
+    const auto hash = text.find('#');
+    auto host = parse_domain(text.substr(0, hash));
+    if (!host || looks_like_address(*host)) return endpoint.error();
+    const auto port = hash == std::string_view::npos ? std::optional<std::uint64_t>(default_port) : parse_number(text.substr(hash + 1), 65535);
+    if (!port || *port == 0) return Error{"port in " + shown(text) + " is not a number from 1 to 65535"};
+    ServerPlace place;
+    place.host = *std::move(host);
+    place.endpoint.port = static_cast<std::uint16_t>(*port);
+    return place;
 }
 
 Result<std::string> parse_interface(std::string_view text) {
@@ -154,13 +147,10 @@ Result<ServerRule> parse_server_rule(std::string_view text) {
         const auto domains = split_domains(text);
         if (!domains) return domains.error();
         for (const auto& domain : *domains) {
-            if (domain == "#") {
-                every_name = true;
-                continue;
-            }
-            auto name = domain.empty() ? Result<std::string>(std::string()) : parse_rule_domain(domain);
+            auto name = parse_rule_domain(domain);
             if (!name) return name.error();
-            rule.domains.push_back(*std::move(name));
+            if (*name == "#") every_name = true;
+            else rule.domains.push_back(*std::move(name));
         }
         if (every_name) rule.domains.clear();
         if (text.empty()) return rule;
@@ -179,9 +169,9 @@ Result<ServerRule> parse_server_rule(std::string_view text) {
         rule.interface = *std::move(interface);
         where.erase(percent, hash - percent);
     }
-    auto upstream = parse_endpoint(where, 53);
+    auto upstream = parse_server_place(where, 53);
     if (!upstream) return upstream.error();
-    rule.upstream = *upstream;
+    rule.upstream = *std::move(upstream);
     if (at != std::string_view::npos) {
         if (at + 1 == text.size()) return Error{"an interface or a source address must follow '@'"};
         if (auto error = parse_server_source(text.substr(at + 1), rule)) return *std::move(error);
@@ -211,8 +201,7 @@ Result<AddressRule> parse_address_rule(std::string_view text) {
     const auto domains = split_domains(text);
     if (!domains) return domains.error();
     for (const auto& domain : *domains) {
-        if (domain.empty()) return Error{"empty domain: '//' has no meaning here"};
-        auto name = domain == "#" ? Result<std::string>(domain) : parse_rule_domain(domain);
+        auto name = parse_rule_domain(domain);
         if (!name) return name.error();
         rule.domains.push_back(*std::move(name));
     }

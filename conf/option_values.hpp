@@ -1,5 +1,6 @@
-// The grammar of single values: dnsmasq's `server`, `address`, `host-record` and `cname`, lictor's `leader`, and the names and
-// numbers in them. Text to value with an error that names the remedy, and value back to text that parses to the same value.
+// The grammar of single values: dnsmasq's `server`, `address`, `host-record` and `cname`, lictor's `leader`, addresses and places of
+// servers. Names are read in name_values.hpp, ranges of addresses in range_values.hpp, records in record_values.hpp. Text to value with
+// an error that names the remedy, and value back to text that parses to the same value.
 #pragma once
 
 #include <string>
@@ -7,15 +8,15 @@
 #include <vector>
 
 #include "conf/base/result.hpp"
+#include "conf/name_values.hpp"
 #include "conf/options.hpp"
 
 namespace lictor {
 
-/// A domain name (RFC 1035 §2.3.4: labels of 1 to 63 bytes, 255 in all): lower case, no trailing dot. Letters, digits, `-`, `_`.
-Result<std::string> parse_domain(std::string_view text);
-
 /// `IP[#PORT]`; a `:PORT`, a host name and a list are refused with what to write instead.
 Result<Endpoint> parse_endpoint(std::string_view text, std::uint16_t default_port);
+/// The same, or a host name in the address' place.
+Result<ServerPlace> parse_server_place(std::string_view text, std::uint16_t default_port);
 Result<Address> parse_address(std::string_view text);
 /// An interface name, up to 15 bytes; `*` may end it.
 Result<std::string> parse_interface(std::string_view text);

@@ -14,9 +14,19 @@
 namespace lictor {
 
 /// `server=` and `local=`: where questions for some domains go.
+/// Where a server is: at an address, or wherever a name leads while running.
+struct ServerPlace {
+    Endpoint endpoint;                   ///< of a name, only the port counts
+    std::string host;                    ///< lower case; empty: the address stands
+    ServerPlace() = default;
+    ServerPlace(const Endpoint& at) : endpoint(at) {}  // NOLINT: an address is a place
+    std::string text() const { return host.empty() ? endpoint.text() : host + '#' + std::to_string(endpoint.port); }
+    bool operator==(const ServerPlace&) const = default;
+};
+
 struct ServerRule {
     std::vector<std::string> domains;    ///< lower case, no trailing dot; empty list = all names; "" in it = names without dots (`//`)
-    std::optional<Endpoint> upstream;    ///< none: answer from local data only
+    std::optional<ServerPlace> upstream; ///< none: answer from local data only
     bool standard = false;               ///< `#`: use the standard upstreams for these domains
     std::string interface;               ///< `@interface`, empty if none
     std::optional<Endpoint> source;      ///< `@source-ip[#port]`
@@ -174,7 +184,7 @@ struct Options {
     bool consul_tls_verify = true;       ///< from CONSUL_HTTP_SSL_VERIFY only
     std::string consul_datacenter;       ///< empty = the agent's
     std::vector<std::string> consul_domain;       ///< lower case, no dots at the ends; empty = the agent's, else `consul`
-    std::optional<Endpoint> consul_dns;  ///< none = agent's DNS is not asked
+    std::optional<ServerPlace> consul_dns;   ///< none = agent's DNS is not asked
     ConsulConsistency consul_consistency = ConsulConsistency::stale;
     std::optional<bool> consul_only_passing;
     std::optional<std::uint32_t> consul_service_ttl;

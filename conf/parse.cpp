@@ -7,6 +7,7 @@
 #include "conf/line_syntax.hpp"
 #include "conf/log.hpp"
 #include "conf/parser.hpp"
+#include "conf/shown.hpp"
 
 namespace lictor {
 namespace {
@@ -14,8 +15,6 @@ namespace {
 // A file that is no configuration file must not fill the memory with what is wrong with it.
 constexpr std::size_t complaints_max = 100;
 constexpr std::size_t dhcp_names_max = 8;
-
-std::string shown(std::string_view text) { return '\'' + log::printable(text, 60) + '\''; }
 
 /// dnsmasq refuses these with nothing behind the `=`; what it does with the others then is not what anybody wants.
 bool refuses_nothing(std::string_view name) {

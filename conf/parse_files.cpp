@@ -4,14 +4,13 @@
 #include "conf/line_syntax.hpp"
 #include "conf/log.hpp"
 #include "conf/parser.hpp"
+#include "conf/shown.hpp"
 
 namespace lictor {
 namespace {
 
 constexpr std::size_t depth_max = 32;
 constexpr std::size_t files_max = 4096;
-
-std::string shown(std::string_view text) { return '\'' + log::printable(text, 200) + '\''; }
 
 /// Left over by editors, hidden, or being written.
 bool is_never_read(std::string_view name) {

@@ -5,13 +5,12 @@
 #include "conf/line_syntax.hpp"
 #include "conf/log.hpp"
 #include "conf/parser.hpp"
+#include "conf/shown.hpp"
 
 namespace lictor {
 namespace {
 
 const std::string command_line = "command line";
-
-std::string shown(std::string_view text) { return '\'' + log::printable(text, 60) + '\''; }
 
 /// The one name of dnsmasq that begins so, or nothing. dnsmasq 2.90 decides what is clear: later names do not count.
 std::string_view lengthened(std::string_view start) {

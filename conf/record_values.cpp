@@ -6,16 +6,13 @@
 #include "conf/line_syntax.hpp"
 #include "conf/log.hpp"
 #include "conf/option_values.hpp"
+#include "conf/shown.hpp"
 
 namespace lictor {
 namespace {
 
-constexpr std::size_t label_bytes_max = 63;
-constexpr std::size_t name_bytes_max = 253;
 constexpr std::size_t text_bytes_max = 255;          // RFC 1035 §3.3: a character-string
 constexpr std::size_t record_bytes_max = 4096;       // what one answer can carry with room for the rest
-
-std::string shown(std::string_view text) { return '\'' + log::printable(text, 100) + '\''; }
 
 Result<std::uint16_t> number16(std::string_view text, const char* what) {
     const auto number = parse_number(text, 65535);
@@ -60,27 +57,6 @@ std::string hex_text(const std::vector<std::uint8_t>& bytes) {
 }
 
 }  // namespace
-
-Result<std::string> parse_record_name(std::string_view text) {
-    auto name = lower_case(text);
-    if (name.ends_with('.')) name.pop_back();
-    if (name.empty()) return Error{"empty name"};
-    if (name.size() > name_bytes_max) return Error{"name " + shown(text) + " is longer than 255 bytes"};
-    std::size_t label = 0;
-    for (const char c : name) {
-        if (c == '.') {
-            if (label == 0) return Error{"empty label in name " + shown(text)};
-            label = 0;
-            continue;
-        }
-        if (static_cast<unsigned char>(c) > 0x7e) return Error{"name " + shown(text) + " is not ASCII: write its xn-- form"};
-        if (c == '\\') return Error{"no backslash in name " + shown(text)};
-        if (++label > label_bytes_max) return Error{"a label of name " + shown(text) + " is longer than 63 bytes"};
-    }
-    if (label == 0) return Error{"empty label in name " + shown(text)};
-    if (name.find_first_not_of(' ') == std::string::npos) return Error{"empty name"};
-    return name;
-}
 
 Result<TxtRecord> parse_txt_record(std::string_view value) {
     TxtRecord record;

@@ -9,13 +9,10 @@
 #include <string_view>
 
 #include "conf/base/result.hpp"
+#include "conf/name_values.hpp"
 #include "conf/record_rules.hpp"
 
 namespace lictor {
-
-/// A name that a record may have: any printable ASCII in the labels (service names have blanks), 63 bytes each, 253 in all; lower
-/// case, no trailing dot.
-Result<std::string> parse_record_name(std::string_view text);
 
 Result<TxtRecord> parse_txt_record(std::string_view value);
 Result<PtrRecord> parse_ptr_record(std::string_view value);

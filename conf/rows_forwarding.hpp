@@ -1,4 +1,4 @@
-// dnsmasq's options about listening, upstreams, the cache and the process, beside those in option_rows.cpp. Included there only.
+// dnsmasq's options about listening, upstreams, the cache and the process, beside those in rows_main.hpp. Included by option_rows.cpp only.
 #pragma once
 
 #include "conf/option_dnsmasq.hpp"

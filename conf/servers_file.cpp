@@ -3,7 +3,7 @@
 
 #include <algorithm>
 
-#include "conf/filter_values.hpp"
+#include "conf/range_values.hpp"
 #include "conf/line_syntax.hpp"
 #include "conf/log.hpp"
 #include "conf/option_values.hpp"

@@ -14,6 +14,7 @@
 #include "conf/log.hpp"
 #include "conf/option_rows.hpp"
 #include "resolver/background.hpp"
+#include "resolver/cache_dump.hpp"
 #include "resolver/crew.hpp"
 #include "resolver/disk.hpp"
 #include "resolver/host_resolver.hpp"
@@ -21,6 +22,7 @@
 #include "resolver/interfaces.hpp"
 #include "resolver/listening.hpp"
 #include "resolver/mailbox.hpp"
+#include "resolver/named_upstreams.hpp"
 #include "resolver/own_process.hpp"
 #include "resolver/privileges.hpp"
 #include "resolver/publisher.hpp"
@@ -111,7 +113,9 @@ private:
     std::unique_ptr<Timer> loop_probe_;
     std::unique_ptr<ShadowAsker> shadow_;
     std::shared_ptr<PacketDump> dump_;
+    std::unique_ptr<CacheDump> cache_dump_;
     std::unique_ptr<HostResolver> hosts_;
+    std::unique_ptr<NamedUpstreams> named_;
     std::unique_ptr<Watcher> watcher_;
     std::unique_ptr<SnapshotKeeper> keeper_;
     std::vector<Signal> signals_;
@@ -137,8 +141,13 @@ int App::run() {
     signals_.emplace_back(loop_, SIGHUP, [this] { reload(); });
     signals_.emplace_back(loop_, SIGTERM, [this] { stop("SIGTERM"); });
     signals_.emplace_back(loop_, SIGINT, [this] { stop("SIGINT"); });
+    cache_dump_ = std::make_unique<CacheDump>(loop_);
     signals_.emplace_back(loop_, SIGUSR1, [this] {
         for (const auto& line : statistics_lines(status())) log::info(line);
+        // As dnsmasq: what is known is for those who log questions as well.
+        if (options_.log_queries == QueryLogging::off && !options_.no_daemon) return;
+        cache_dump_->begin(*publisher_->current()->rules->local);
+        crew_.list_cache(CacheDump::rows_max);
     });
     signals_.emplace_back(loop_, SIGUSR2, [] { log::reopen(); });
     if (const int code = take_hold(); code != 0) return code;
@@ -236,6 +245,7 @@ void App::start_parts() {
                                                               .done = [this](const FailoverRecord& record) { tell("failover", failover_json(record, Loop::now())); }});
     disk_ = std::make_unique<FollowedDisk>(loop_, [this] { offer_rules(); });
     hosts_ = std::make_unique<HostResolver>(loop_, random_);
+    named_ = std::make_unique<NamedUpstreams>(loop_, random_, *hosts_, [this] { offer_rules(); });
     watcher_ = std::make_unique<Watcher>(
         loop_, options_, counters_, random_,
         Watcher::Hooks{.publish = [this](std::shared_ptr<const Catalog> catalog) { publisher_->offer(std::move(catalog)); },
@@ -259,7 +269,11 @@ void App::start_parts() {
     start_shadow();
     interfaces_ = std::make_unique<InterfaceWatch>(loop_, [this] { on_interfaces(); });
     watcher_->start();
-    crew_.start({sockets_.hand_over(), dump_, descriptors_}, options_, board_, mailbox_);
+    crew_.start({.sockets = sockets_.hand_over(),
+                 .dump = dump_,
+                 .descriptors = descriptors_,
+                 .listed = [this](std::vector<TableRow> rows) { cache_dump_->take(std::move(rows)); }},
+                options_, board_, mailbox_);
     if (stats_) {
         const auto started = stats_->start(loop_, {.status = [this] { return status(); },
                                                    .flush = [this](std::optional<Name> name) { crew_.flush(name); },
@@ -328,7 +342,10 @@ void App::tell(std::string_view type, const std::string& data) {
 
 void App::offer_rules() {
     std::vector<std::string> notes = disk_->take_notes();
-    auto rules = make_rules(options_, disk_->files(), own_endpoints(sockets_.listening()), notes);
+    const auto own = own_endpoints(sockets_.listening());
+    named_->want(named_servers(options_, disk_->files()), own);
+    disk_->set_servers_by_name(named_->addresses());
+    auto rules = make_rules(options_, disk_->files(), own, notes);
     for (const auto& note : notes) log::info(log::one_line(note));
     if (rules->upstreams.empty()) log::warning("no upstream servers configured");
     if (options_.clear_on_reload && !upstreams_before_.empty() && upstreams_before_ != rules->upstreams)

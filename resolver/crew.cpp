@@ -45,6 +45,7 @@ void Crew::start(Setup setup, const Options& options, const ViewBoard& board, Ma
         one.sampled = [&mailbox](const Sampled& sample) { mailbox.sampled(sample); };
         one.loop_found = [&mailbox](const Endpoint& upstream) { mailbox.loop_found(upstream); };
         one.seen = [&mailbox] { mailbox.seen(); };
+        one.listed = setup.listed;
         one.others = [this, i] {
             Tally tally;
             for (std::size_t other = 0; other < workers_.size(); ++other) {
@@ -65,6 +66,10 @@ void Crew::wake() {
 
 void Crew::flush(const std::optional<Name>& suffix) {
     for (const auto& worker : workers_) worker->flush(suffix);
+}
+
+void Crew::list_cache(std::size_t most) {
+    for (const auto& worker : workers_) worker->list_cache(most);
 }
 
 void Crew::rebind(std::vector<std::vector<BoundSocket>> added, const std::vector<Endpoint>& keep) {

@@ -20,6 +20,7 @@ public:
         std::vector<std::vector<BoundSocket>> sockets;  ///< per worker
         std::shared_ptr<PacketDump> dump;               ///< null: nothing is dumped
         std::size_t descriptors = 1024;                 ///< how many this process may have open
+        std::function<void(std::vector<TableRow>)> listed;  ///< what `list_cache` found; on a worker's thread
     };
 
     /// Starts a worker for each row of sockets. `mailbox` and `board` outlive the crew.
@@ -27,6 +28,8 @@ public:
     void wake();
     /// Forgets cache entries at or below `suffix`, everything if empty.
     void flush(const std::optional<Name>& suffix = {});
+    /// At most `most` rows of each worker's cache go to `listed`.
+    void list_cache(std::size_t most);
     /// `added`: per worker; endpoints not among `keep` are closed.
     void rebind(std::vector<std::vector<BoundSocket>> added, const std::vector<Endpoint>& keep);
     void stop();

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -26,6 +27,7 @@ public:
     void check();
     /// dns-loop-detect: an upstream leads back to us; false if that was known.
     bool on_loop(const Endpoint& upstream);
+    void set_servers_by_name(std::map<std::string, std::vector<Address>> servers) { files_.servers_by_name = std::move(servers); }
     void set_loop_token(std::uint64_t token) { files_.loop_token = token; }
     /// An interface or address came or went.
     void on_interfaces();

@@ -29,6 +29,7 @@ Environment environment_of_process() {
 }
 
 int run(int argc, char** argv) {
+    if (argc > 0) log::called(argv[0]);
     const Invocation invocation{{argv + 1, argv + argc}, environment_of_process(), std::make_shared<DiskFiles>()};
     Parsed parsed = parse_configuration(invocation.arguments, invocation.environment, *invocation.files);
     if (parsed.action == Action::help) {

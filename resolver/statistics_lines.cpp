@@ -73,6 +73,9 @@ std::vector<std::string> statistics_lines(const Status& status) {
     if (rules_of(status).stale_for) lines.push_back("queries answered from stale cache " + number(sum(&W::cache_stale)));
     // Nothing is served as an authority, and no process is made for a question over TCP: the lines are there for who counts them.
     lines.push_back("queries for authoritative zones 0");
+    // Nothing is validated either.
+    for (const auto* what : {"subqueries", "crypto work"}) lines.push_back(std::string("DNSSEC per-query ") + what + " HWM 0");
+    lines.push_back("DNSSEC per-RRSet signature fails HWM 0");
     lines.push_back("pool memory in use " + number(sum(&W::cache_bytes)) + ", max " + number(rules_of(status).cache_bytes * std::max<std::size_t>(1, status.workers.size())) +
                     ", allocated " + number(sum(&W::cache_bytes)));
     lines.push_back("child processes for TCP requests: in use 0, highest since last SIGUSR1 0, max allowed 0.");

@@ -5,6 +5,7 @@
 #include <signal.h>
 
 #include <unordered_map>
+#include <utility>
 
 #include "conf/log.hpp"
 #include "resolver/links.hpp"
@@ -144,11 +145,14 @@ struct Worker::Inside {
         look();
         std::vector<std::optional<Name>> flushes;
         decltype(self.rebinds_) rebinds;
+        std::size_t rows = 0;
         {
             const std::lock_guard lock(self.mutex_);
             flushes.swap(self.flushes_);
             rebinds.swap(self.rebinds_);
+            rows = std::exchange(self.rows_wanted_, 0);
         }
+        if (rows) self.setup_.listed(resolver.cache_table(at, rows));
         for (const auto& suffix : flushes) resolver.flush(suffix, at, actions);
         for (auto& [added, keep] : rebinds) listener.adopt(std::move(added), keep);
         if (self.stopping_.load(std::memory_order_acquire) && !ending) {
@@ -217,6 +221,14 @@ void Worker::flush(std::optional<Name> suffix) {
     {
         const std::lock_guard lock(mutex_);
         flushes_.push_back(suffix);
+    }
+    wake();
+}
+
+void Worker::list_cache(std::size_t rows_max) {
+    {
+        const std::lock_guard lock(mutex_);
+        rows_wanted_ = rows_max;
     }
     wake();
 }

@@ -34,6 +34,7 @@ public:
         std::function<void(const Sampled&)> sampled;      ///< called on the worker's thread
         std::function<void(const Endpoint&)> loop_found;  ///< called on the worker's thread
         std::function<Tally()> others;                ///< what the other workers counted; called on the worker's thread
+        std::function<void(std::vector<TableRow>)> listed;   ///< the cache, as `list_cache` asked for it; called on the worker's thread
         std::function<void()> seen;                   ///< a newer View was taken over; called on the worker's thread
     };
     Worker(Setup setup, const ViewBoard& board);
@@ -44,6 +45,8 @@ public:
     void wake();
     /// Forgets cache entries at or below `suffix`, everything if empty; counted in the worker's counters.
     void flush(std::optional<Name> suffix);
+    /// Hands rows of its cache to Setup::listed.
+    void list_cache(std::size_t rows_max);
     /// New sockets; endpoints not among `keep` are closed.
     void rebind(std::vector<BoundSocket> added, std::vector<Endpoint> keep);
     /// Stops taking questions, answers those that wait, ends within the bound.
@@ -72,6 +75,7 @@ private:
     std::vector<std::optional<Name>> flushes_;
     std::vector<std::pair<std::vector<BoundSocket>, std::vector<Endpoint>>> rebinds_;
     std::vector<UpstreamReport> upstreams_;
+    std::size_t rows_wanted_ = 0;
     Inside* inside_ = nullptr;                        ///< worker's thread only
     std::unique_ptr<Loop> loop_;
     std::unique_ptr<Wake> wake_;

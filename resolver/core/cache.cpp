@@ -78,6 +78,8 @@ std::optional<Cache::Hit> Cache::find(const Question& question, Now now, std::op
     hit.age = static_cast<std::uint32_t>(std::chrono::duration_cast<seconds>(now - entry->kept).count());
     hit.turn = ++entry->turn;
     hit.expired = expired;
+    // RFC 8914 §4.4, §4.20
+    if (expired) hit.reply.extended_error = (hit.reply.message[3] & 15) == rcode::nxdomain ? ede::stale_nxdomain : ede::stale_answer;
     return hit;
 }
 
@@ -131,6 +133,11 @@ void Cache::put(const QuestionKey& key, const Item& item, Now now) {
     bytes_ += cost;
     counters_.cache_insertions.add();
     gauges();
+}
+
+void Cache::for_each(const std::function<bool(const Name&, std::uint16_t, Bytes, Now)>& visit) const {
+    for (Entry* entry = newest_; entry; entry = entry->older)
+        if (!entry->failure && !visit(Name::from_wire({entry->name(), entry->name_size}), entry->type, {entry->message(), entry->message_size}, entry->expires)) return;
 }
 
 std::size_t Cache::flush(const Name& suffix) {

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
@@ -66,6 +67,9 @@ public:
     std::size_t flush(const Name& suffix);
     /// Drops remembered failures: what failed may work with other upstreams.
     void forget_failures();
+
+    /// visit(name, type, message, when it ends) for each reply that is kept, the one used last first, until it returns false.
+    void for_each(const std::function<bool(const Name&, std::uint16_t, Bytes, Now)>& visit) const;
 
     std::size_t size() const { return count_; }
     std::size_t bytes() const { return bytes_; }

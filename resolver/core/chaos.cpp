@@ -57,7 +57,65 @@ std::optional<Texts> texts_of(std::string_view name, const Rules& rules, const T
     return std::nullopt;
 }
 
+void put_text(std::vector<std::uint8_t>& out, const std::string& text) {
+    const auto size = std::min(text.size(), text_bytes_max);
+    out.push_back(static_cast<std::uint8_t>(size));
+    out.insert(out.end(), text.begin(), text.begin() + static_cast<std::ptrdiff_t>(size));
+}
+
+void put_u16(std::vector<std::uint8_t>& out, std::size_t value) {
+    out.push_back(static_cast<std::uint8_t>(value >> 8));
+    out.push_back(static_cast<std::uint8_t>(value));
+}
+
 }  // namespace
+
+std::optional<std::size_t> answer_chaos_together(Bytes message, bool over_tcp, const Rules& rules, const std::function<Tally()>& tally, std::span<std::uint8_t> buffer) {
+    constexpr std::uint16_t questions_max = 16;
+    constexpr std::uint8_t reply_aa = 0x84, rd = 0x01, ra = 0x80;
+    const auto header = read_header(message);
+    if (!header || rules.no_ident || header->opcode() != 0 || header->qdcount < 2 || header->qdcount > questions_max) return std::nullopt;
+    struct Row {
+        std::size_t name_at;
+        Texts texts;
+    };
+    std::vector<Row> rows;
+    std::optional<Tally> counted;
+    Reader reader(message);
+    reader.skip(header_size);
+    for (unsigned i = 0; i < header->qdcount; ++i) {
+        const auto at = reader.position();
+        const Name name = reader.name();
+        const auto type = reader.u16(), klass = reader.u16();
+        if (!reader.ok() || klass != rrclass::chaos || type != rrtype::txt) return std::nullopt;
+        if (!counted) counted = tally();
+        auto texts = texts_of(name.lower().text(), rules, *counted);
+        if (!texts) return std::nullopt;
+        rows.push_back({at, *std::move(texts)});
+    }
+    std::vector<std::uint8_t> out(message.begin(), message.begin() + static_cast<std::ptrdiff_t>(reader.position()));
+    out[2] = static_cast<std::uint8_t>(reply_aa | (out[2] & rd));
+    out[3] = ra;
+    std::fill(out.begin() + 6, out.begin() + static_cast<std::ptrdiff_t>(header_size), std::uint8_t{0});
+    const std::size_t limit = std::min<std::size_t>(buffer.size(), over_tcp ? message_max : 512);
+    for (const Row& row : rows) {
+        const std::size_t before = out.size();
+        put_u16(out, 0xc000u | row.name_at);
+        put_u16(out, rrtype::txt);
+        put_u16(out, rrclass::chaos);
+        out.insert(out.end(), 6, 0);  // TTL and length
+        for (const auto& text : row.texts) put_text(out, text);
+        const std::size_t length = out.size() - before - 12;
+        out[before + 10] = static_cast<std::uint8_t>(length >> 8);
+        out[before + 11] = static_cast<std::uint8_t>(length);
+        if (row.texts.empty() || out.size() > limit) out.resize(before);
+        else ++out[7];
+        if (!row.texts.empty() && out.size() == before) out[2] |= 0x02;  // TC: this one found no room
+    }
+    if (out.size() > limit) return std::nullopt;
+    std::copy(out.begin(), out.end(), buffer.begin());
+    return out.size();
+}
 
 std::optional<std::size_t> answer_chaos(const Question& question, const Rules& rules, const std::function<Tally()>& tally, std::span<std::uint8_t> buffer) {
     if (question.klass != rrclass::chaos) return std::nullopt;

@@ -23,4 +23,8 @@ struct Tally {
 /// Size of the reply; nothing when it is no CHAOS question. A name that is not known is NOTIMP, as from dnsmasq.
 std::optional<std::size_t> answer_chaos(const Question& question, const Rules& rules, const std::function<Tally()>& tally, std::span<std::uint8_t> buffer);
 
+/// Several of these names in one message, as dnsmasq's exporters asked until dnsmasq 2.90 took it from them: answered together. Nothing
+/// when one of the questions is anything else.
+std::optional<std::size_t> answer_chaos_together(Bytes message, bool over_tcp, const Rules& rules, const std::function<Tally()>& tally, std::span<std::uint8_t> buffer);
+
 }  // namespace lictor

@@ -3,7 +3,7 @@
 
 #include <algorithm>
 
-#include "conf/filter_values.hpp"
+#include "conf/range_values.hpp"
 #include "resolver/wire/message.hpp"
 
 namespace lictor {

@@ -61,7 +61,7 @@ std::optional<Forward::State::FromCache> Forward::State::from_cache(const Questi
     const Handed handed = hand_out(hit->reply, asker_of(question), {hit->age, rules->max_ttl, rules->edns_packet_max, rules->no_round_robin ? 0 : hit->turn}, buffer);
     if (handed.truncated) counters.answers_truncated.add();
     if (hit->expired) counters.cache_stale.add();
-    if (rules->log_queries) log_message(hit->expired ? "cached-stale" : "cached", hit->reply.message, client, actions);
+    if (rules->log_queries) log_message(hit->expired ? "cached-stale" : "cached", hit->reply.message, client, actions, hit->reply.extended_error);
     return FromCache{{Outcome::Kind::answered, handed.size}, hit->expired};
 }
 
@@ -91,7 +91,7 @@ void Forward::State::refresh(const Question& question, const std::shared_ptr<Gro
 
 Forward::Outcome Forward::State::ask(const Question& question, const Client& client, const std::shared_ptr<Group>& group, Moment at,
                                      std::span<std::uint8_t> buffer, Actions& actions, std::uint16_t room) {
-    if (!group) return refuse(question, ede::no_reachable_authority, buffer);
+    if (!group) return refuse(question, client, ede::not_ready, buffer, actions);
     QuestionKey key = QuestionKey::of(question);
     key.room = room;
     std::vector<std::uint8_t> options;
@@ -102,13 +102,13 @@ Forward::Outcome Forward::State::ask(const Question& question, const Client& cli
     const std::size_t waiters_max = std::max<std::size_t>(waiters_least, waiters_each * rules->forward_max);
     if (InFlight* const entry = pending.find(key, group.get())) {
         switch (pending.join(*entry, Waiter::of(question, client), waiters_max)) {
-            case Pending::Join::full: return overload(question, at.now, buffer, actions);
+            case Pending::Join::full: return overload(question, client, at.now, buffer, actions);
             case Pending::Join::joined: counters.forward_joined.add(); break;
             case Pending::Join::repeated: break;
         }
         return {};
     }
-    if (pending.size() >= rules->forward_max || pending.waiters() >= waiters_max) return overload(question, at.now, buffer, actions);
+    if (pending.size() >= rules->forward_max || pending.waiters() >= waiters_max) return overload(question, client, at.now, buffer, actions);
     InFlight& entry = pending.add(key, group);
     entry.options = std::move(options);
     pending.join(entry, Waiter::of(question, client), waiters_max);
@@ -118,13 +118,14 @@ Forward::Outcome Forward::State::ask(const Question& question, const Client& cli
     return {};
 }
 
-Forward::Outcome Forward::State::refuse(const Question& question, std::optional<std::uint16_t> extended_error, std::span<std::uint8_t> buffer) {
+Forward::Outcome Forward::State::refuse(const Question& question, const Client& client, std::uint16_t extended_error, std::span<std::uint8_t> buffer, Actions& actions) {
+    if (rules->log_queries) log_failure("config", rcode::servfail, client, actions, extended_error);
     counters.forward_failed.add();
     counters.answers_error.add();
     return {Outcome::Kind::answered, write_error(question, rcode::servfail, buffer, extended_error).size()};
 }
 
-Forward::Outcome Forward::State::overload(const Question& question, Now now, std::span<std::uint8_t> buffer, Actions& actions) {
+Forward::Outcome Forward::State::overload(const Question& question, const Client& client, Now now, std::span<std::uint8_t> buffer, Actions& actions) {
     counters.forward_overload.add();
     counters.answers_error.add();
     if (now >= next_overload_notice) {
@@ -132,6 +133,7 @@ Forward::Outcome Forward::State::overload(const Question& question, Now now, std
         actions.emplace_back(Notice{Notice::Kind::overload,
                                     "Maximum number of concurrent DNS queries reached (max: " + std::to_string(rules->forward_max) + ")"});
     }
+    if (rules->log_queries) log_failure("config", rcode::servfail, client, actions, ede::other);
     return {Outcome::Kind::answered, write_error(question, rcode::servfail, buffer, ede::other).size()};
 }
 
@@ -190,7 +192,8 @@ void Forward::State::fail(InFlight& entry, Now now, bool remember, Actions& acti
     if (!why && !entry.spoken) why = entry.unreachable ? ede::network_error : ede::no_reachable_authority;
     std::array<std::uint8_t, 512> buffer;  // NOLINT: filled by the writer
     const Bytes message = failure_message(entry.key, buffer);
-    if (rules->log_queries) log_message("reply", message, entry.asker(), actions);
+    // Said as dnsmasq does: an upstream's word is a reply, what is found out here is not.
+    if (rules->log_queries) log_failure(entry.spoken ? "reply" : "config", rcode::servfail, entry.asker(), actions, why);
     counters.forward_failed.add(entry.waiters.size());
     answer_all(entry, {message, {}, {}, why}, counters.answers_error, actions);
     // The agent's own failures are over the moment Consul is back.
@@ -277,6 +280,15 @@ void Forward::fail_all(Actions& actions) {
         s.close_all(*entry, s.latest, false, actions);
         s.fail(*entry, s.latest, false, actions);
     }
+}
+
+std::vector<TableRow> Forward::table(Moment at, std::size_t rows_max) const {
+    std::vector<TableRow> rows;
+    state_->cache.for_each([&](const Name& name, std::uint16_t type, Bytes message, Now expires) {
+        add_reply_rows(name, type, message, at.unix_seconds + std::chrono::duration_cast<seconds>(expires - at.now).count(), rows_max, rows);
+        return rows.size() < rows_max;
+    });
+    return rows;
 }
 
 std::size_t Forward::pending() const { return state_->pending.size(); }

@@ -12,6 +12,7 @@
 #include "conf/base/random.hpp"
 #include "conf/metrics.hpp"
 #include "resolver/core/actions.hpp"
+#include "resolver/core/cache_table.hpp"
 #include "resolver/core/rules.hpp"
 #include "resolver/wire/message.hpp"
 
@@ -69,6 +70,8 @@ public:
 
     std::size_t pending() const;
     std::vector<UpstreamReport> upstream_reports() const;
+    /// The cache as rows of dnsmasq's table.
+    std::vector<TableRow> table(Moment at, std::size_t rows_max) const;
 
 private:
     struct State;

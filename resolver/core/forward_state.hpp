@@ -42,8 +42,8 @@ struct Forward::State {
     void refresh(const Question& question, const std::shared_ptr<Group>& group, Moment at, Actions& actions);
     Outcome ask(const Question& question, const Client& client, const std::shared_ptr<Group>& group, Moment at, std::span<std::uint8_t> buffer,
                 Actions& actions, std::uint16_t room);
-    Outcome refuse(const Question& question, std::optional<std::uint16_t> extended_error, std::span<std::uint8_t> buffer);
-    Outcome overload(const Question& question, Now now, std::span<std::uint8_t> buffer, Actions& actions);
+    Outcome refuse(const Question& question, const Client& client, std::uint16_t extended_error, std::span<std::uint8_t> buffer, Actions& actions);
+    Outcome overload(const Question& question, const Client& client, Now now, std::span<std::uint8_t> buffer, Actions& actions);
     void answer_all(InFlight& entry, const StoredReply& reply, Count& counter, Actions& actions);
     void keep(const InFlight& entry, const CleanReply& reply, Now now);
     /// Ends an entry with an upstream's reply.

@@ -1,6 +1,7 @@
 // `ADDRESS NAME [NAME…] [# comment]`, line by line.
 #include "resolver/core/hosts_file.hpp"
 
+#include "conf/ascii_name.hpp"
 #include "resolver/core/text_lines.hpp"
 
 namespace lictor {
@@ -50,7 +51,8 @@ std::vector<HostsLine> parse_hosts(std::string_view text, std::string_view path,
         }
         HostsLine entry{*address, {}};
         for (auto word = take_word(line); !word.empty(); word = take_word(line)) {
-            if (const auto name = Name::parse(word); name && !name->is_root()) entry.names.push_back(name->lower());
+            const auto ascii = ascii_name(word);
+            if (const auto name = ascii ? Name::parse(*ascii) : std::nullopt; name && !name->is_root()) entry.names.push_back(name->lower());
             else said.add(number, quoted(word) + " is not a host name; skipped");
         }
         if (entry.names.empty()) said.add(number, "no name for " + address->text());

@@ -6,7 +6,8 @@
 #include <array>
 #include <vector>
 
-#include "conf/filter_values.hpp"
+#include "conf/range_values.hpp"
+#include "resolver/core/domain_match.hpp"
 #include "resolver/core/local_data.hpp"
 #include "resolver/core/static_records.hpp"
 #include "resolver/core/stored_reply.hpp"
@@ -109,8 +110,7 @@ Facts special_facts(const Rules& rules, const Name& lower, std::uint16_t type) {
             return none(is_known_locally(*rules.local, lower) ? Facts::Kind::no_data : Facts::Kind::no_name, true);
         return {};
     }
-    const bool one_label = !lower.is_root() && lower.wire()[0] + 2u == lower.size();
-    if (rules.domain_needed && one_label && (asks_address(type) || type == rrtype::any))
+    if (rules.domain_needed && has_one_label(lower) && (asks_address(type) || type == rrtype::any))
         return none(is_known_locally(*rules.local, lower) ? Facts::Kind::no_data : Facts::Kind::no_name, false);
     return {};
 }
@@ -121,33 +121,34 @@ Facts local_only_facts(const Rules& rules, const Name& lower) {
 
 /// What is said at one domain, in dnsmasq's weight: addresses, then upstreams, then "nothing but what is known here" (`local=/d/`,
 /// `address=/d/`), which is an absence of data where the domain has an address of another family. `ends`: the search is over.
-Facts facts_at(const Rules& rules, const Name& at, const Name& lower, std::uint16_t type, bool& ends) {
-    const auto wildcard = rules.local->wildcards.find(at);
-    const auto route = rules.routes.find(at);
-    const bool has_wildcard = wildcard != rules.local->wildcards.end(), has_route = route != rules.routes.end();
-    if (has_wildcard) {
-        Facts facts = wildcard_facts(wildcard->second, type, rules.local_ttl);
+Facts facts_at(const Rules& rules, const DomainPlace& place, const Name& lower, std::uint16_t type, bool& ends) {
+    if (place.wildcard) {
+        Facts facts = wildcard_facts(*place.wildcard, type, rules.local_ttl);
         if (facts.kind == Facts::Kind::data) return ends = true, facts;
     }
-    if (has_route && !route->second.local_only) return ends = !at.is_root(), Facts{};
-    if (!has_route && !(has_wildcard && wildcard->second.nxdomain)) return {};
+    if (place.route && !place.route->local_only) return ends = true, Facts{};
+    if (!place.route && !(place.wildcard && place.wildcard->nxdomain)) return {};
     ends = true;
-    const bool literal = has_wildcard && (!wildcard->second.addresses.empty() || wildcard->second.null_v4);
+    const bool literal = place.wildcard && (!place.wildcard->addresses.empty() || place.wildcard->null_v4);
     return literal ? none(Facts::Kind::no_data, false) : local_only_facts(rules, lower);
 }
 
 /// From the longest domain to the shortest; what is said at one ends the search.
 Facts domain_facts(const Rules& rules, const Name& lower, std::uint16_t type) {
+    const LocalData& local = *rules.local;
     const bool only_default = rules.routes.empty() || (rules.routes.size() == 1 && rules.routes.begin()->first.is_root());
     bool ends = false;
-    for (Name at = lower; !(rules.local->wildcards.empty() && only_default) && !at.is_root(); at = at.parent()) {
-        Facts facts = facts_at(rules, at, lower, type, ends);
-        if (ends) return facts;
+    Facts facts;
+    if (!local.wildcards.empty() || !only_default || has_starred(rules))
+        for_each_domain(rules, lower, [&](const Name&, const DomainPlace& place) { return facts = facts_at(rules, place, lower, type, ends), ends; });
+    if (ends) return facts;
+    if (has_one_label(lower) && (rules.dotless || local.dotless)) {
+        facts = facts_at(rules, {local.dotless ? &*local.dotless : nullptr, rules.dotless ? &*rules.dotless : nullptr}, lower, type, ends);
+        const bool needed = rules.domain_needed && (asks_address(type) || type == rrtype::any);
+        if (ends && (facts.kind != Facts::Kind::nothing || !needed)) return facts;
     }
-    const bool one_label = !lower.is_root() && lower.wire()[0] + 2u == lower.size();
-    if (one_label && rules.dotless && !(rules.domain_needed && (asks_address(type) || type == rrtype::any))) return rules.dotless->local_only ? local_only_facts(rules, lower) : Facts{};
     Facts special = special_facts(rules, lower, type);
-    return special.kind != Facts::Kind::nothing ? special : facts_at(rules, Name{}, lower, type, ends);
+    return special.kind != Facts::Kind::nothing ? special : facts_at(rules, plain_place(rules, Name{}), lower, type, ends);
 }
 
 /// What is stated for exactly this name. Other types of a name that hosts files give an address may well exist: those questions go on.

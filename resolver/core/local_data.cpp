@@ -3,7 +3,8 @@
 
 #include <algorithm>
 
-#include "conf/filter_values.hpp"
+#include "conf/range_values.hpp"
+#include "resolver/core/domain_match.hpp"
 #include "resolver/core/hosts_file.hpp"
 #include "resolver/core/resolv_conf.hpp"
 #include "resolver/core/static_records.hpp"
@@ -11,21 +12,25 @@
 namespace lictor {
 namespace {
 
+constexpr std::uint16_t from_config = 0;
+// Names of files beyond these are said to be from the last of them; there is one entry for each file, not for each name.
+constexpr std::size_t sources_max = 65535;
+
 std::optional<Name> name_of(const std::string& text, const char* option, std::vector<std::string>& notes) {
     if (const auto name = Name::parse(text)) return name->lower();
     notes.push_back(std::string(option) + ": '" + text + "' is not a domain name; skipped");
     return std::nullopt;
 }
 
-void add_name(LocalData& data, const Name& name, const Address& address, std::uint32_t ttl, bool from_hosts) {
-    auto [entry, fresh] = data.names.try_emplace(name, LocalName{{}, ttl, from_hosts});
+void add_name(LocalData& data, const Name& name, const Address& address, std::uint32_t ttl, std::uint16_t source) {
+    auto [entry, fresh] = data.names.try_emplace(name, LocalName{{}, ttl, source});
     auto& addresses = entry->second.addresses;
     if (std::find(addresses.begin(), addresses.end(), address) == addresses.end()) addresses.push_back(address);
 }
 
-void add_pointer(LocalData& data, const Address& address, const Name& name, std::uint32_t ttl) {
+void add_pointer(LocalData& data, const Address& address, const Name& name, std::uint32_t ttl, std::uint16_t source = from_config) {
     if (address.is_unspecified()) return;  // lists of blocked names: nobody is called 0.0.0.0
-    data.pointers.try_emplace(reverse_name(address), LocalPointer{{name}, ttl});
+    data.pointers.try_emplace(reverse_name(address), LocalPointer{{name}, ttl, source});
 }
 
 void add_host_records(LocalData& data, const Options& options, std::vector<std::string>& notes) {
@@ -35,8 +40,8 @@ void add_host_records(LocalData& data, const Options& options, std::vector<std::
             const auto name = name_of(text, "host-record", notes);
             if (!name) continue;
             if (!first) first = name;
-            data.names.try_emplace(*name, LocalName{{}, record.ttl.value_or(options.local_ttl), false});
-            for (const Address& address : record.addresses) add_name(data, *name, address, record.ttl.value_or(options.local_ttl), false);
+            data.names.try_emplace(*name, LocalName{{}, record.ttl.value_or(options.local_ttl), from_config});
+            for (const Address& address : record.addresses) add_name(data, *name, address, record.ttl.value_or(options.local_ttl), from_config);
         }
         if (!first) continue;
         for (const Address& address : record.addresses) add_pointer(data, address, *first, record.ttl.value_or(options.local_ttl));
@@ -46,9 +51,12 @@ void add_host_records(LocalData& data, const Options& options, std::vector<std::
 void add_wildcards(LocalData& data, const Options& options, std::vector<std::string>& notes) {
     for (const AddressRule& rule : options.address) {
         for (const auto& text : rule.domains) {
-            const auto domain = text == "#" || text.empty() ? std::optional<Name>(Name{}) : name_of(text, "address", notes);
-            if (!domain) continue;
-            LocalWildcard& wildcard = data.wildcards[*domain];
+            const auto domain = domain_key(text);
+            if (!domain) {
+                notes.push_back("address: '" + text + "' is not a domain name; skipped");
+                continue;
+            }
+            LocalWildcard& wildcard = domain->dotless ? (data.dotless ? *data.dotless : data.dotless.emplace()) : (domain->starred ? data.starred : data.wildcards)[domain->name];
             switch (rule.kind) {
                 case AddressRule::Kind::address: wildcard.addresses.push_back(rule.address); break;
                 case AddressRule::Kind::null_address: wildcard.null_v4 = wildcard.null_v6 = true; break;
@@ -104,14 +112,16 @@ private:
 void add_hosts(LocalData& data, const Options& options, const FollowedFiles& files, std::vector<std::string>& notes) {
     const Domains domains(options, files, notes);
     for (const auto& file : files.hosts) {
+        if (data.sources.size() < sources_max) data.sources.push_back(file.path);
+        const auto source = static_cast<std::uint16_t>(data.sources.size() - 1);
         for (const HostsLine& line : parse_hosts(file.text, file.path, notes)) {
             const Name* domain = options.expand_hosts ? domains.of(line.address) : nullptr;
             for (std::size_t i = 0; i < line.names.size(); ++i) {
                 const Name& name = line.names[i];
                 Name whole = name;
-                if (domain && name.label_count() == 1 && whole.append(*domain)) add_name(data, whole, line.address, options.local_ttl, true);
-                add_name(data, name, line.address, options.local_ttl, true);
-                if (i == 0) add_pointer(data, line.address, whole, options.local_ttl);
+                if (domain && name.label_count() == 1 && whole.append(*domain)) add_name(data, whole, line.address, options.local_ttl, source);
+                add_name(data, name, line.address, options.local_ttl, source);
+                if (i == 0) add_pointer(data, line.address, whole, options.local_ttl, source);
             }
         }
     }
@@ -130,7 +140,7 @@ Address within_network(const InterfaceAddress& at, const Address& given) {
 /// interface-name and dynamic-host: before all else, as in dnsmasq.
 void add_interface_names(LocalData& data, const Options& options, const FollowedFiles& files, std::vector<std::string>& notes) {
     const auto add = [&](const Name& name, const Address& address) {
-        add_name(data, name, address, options.local_ttl, false);
+        add_name(data, name, address, options.local_ttl, from_config);
         add_pointer(data, address, name, options.local_ttl);
     };
     for (const InterfaceName& rule : options.interface_name) {

@@ -4,9 +4,10 @@
 
 #include <algorithm>
 
-#include "conf/filter_values.hpp"
+#include "conf/range_values.hpp"
 #include "resolver/core/alias.hpp"
 #include "resolver/core/chaos.hpp"
+#include "resolver/core/domain_match.hpp"
 #include "resolver/core/local.hpp"
 #include "resolver/core/query_log.hpp"
 #include "resolver/core/waiting.hpp"
@@ -100,10 +101,6 @@ struct Resolver::State {
     void finish_aliases(Actions& actions, std::size_t from);
     void count(Bytes reply);
     void gauges() { counters.waiting.set(waiting.size()); }
-    const char* local_verb(const Question& question) const {
-        const auto found = view->rules->local->names.find(question.lower);
-        return found != view->rules->local->names.end() && found->second.from_hosts ? "/etc/hosts" : "config";
-    }
     /// For the CHAOS names: what all workers counted, this one's upstreams as they stand now.
     Tally tally() const {
         Tally all = others ? others() : Tally{};
@@ -177,11 +174,9 @@ bool Resolver::State::overridden(const Name& lower, const Name& domain) const {
     const Rules& rules = *view->rules;
     const LocalData& local = *rules.local;
     if (local.names.contains(lower) || local.aliases.contains(lower)) return true;
-    for (Name at = lower; at.size() >= domain.size(); at = at.parent()) {
-        if (rules.routes.contains(at) || local.wildcards.contains(at)) return true;
-        if (at.is_root()) break;
-    }
-    return false;
+    bool found = false;
+    for_each_domain(rules, lower, [&](const Name& at, const DomainPlace&) { return found = at.size() >= domain.size(), true; });
+    return found;
 }
 
 // ------------------------------------------------------------------------------------------------------------- deciding
@@ -253,7 +248,7 @@ Decided Resolver::State::decide(const Question& question, const Client& client, 
     if (const auto local = answer_local(question, *view->rules, buffer, client.local)) {
         if (const auto* answer = std::get_if<LocalAnswer>(&*local)) {
             counters.answers_local.add();
-            if (view->rules->log_queries) log_message(local_verb(question), Bytes(buffer).first(answer->size), client, actions);
+            if (view->rules->log_queries) log_local(*view->rules->local, Bytes(buffer).first(answer->size), client, actions);
             return {Decided::Kind::answer, answer->size, {}, false};
         }
         return decide_alias(question, std::get<LocalAliasTo>(*local), client, at, buffer, actions, depth);
@@ -411,7 +406,12 @@ Verdict Resolver::on_query(Bytes message, const Client& asker, Moment at, std::s
     switch (fault) {
         case QuestionFault::too_short: s.counters.dropped_short.add(); return {};
         case QuestionFault::response: s.counters.dropped_response.add(); return {};
-        case QuestionFault::formerr: decided = s.fail(question, rcode::formerr, ede::other, buffer); break;
+        case QuestionFault::formerr:
+            if (const auto size = s.view->rules->local_service && !s.is_neighbour(client.peer.address) ? std::nullopt : answer_chaos_together(message, question.over_tcp, *s.view->rules, [&s] { return s.tally(); }, buffer)) {
+                decided = {Decided::Kind::answer, *size, {}, false};
+                break;
+            }
+            decided = s.fail(question, rcode::formerr, ede::other, buffer); break;
         case QuestionFault::notimp: decided = s.fail(question, rcode::notimp, ede::other, buffer); break;
         case QuestionFault::badvers:
             if (!s.view->catalog->settings->strict || !(s.consul_domain(question.lower) || s.reverse_domain(question))) {
@@ -493,7 +493,7 @@ void Resolver::on_view(std::shared_ptr<const View> view, Moment at, Actions& act
             return std::any_of(table.begin(), table.end(), [&](const auto& row) { return s.consul_domain(row.first) != nullptr; });
         };
         s.rules_below_consul = below_consul(rules.routes) || below_consul(rules.local->names) || below_consul(rules.local->aliases) ||
-                               below_consul(rules.local->wildcards);
+                               below_consul(rules.local->wildcards) || below_consul(rules.local->starred) || below_consul(rules.starred_routes);
     }
 
     // What came from an old leader, through the agent's DNS or under other names, is forgotten, also where it is still in flight.
@@ -554,6 +554,7 @@ std::optional<Now> Resolver::deadline() const {
 
 const std::shared_ptr<const View>& Resolver::view() const { return state_->view; }
 std::size_t Resolver::waiting() const { return state_->waiting.size(); }
+std::vector<TableRow> Resolver::cache_table(Moment at, std::size_t rows_max) const { return state_->forward.table(at, rows_max); }
 std::vector<UpstreamReport> Resolver::upstream_reports() const { return state_->forward.upstream_reports(); }
 
 }  // namespace lictor

@@ -59,6 +59,7 @@ public:
     const std::shared_ptr<const View>& view() const;
     std::size_t waiting() const;
     std::vector<UpstreamReport> upstream_reports() const;
+    std::vector<TableRow> cache_table(Moment at, std::size_t rows_max) const;
 
 private:
     struct State;

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "conf/servers_file.hpp"
+#include "resolver/core/domain_match.hpp"
 #include "resolver/core/local_data.hpp"
 #include "resolver/core/resolv_conf.hpp"
 
@@ -39,7 +40,9 @@ public:
     std::shared_ptr<const Rules> make(const FollowedFiles& files) {
         looping_ = files.looping;
         rules_->local = make_local_data(options_, files, notes_);
-        if (!options_.consul_http_addr.empty() && options_.consul_dns) rules_->agent_dns = add_upstream({*options_.consul_dns, {}, {}, true}, "");
+        servers_by_name_ = &files.servers_by_name;
+        if (!options_.consul_http_addr.empty() && options_.consul_dns)
+            if (const auto places = places_of(*options_.consul_dns, std::nullopt); !places.empty()) rules_->agent_dns = add_upstream({places.front(), {}, {}, true}, "");
         rules_->filters = make_filters(options_, notes_);
         for (const ServerRule& rule : options_.server) add_server(rule);
         if (files.servers)
@@ -82,7 +85,21 @@ private:
 
     bool is_agent(const ServerRule& rule) const {
         return rules_->agent_dns && rule.upstream && rule.interface.empty() && !rule.source &&
-               *rule.upstream == rules_->upstreams[*rules_->agent_dns].endpoint;
+               rule.upstream == options_.consul_dns;
+    }
+
+    /// Where a server is at the moment; a name that is not known yet is nowhere.
+    std::vector<Endpoint> places_of(const ServerPlace& place, const std::optional<Endpoint>& source) {
+        if (place.host.empty()) return {place.endpoint};
+        std::vector<Endpoint> found;
+        if (const auto known = servers_by_name_->find(place.host); known != servers_by_name_->end())
+            for (const Address& address : known->second)
+                if (!source || source->address.v6 == address.v6) found.push_back({address, place.endpoint.port});
+        if (found.empty()) {
+            awaited_ = true;
+            notes_.push_back("the address of nameserver " + place.text() + " is not known yet");
+        }
+        return found;
     }
 
     static void add_member(DomainServers& rule, std::optional<std::uint32_t> index) {
@@ -94,26 +111,25 @@ private:
         for (const std::string& text : rule.domains.empty() ? everything : rule.domains) {
             DomainServers* found = nullptr;
             std::string whom, what = text;
-            if (text.empty()) {
-                found = &dotless_.emplace(dotless_.value_or(DomainServers{}));
+            const auto key = domain_key(text.starts_with('.') ? std::string_view(text).substr(1) : std::string_view(text));
+            if (!key) {
+                notes_.push_back("server: '" + text + "' is not a domain name; skipped");
+                continue;
+            }
+            if (key->dotless) {
+                found = &(dotless_ ? *dotless_ : dotless_.emplace());
                 what = "unqualified names";
                 whom = " for unqualified names";
-            } else if (text == "#") {
+            } else if (key->name.is_root()) {
                 found = &domains_[Name{}];
                 what = "all names";
             } else {
-                const auto name = Name::parse(text.starts_with('.') ? text.substr(1) : text);
-                if (!name) {
-                    notes_.push_back("server: '" + text + "' is not a domain name; skipped");
-                    continue;
-                }
-                const Name domain = name->lower();
-                if (is_agent(rule) && domain.is_below_or_equal(arpa_)) {
-                    rules_->consul_reverse[domain] = true;
+                if (!key->starred && is_agent(rule) && key->name.is_below_or_equal(arpa_)) {
+                    rules_->consul_reverse[key->name] = true;
                     notes_.push_back("using Consul for domain " + text);
                     continue;
                 }
-                found = &domains_[domain];
+                found = &(key->starred ? starred_ : domains_)[key->name];
                 whom = " for domain " + text;
             }
             if (rule.standard) {
@@ -126,7 +142,7 @@ private:
                 add_member(*found, rules_->agent_dns);
                 notes_.push_back("using nameserver " + rule.upstream->text() + whom);
             } else {
-                add_member(*found, add_upstream({*rule.upstream, rule.interface, rule.source, false}, whom));
+                for (const Endpoint& place : places_of(*rule.upstream, rule.source)) add_member(*found, add_upstream({place, rule.interface, rule.source, false}, whom));
             }
         }
     }
@@ -151,8 +167,9 @@ private:
             return group;
         };
         for (const auto& [domain, rule] : domains_) rules_->routes.emplace(domain, settle(rule));
+        for (const auto& [domain, rule] : starred_) rules_->starred_routes.emplace(domain, settle(rule));
         if (dotless_) rules_->dotless = settle(*dotless_);
-        if (fallback.empty() && !(standard != domains_.end() && standard->second.local)) notes_.push_back("warning: no upstream servers configured");
+        if (fallback.empty() && !awaited_ && !(standard != domains_.end() && standard->second.local)) notes_.push_back("warning: no upstream servers configured");
     }
 
     void copy_settings(const FollowedFiles& files) {
@@ -215,7 +232,9 @@ private:
     const Name arpa_ = *Name::parse("arpa");
     std::shared_ptr<Rules> rules_ = std::make_shared<Rules>();
     std::vector<Endpoint> looping_;
-    NameMap<DomainServers> domains_;
+    const std::map<std::string, std::vector<Address>>* servers_by_name_ = nullptr;
+    bool awaited_ = false;                ///< an upstream's name leads nowhere yet
+    NameMap<DomainServers> domains_, starred_;
     std::optional<DomainServers> dotless_;
 };
 
@@ -226,14 +245,25 @@ std::shared_ptr<const Rules> make_rules(const Options& options, const FollowedFi
     return Maker(options, own, notes).make(files);
 }
 
+std::vector<std::string> named_servers(const Options& options, const FollowedFiles& files) {
+    std::vector<std::string> names;
+    const auto add = [&](const std::optional<ServerPlace>& place) {
+        if (place && !place->host.empty() && std::find(names.begin(), names.end(), place->host) == names.end()) names.push_back(place->host);
+    };
+    for (const ServerRule& rule : options.server) add(rule.upstream);
+    if (!options.consul_http_addr.empty()) add(options.consul_dns);
+    std::vector<std::string> unheard;
+    if (files.servers)
+        for (const ServerRule& rule : parse_servers_file(files.servers->text, files.servers->path, unheard)) add(rule.upstream);
+    return names;
+}
+
 const UpstreamGroup* find_route(const Rules& rules, const Name& lower) {
-    const bool one_label = !lower.is_root() && lower.wire()[0] + 2u == lower.size();
-    const bool only_default = rules.routes.size() == 1 && rules.routes.begin()->first.is_root();
-    if (!only_default) {
-        for (Name at = lower; !at.is_root(); at = at.parent())
-            if (const auto found = rules.routes.find(at); found != rules.routes.end()) return &found->second;
-    }
-    if (one_label && rules.dotless) return &*rules.dotless;
+    const bool only_default = rules.routes.size() == 1 && rules.routes.begin()->first.is_root() && rules.starred_routes.empty();
+    const UpstreamGroup* found = nullptr;
+    if (!only_default) for_each_domain(rules, lower, [&](const Name&, const DomainPlace& place) { return (found = place.route) != nullptr; });
+    if (found) return found;
+    if (has_one_label(lower) && rules.dotless) return &*rules.dotless;
     const auto standard = rules.routes.find(Name{});
     return standard == rules.routes.end() ? nullptr : &standard->second;
 }

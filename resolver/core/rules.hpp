@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -41,11 +42,12 @@ struct UpstreamGroup {
 struct LocalName {
     std::vector<Address> addresses;
     std::uint32_t ttl = 0;
-    bool from_hosts = false;
+    std::uint16_t source = 0;             ///< index into LocalData::sources
 };
 struct LocalPointer {
     std::vector<Name> names;
     std::uint32_t ttl = 0;
+    std::uint16_t source = 0;
 };
 struct LocalAlias {
     Name target;
@@ -64,9 +66,12 @@ struct StaticRecord {
     Name target;                          ///< of MX and SRV: its addresses go along when they are ours
 };
 struct LocalData {
+    std::vector<std::string> sources = {"config"};   ///< where names are from, as the query log says it: a hosts file's path, or this
     NameMap<LocalName> names;             ///< lower case
     NameMap<LocalAlias> aliases;
     NameMap<LocalWildcard> wildcards;
+    NameMap<LocalWildcard> starred;       ///< address=/*d/…, by domain_key
+    std::optional<LocalWildcard> dotless; ///< address=//…: names without dots
     NameMap<LocalPointer> pointers;       ///< PTR, by reverse name
     NameMap<std::vector<StaticRecord>> records;
     std::vector<MadeNames> made;          ///< synth-domain
@@ -86,6 +91,7 @@ struct InterfaceAddress {
 struct Rules {
     std::vector<Upstream> upstreams;
     NameMap<UpstreamGroup> routes;        ///< by domain, lower case; the root is the default group
+    NameMap<UpstreamGroup> starred_routes;   ///< server=/*d/…, by domain_key
     std::optional<UpstreamGroup> dotless; ///< `server=//…`: names without dots
     std::optional<std::uint32_t> agent_dns;  ///< index of the agent's DNS in `upstreams`
     NameMap<bool> consul_reverse;         ///< arpa domains whose PTR questions go to Consul
@@ -132,6 +138,7 @@ struct FollowedFiles {
     std::vector<Text> resolv;             ///< the resolv-file in use (the newest of several)
     std::optional<Text> servers;          ///< servers-file
     std::vector<InterfaceAddress> interfaces;
+    std::map<std::string, std::vector<Address>> servers_by_name;   ///< what the names of upstreams lead to, as far as it is known
     std::string host_name;                ///< of this machine
     std::uint64_t loop_token = 0;         ///< this process' own, in the names of loop probes
     std::vector<Endpoint> looping;        ///< upstreams that lead back to us
@@ -141,6 +148,9 @@ struct FollowedFiles {
 /// (nameserver used, skipped, lines of hosts files that make no sense) are appended to `notes`.
 std::shared_ptr<const Rules> make_rules(const Options& options, const FollowedFiles& files, const std::vector<Endpoint>& own,
                                         std::vector<std::string>& notes);
+
+/// The names of upstreams in `server`, servers-file and consul-dns: whoever makes `files` looks them up.
+std::vector<std::string> named_servers(const Options& options, const FollowedFiles& files);
 
 /// Longest match: the route for a lower-case name.
 const UpstreamGroup* find_route(const Rules& rules, const Name& lower);

@@ -106,6 +106,7 @@ void Upstreams::adopt(const Rules& rules) {
         if (!of.local_only && !group->members.empty()) groups_.emplace(&of, std::move(group));
     };
     for (const auto& [domain, group] : rules.routes) make(group);
+    for (const auto& [domain, group] : rules.starred_routes) make(group);
     if (rules.dotless) make(*rules.dotless);
     if (rules.agent_dns && *rules.agent_dns < targets_.size()) {
         agent_ = std::make_shared<Group>();

@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "conf/filter_values.hpp"
+#include "conf/range_values.hpp"
 #include "conf/import_text.hpp"
 #include "conf/line_syntax.hpp"
 #include "conf/option_values.hpp"

@@ -56,6 +56,8 @@ def differences(dnsmasq, lictor):
             found.add(field)
     if dnsmasq.edns and lictor.edns and dnsmasq.do != lictor.do:
         found.add("do")
+    if dnsmasq.ede != lictor.ede:
+        found.add("ede")
     found |= {flag for flag in dnsmasq.flags if dnsmasq.flags[flag] != lictor.flags[flag]}
     if dnsmasq.data() != lictor.data():
         found.add("answer")
@@ -89,6 +91,11 @@ def improvement(name, why):
 @improvement("never silent", "dnsmasq says nothing when no upstream answers or all replies were dropped; lictor says SERVFAIL")
 def _(q, d, l, parts):
     return {"silence"} if d is None and l is not None and l.rcode == "SERVFAIL" and not l.answer else set()
+
+
+@improvement("a failure says why", "an extended error (RFC 8914) goes with each failure of lictor's own, and an upstream's is passed on; dnsmasq sends one in few cases")
+def _(q, d, l, parts):
+    return {"ede"} if d and l and not d.ede and l.ede and l.rcode == "SERVFAIL" else set()
 
 
 @improvement("nothing beside the answer", "an upstream's additional and unasked authority records are not passed on: nobody asked for them (RFC 5452 §6)")

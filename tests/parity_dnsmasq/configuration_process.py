@@ -23,6 +23,10 @@ import dns.rrset
 
 from harness import net
 
+class Skipped(Exception):
+    """This cannot be tried here, and why."""
+
+
 _checks = []
 
 
@@ -44,6 +48,8 @@ def every_check(lictor, only):
             try:
                 function(ground)
                 outcome, reason = "ok", ""
+            except Skipped as why:
+                outcome, reason = "skipped", str(why)
             except Exception as problem:       # a check that cannot be made has failed
                 outcome, reason = "FAILED", f"{type(problem).__name__}: {problem}"
             finally:
@@ -87,23 +93,28 @@ class Upstream:
 
 
 class Server:
-    def __init__(self, ground, kind, arguments, wait=True):
+    def __init__(self, ground, kind, arguments, wait=True, upstream=None, program=None, log=True, start=True, user=True):
         self.kind, self.port = kind, net.free_port()
         self.log_path = os.path.join(ground.folder, f"{kind}-{self.port}.log")
-        program = ground.lictor if kind == "lictor" else ground.dnsmasq
+        program = program or (ground.lictor if kind == "lictor" else ground.dnsmasq)
         base = [program, f"--port={self.port}", "--listen-address=127.0.0.1", "--bind-interfaces", "--conf-file=/dev/null", "--no-hosts", "--no-resolv",
-                f"--server=127.0.0.1#{ground.upstream.port}", f"--log-facility={self.log_path}", "--user=root"]
-        if not any(word.startswith(("--pid-file", "-x")) for word in arguments):
+                f"--server={upstream or f'127.0.0.1#{ground.upstream.port}'}", *([f"--log-facility={self.log_path}"] if log else []), *(["--user=root"] if user else [])]
+        if not any(word.startswith(("--pid-file", "-x", "--no-daemon")) for word in arguments):
             base += ["--pid-file=", "--keep-in-foreground"]
         if kind == "lictor":
             base += ["--consul-http-addr=", "--stats-address="]
         self.command = base + list(arguments)
-        env = {key: value for key, value in os.environ.items() if not key.startswith(("CONSUL_", "NOTIFY_"))}
-        self.process = subprocess.Popen(self.command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=env, text=True)
         ground.servers.append(self)
-        self.pids = [self.process.pid]
-        if wait:
+        self.pids, self.process = [], None
+        if start:
+            self.start(self.command)
+        if start and wait:
             net.until(lambda: self.ask("version.bind", "TXT", "CH", within=0.1), 10, f"{kind} answers")
+
+    def start(self, command):
+        env = {key: value for key, value in os.environ.items() if not key.startswith(("CONSUL_", "NOTIFY_"))}
+        self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=env, text=True)
+        self.pids = [self.process.pid]
 
     def ask(self, name, rdtype="A", rdclass="IN", within=2.0):
         query = dns.message.make_query(name, rdtype, rdclass)
@@ -134,6 +145,8 @@ class Server:
                 os.kill(pid, signal.SIGTERM)
             except ProcessLookupError:
                 pass
+        if self.process is None:
+            return
         try:
             self.process.wait(5)
         except subprocess.TimeoutExpired:
@@ -149,8 +162,8 @@ class Ground:
         self.upstream = Upstream()
         self.servers = []
 
-    def both(self, *arguments):
-        return [Server(self, kind, arguments) for kind in ("dnsmasq", "lictor")]
+    def both(self, *arguments, upstream=None):
+        return [Server(self, kind, arguments, upstream=upstream) for kind in ("dnsmasq", "lictor")]
 
     def exit_codes(self, *arguments, within=10):
         """How both end, and what they say."""

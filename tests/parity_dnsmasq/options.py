@@ -73,6 +73,9 @@ case("server for a domain", ["server=/two.test/{u2}", "server=/deep.two.test/{u3
 case("server for names without dots", "server=//{u2}", ["single A", "single MX", "a.b A", "dotted.test A"])
 case("server #", ["server=/test/{u2}", "server=/plain.test/#"], ["a.plain.test A", "b.test A", "plain.test TXT"])
 case("server without an address", "server=/local.test/", ["local.test A", "x.local.test AAAA", "x.local.test MX", "other.test A"])
+case("server for names that end so", ["server=/*web.test/{u2}", "server=/*.down.test/{u3}", "local=/*nothing.test/"],
+     ["web.test A", "xweb.test A", "a.web.test A", "a.xweb.test MX", "down.test A", "a.down.test A", "xdown.test A", "nothing.test A", "xnothing.test AAAA", "a.nothing.test TXT", "w.eb.test A"])
+case("server by name", "server=/named.test/localhost#{p2}@127.0.0.1", ["a.named.test A", "b.test A", "a.named.test A tcp"], setup=lambda world: local_upstream(world))
 case("server with a source address", "server=/src.test/{u2}@{net}.9.9", ["a.src.test A", "b.src.test A", "c.test A"],
      facts=lambda asked, _s: {"source": sent(asked, "name", "source")})
 case("server with a source port", "server=/src.test/{u2}@{net}.9.9#4567", ["a.src.test A", "c.test A"],
@@ -101,6 +104,15 @@ case("address", ["address=/ad.test/192.0.2.9", "address=/six.test/2001:db8::9", 
      [f"{n} {t}" for n in ("ad.test", "x.ad.test", "six.test", "y.six.test", "both.test", "z.both.test", "xad.test") for t in ("A", "AAAA", "TXT", "MX", "ANY")])
 case("address with several domains", "address=/one.test/two.test/192.0.2.9", ["one.test A", "a.two.test A", "three.test A"])
 case("address #", "address=/null.test/#", [f"{n} {t}" for n in ("null.test", "a.null.test") for t in ("A", "AAAA", "TXT", "MX")])
+case("address for names that end so", ["address=/*foo.test/192.0.2.1", "address=/*.bar.test/192.0.2.2", "address=/*six.test/2001:db8::6", "address=/six.test/192.0.2.6", "address=/*gone.test/"],
+     [f"{n} {t}" for n in ("foo.test", "xfoo.test", "a.xfoo.test", "a.foo.test", "bar.test", "a.bar.test", "xbar.test", "six.test", "xsix.test", "a.six.test", "gone.test", "agone.test", "a.b.agone.test", "oo.test") for t in ("A", "AAAA", "MX")])
+case("address for names without dots", "address=//192.0.2.3", ["bare A", "bare AAAA", "bare TXT", "a.b A", "other A"],
+     improves={"address=//: other types of such a name are asked upstream, where dnsmasq refuses them": lambda q, d, l: "." not in q.name and q.type != "A" and d and d.rcode == "REFUSED" and l and l.rcode == "NOERROR"})
+case("address # for names without dots", "address=//#", ["bare A", "bare AAAA", "a.b A"])
+case("no address for names without dots", "address=//", ["bare A", "bare AAAA", "bare TXT", "a.b A"])
+case("names in other letters", ["host-record=müller.test,192.0.2.8", "address=/straße.test/192.0.2.7", "cname=ü.test,müller.test", "txt-record=ñ.test,x", "server=/МОСКВА.test/{u2}", "addn-hosts={dir}/hosts"],
+     ["xn--mller-kva.test A", "xn--strae-oqa.test A", "a.xn--strae-oqa.test A", "xn--tda.test A", "xn--ida.test TXT", "a.xn--80adxhks.test A", "xn--bcher-kva.test A", "8.2.0.192.in-addr.arpa PTR", "9.2.0.192.in-addr.arpa PTR"],
+     files={"hosts": "192.0.2.9 bücher.test\n"})
 case("address without an address", "address=/gone.test/", [f"{n} {t}" for n in ("gone.test", "a.gone.test", "agone.test") for t in ("A", "AAAA", "TXT")])
 case("address for every name", "address=/#/192.0.2.77", ["a.test A", "b A", "c.d.e AAAA", "f.test MX"])
 case("address and server, the longest wins", ["address=/x.test/192.0.2.1", "server=/in.x.test/{u2}", "address=/very.in.x.test/192.0.2.2", "server=/very.in.x.test/{u3}", "local=/none.x.test/"],
@@ -213,7 +225,11 @@ case("local-service", "local-service", base=PLAIN, ask_at="127.0.0.1", private=T
 case("dns-forward-max", "dns-forward-max=2", rounds=[["slow-a.test A", "slow-b.test A", "slow-c.test A", "slow-d.test A"]])
 case("fast-dns-retry", "fast-dns-retry=200,3000", rounds=[["sleep", "lossy-a.test A"]], unchanged="a lost question is asked again without waiting for the client",
      improves={"answered without a second question of the client": lambda q, d, l: d is None and l is not None and l.rcode == "NOERROR"})
-case("port-limit", "port-limit=3", rounds=[["www.test A"]], option=False)
+case("port-limit", "port-limit=3", rounds=[["www.test A"]], base=no_server() + ["server={u1}", "server={u2}", "server={u3}", "all-servers"], facts=lambda asked, _s: {"source ports of one question": len({e["port"] for e in asked})},
+     unchanged="every question to an upstream leaves from a port of its own", facts_explained={"every question to an upstream leaves from a port of its own": lambda d, l: l == 3},
+     improves={"any of the asked upstreams may be the first": lambda q, d, l: d and l and d.rcode == l.rcode and len(d.answer) == len(l.answer)})
+case("conf-file", "conf-file={dir}/more.conf", ["a.test A"], files={"more.conf": "address=/a.test/192.0.2.1\n"})
+case("conf-dir", "conf-dir={dir}/conf.d,.bak", ["a.test A", "b.test A"], files={"conf.d/one": "address=/a.test/192.0.2.1\n", "conf.d/two.bak": "address=/b.test/192.0.2.1\n"})
 case("max-tcp-connections", "max-tcp-connections=2", unchanged="a new TCP client takes the place of the longest idle", play=lambda world, server: many_streams(world, server),
      improves={"a new TCP client takes the place of the longest idle": lambda q, d, l: d is None and l is not None and l.rcode == "NOERROR"})
 case("no-poll", "no-poll", base=["port={port}", "listen-address={listen}", "bind-interfaces", "no-hosts", "resolv-file={dir}/resolv", "cache-size=0"], files={"resolv": "nameserver {a2}\n"}, needs53=True,
@@ -479,6 +495,40 @@ def from_file(path):
                 lines.append(line)
     name = "file " + os.path.basename(path)[:-5]
     return Case(name, lines, base=["port={port}", "listen-address={listen}", "bind-interfaces"], rounds=thrice(questions + general()), files=files, option=False)
+
+
+def local_upstream(world):
+    """An upstream at the address that `localhost` has, on a port of the case's own."""
+    import multiprocessing
+    import select
+    import socket
+    import struct
+    import upstreams
+    import dns.message
+    sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    sock.bind(("127.0.0.1", 0))
+    tcp = socket.socket()
+    tcp.bind(sock.getsockname())
+    tcp.listen(8)
+
+    def serve():
+        while True:
+            for ready in select.select([sock, tcp], [], [])[0]:
+                if ready is sock:
+                    wire, peer = sock.recvfrom(65535)
+                    for _delay, reply in upstreams.reply_for(dns.message.from_wire(wire), 2, "udp"):
+                        sock.sendto(reply, peer)
+                    continue
+                with tcp.accept()[0] as link:
+                    wire = link.recv(65535)
+                    for _delay, reply in upstreams.reply_for(dns.message.from_wire(wire[2:]), 2, "tcp"):
+                        link.sendall(struct.pack("!H", len(reply)) + reply)
+    world.more["p2"] = sock.getsockname()[1]
+    process = multiprocessing.get_context("fork").Process(target=serve, daemon=True)
+    process.start()
+    world.helpers.append(process)
+    sock.close()
+    tcp.close()
 
 
 def link(name, *addresses):

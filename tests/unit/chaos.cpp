@@ -74,6 +74,48 @@ TEST_CASE("CHAOS names tell the counters of all workers together") {
     CHECK(ask("hits.bind", rrtype::txt, rules, tally).code == rcode::notimp);
 }
 
+TEST_CASE("several CHAOS names in one message are answered together, and nothing else is") {
+    WorkerCounters one;
+    one.answers_cache.add(3);
+    const Tally tally{{&one}, {}};
+    Rules rules;
+    rules.cache_entries = 99;
+    const auto together = [&](std::vector<std::string> names, std::uint16_t type = rrtype::txt, bool over_tcp = false) -> std::optional<std::vector<std::uint8_t>> {
+        std::vector<std::uint8_t> message = {0, 7, 1, 0, 0, static_cast<std::uint8_t>(names.size()), 0, 0, 0, 0, 0, 0};
+        for (const auto& name : names) {
+            const Name wire = *Name::parse(name);
+            message.insert(message.end(), wire.wire().begin(), wire.wire().end());
+            for (const int byte : {type >> 8, type & 255, 0, 3}) message.push_back(static_cast<std::uint8_t>(byte));
+        }
+        std::vector<std::uint8_t> buffer(4096);
+        const auto size = answer_chaos_together(message, over_tcp, rules, [&] { return tally; }, buffer);
+        if (!size) return std::nullopt;
+        buffer.resize(*size);
+        return buffer;
+    };
+    const auto reply = together({"cachesize.bind", "HITS.bind", "servers.bind"});
+    REQUIRE(reply);
+    const auto header = read_header(*reply);
+    CHECK((header->id == 7 && header->qr() && header->aa() && header->ra() && !header->tc() && header->rcode() == rcode::noerror));
+    CHECK((header->qdcount == 3 && header->ancount == 2));
+    Reader reader(*reply);
+    reader.skip(header_size);
+    for (int i = 0; i < 3; ++i) reader.skip_name(), reader.skip(4);
+    const auto size = read_record(reader), hits = read_record(reader);
+    REQUIRE((size && hits));
+    CHECK((size->owner.text() == "cachesize.bind" && size->rdata.size() == 3 && size->rdata[1] == '9'));
+    CHECK((hits->owner.text() == "HITS.bind" && hits->rdata.size() == 2 && hits->rdata[1] == '3'));
+    CHECK(reader.left() == 0);
+    CHECK_FALSE(together({"hits.bind"}));
+    CHECK_FALSE(together({"hits.bind", "www.example"}));
+    CHECK_FALSE(together({"hits.bind", "misses.bind"}, rrtype::a));
+    CHECK_FALSE(together(std::vector<std::string>(17, "hits.bind")));
+    CHECK((*together(std::vector<std::string>(16, "copyright.bind")))[2] == 0x87);  // AA, TC, RD
+    CHECK(read_header(*together(std::vector<std::string>(16, "copyright.bind"), rrtype::txt, true))->ancount == 16);
+    rules.no_ident = true;
+    CHECK_FALSE(together({"hits.bind", "misses.bind"}));
+}
+
 TEST_CASE("servers.bind is cut for size, never wrong") {
     Tally tally;
     for (int i = 0; i < 200; ++i) tally.upstreams.push_back({.endpoint = {Address::v4(10, 0, 0, 1), static_cast<std::uint16_t>(i)}});

@@ -460,7 +460,7 @@ TEST_CASE("forward: with nobody to ask the answer is SERVFAIL at once") {
     const auto seen = w.ask("a.example", rrtype::a, {.edns = 1232});
     REQUIRE(seen);
     CHECK(seen->rcode() == rcode::servfail);
-    CHECK(seen->extended_error == 22u);
+    CHECK(seen->extended_error == 14u);  // not ready, as dnsmasq calls it
 }
 
 TEST_CASE("forward: the agent's DNS is asked once, for two seconds, and its reply passes whole") {
@@ -704,4 +704,30 @@ TEST_CASE("forward: log-queries speaks dnsmasq's words") {
                        "forwarded text.example to 10.0.0.1",
                        "reply text.example is <TXT>",
                    });
+}
+
+TEST_CASE("forward: log-queries says failures in dnsmasq's words, with the extended error where there is one") {
+    World w;
+    w.options.log_queries = QueryLogging::plain;
+    w.add_server({"nowhere"}, "127.0.0.1");   // lictor itself: nobody is left
+    SECTION("an upstream's own failure") {
+        w.adopt();
+        w.ask("a.example");
+        for (int i = 0; i < 9 && w.replied.empty(); ++i) w.says(Said(w.last()).code(rcode::servfail), w.last());
+        CHECK(w.log.back() == "reply error is SERVFAIL");
+    }
+    SECTION("nobody to ask") {
+        w.options.server.clear();
+        w.adopt();
+        w.ask("a.example");
+        CHECK(w.log.back() == "config error is SERVFAIL (EDE: not ready)");
+    }
+    SECTION("nobody answers") {
+        w.adopt();
+        w.ask("a.example");
+        for (int i = 0; i < 100 && w.replied.empty(); ++i) w.wait(milliseconds(300));
+        CHECK(w.log.back() == "config error is SERVFAIL (EDE: no reachable authority)");
+        w.ask("a.example");
+        CHECK(w.log.back() == "cached error is SERVFAIL (EDE: no reachable authority)");
+    }
 }

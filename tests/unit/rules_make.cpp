@@ -240,7 +240,7 @@ TEST_CASE("rules: local names come from host-record and hosts files, the first n
     CHECK(local->names.at(name_of("db")).ttl == 60);
     CHECK(local->names.at(name_of("web.corp")).addresses.size() == 2);
     CHECK(local->names.at(name_of("web.corp")).ttl == 9);
-    CHECK(local->names.at(name_of("web.corp")).from_hosts);
+    CHECK(local->sources.at(local->names.at(name_of("web.corp")).source) == "/etc/hosts");
     CHECK(local->pointers.at(reverse_name(Address::v4(10, 0, 0, 5))).names == std::vector<Name>{name_of("db.corp")});
     CHECK_FALSE(local->pointers.contains(reverse_name(Address{})));
 }

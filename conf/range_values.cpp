@@ -1,5 +1,5 @@
 // Networks are kept as first and last address, so that both ways to write them come to the same.
-#include "conf/filter_values.hpp"
+#include "conf/range_values.hpp"
 
 #include <algorithm>
 #include <tuple>
@@ -8,6 +8,7 @@
 #include "conf/log.hpp"
 #include "conf/option_values.hpp"
 #include "conf/record_values.hpp"
+#include "conf/shown.hpp"
 
 namespace lictor {
 namespace {
@@ -15,8 +16,6 @@ namespace {
 // A label has 63 bytes; the longest address in it needs the rest.
 constexpr std::size_t prefix_bytes_max = 47, prefix_bytes_max_v6 = 17;
 constexpr std::uint64_t milliseconds_max = 0x7fffffff;
-
-std::string shown(std::string_view text) { return '\'' + log::printable(text, 100) + '\''; }
 
 unsigned width(const Address& address) { return address.v6 ? 128 : 32; }
 
