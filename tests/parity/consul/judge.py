@@ -10,7 +10,7 @@ import time
 
 import asking
 import leaders
-from addresses import address_of
+from addresses import address_of, fits
 from behind import FEW, MANY, Behind, inside, is_about_node, matches
 from deviations import OWN_EDNS_SIZE, UNKNOWN_TYPE, Parsed, ds_answered_here, owed
 from message import (A, AA, AAAA, ADDITIONAL, ANSWER, ANY, AUTHORITY, CD, CNAME, NOERROR, NS, QR, RA, RD, SERVFAIL, SOA, SRV, TC, TXT, Edns, Record,
@@ -58,6 +58,11 @@ class Judge:
     # verdicts: the names of what explains the answer, or None
 
     def strict(self, asked, theirs, mine):
+        found = self._strict(asked, theirs, mine)
+        # Part of it may fit no packet, which the agent sees only after it has cut the answer by its size.
+        return self._unpackable(asked, mine, True) if found is None and theirs is not None and _same_head(theirs, mine) else found
+
+    def _strict(self, asked, theirs, mine):
         if theirs is None:
             return self._silent(asked, mine, self.strict)
         made = leaders.owed(asked, lambda each: Parsed(each, self.facts), self.facts, theirs, True)
@@ -105,6 +110,9 @@ class Judge:
             drawn = self.samples(asked, asked.transport, count)
             if any(_same_body(each, mine) for each in drawn):
                 return [LOT]
+        if asked.transport == "udp" and theirs.rcode == mine.rcode == NOERROR and theirs.size > UDP_MOST >= mine.size > UDP_MOST - 200:
+            cut = bool(mine.flags & TC) == self.pair.enable_truncate and self._within(mine, _union(self.samples(asked, "tcp", FEW) + [theirs]))
+            return ["udp_reply_of_4096_bytes_at_most"] if cut else None
         drawn = drawn + [theirs]
         if mine.rcode != NOERROR or any(each.rcode != NOERROR for each in drawn) or not any((each.flags ^ mine.flags) & TC == 0 for each in drawn):
             return None
@@ -119,8 +127,6 @@ class Judge:
             # Both are cut at 64 KiB. The agent's library finds more names to compress against, so a few more records fit.
             if abs(theirs.count(ANSWER) - mine.count(ANSWER)) * 100 <= 6 * theirs.count(ANSWER):
                 return ["reply_of_64_KiB_packed_otherwise"]
-        if asked.transport == "udp" and theirs.size > UDP_MOST >= mine.size > UDP_MOST - 200 and self._within(mine, union):
-            return ["udp_reply_of_4096_bytes_at_most"]
         if len(drawn) < 200:
             more = self.samples(asked, "tcp", 3 * MANY) + self.samples(asked, asked.transport, 2 * MANY)
             union = _union(more + drawn)
@@ -230,6 +236,11 @@ class Judge:
         kind = asked.type if asked.type in (A, AAAA) else ANY
         heads = {record for whole in wholes for record in whole.records if record.section == ANSWER and record.type == CNAME
                  and lower(record.owner) == asked.lower}
+        parsed = Parsed(asked, self.facts)
+        if parsed.keyword == b"service":
+            # Of many aliases no number of draws is sure to show all.
+            names = [fits(place) for place in self.behind.places(parsed, asked.name, kind) if address_of(place) is None]
+            heads |= {record._replace(rdata=name) for record in heads for name in names if name}
         chain = collections.Counter({record: n for record, n in mine.records.items() if record.section == ANSWER and record.type in (A, AAAA, CNAME)})
         mine_rest = mine.records - chain
         rests = []
