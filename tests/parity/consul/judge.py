@@ -443,7 +443,7 @@ def _targets(records):
 
 
 def _lowered(record):
-    return record._replace(owner=lower(record.owner), rdata=lower(record.rdata) if record.type in (NS, CNAME, SRV) else record.rdata)
+    return record._replace(owner=lower(record.owner), rdata=lower(record.rdata) if record.type in (NS, CNAME, SRV, SOA) else record.rdata)
 
 
 def _union(replies):
