@@ -9,7 +9,7 @@ import socket
 import time
 
 WINDOW = 24
-TRIES = (1.0, 2.0)       # seconds until a question is put again
+TRIES = (1.0, 2.0, 4.0, 8.0)     # seconds until a question is put again
 PER_CONNECTION = 100
 
 
@@ -97,7 +97,7 @@ class _Tcp:
             wire = (index & 0xffff).to_bytes(2, "big") + self._wires[index][2:]
             self._out += len(wire).to_bytes(2, "big") + wire
             self._given += 1
-            self._deadline = time.monotonic() + TRIES[min(self._tries[index], 1)]
+            self._deadline = time.monotonic() + TRIES[self._tries[index]]
         self._flush()
 
     def _flush(self):
@@ -149,7 +149,7 @@ class _Tcp:
             self._again()
 
 
-def ask_all(jobs, tries=len(TRIES)):
+def ask_all(jobs, tries=2):
     """jobs: [(server, "udp" or "tcp", [wire, ...])] -> [[reply bytes or None, ...], ...], all at once."""
     results, lines = [], []
     for server, transport, wires in jobs:

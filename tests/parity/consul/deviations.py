@@ -7,8 +7,8 @@ Where the agent's reply is drawn by lot (which of many instances, which alias) o
 
 import leaders
 
-from message import (A, AA, AAAA, ADDITIONAL, ANSWER, ANY, AUTHORITY, AXFR, CNAME, DS, NOERROR, NS, NXDOMAIN, PTR, RA, SERVFAIL, SOA, SRV, TC, TXT,
-                     Edns, Record, labels, lower, name_from, name_of)
+from message import (A, AA, AAAA, ANSWER, ANY, AUTHORITY, AXFR, CNAME, DS, NOERROR, NS, NXDOMAIN, RA, SOA, SRV, TC, Edns, Record, labels, lower,
+                     name_from)
 
 OWN_EDNS_SIZE = 1232          # edns-packet-max
 UNKNOWN_TYPE = 65281

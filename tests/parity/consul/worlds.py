@@ -39,6 +39,7 @@ class Pair:
         self.datacenter, self.datacenters, self.recursors, self.translate = datacenter, list(datacenters), recursors, translate
         dns = dns or {}     # the agent's dns_config
         self.a_record_limit, self.only_passing = dns.get("a_record_limit", 0), dns.get("only_passing", False)
+        self.enable_truncate = dns.get("enable_truncate", False)
         self.meta_txt = dns.get("enable_additional_node_meta_txt", True)
         self.node_ttl, self._service_ttl = seconds(dns.get("node_ttl", "0s")), dns.get("service_ttl", {})
         self.own = consul.Api(agent.api.address, agent.api.port, token)      # HTTP with the rights of this agent's DNS
