@@ -42,6 +42,7 @@ constexpr std::size_t wants_max = 4096, samples_max = 64;
 constexpr milliseconds probe_every = milliseconds(2000);
 constexpr milliseconds loop_probe_after = milliseconds(200);  // when the workers stand at the rules that know the names
 constexpr milliseconds stop_patience = milliseconds(900);
+constexpr milliseconds named_patience = milliseconds(1500);   // for names of upstreams, before anything is served
 constexpr double heart_stopped_seconds = 2.0;
 
 Random::Seed kernel_seed() {
@@ -95,6 +96,7 @@ public:
 private:
     Result<bool> bind();
     void remember();
+    void await_named_upstreams();
     void start_workers();
     void on_wake();
     void on_news(const LeaderNews& news);
@@ -141,6 +143,7 @@ private:
     std::unique_ptr<FollowedDisk> disk_;
     std::unique_ptr<InterfaceWatch> interfaces_;
     std::vector<Upstream> upstreams_before_;
+    std::vector<std::string> notes_said_;   ///< with the rules that are in force
     std::unique_ptr<Timer> loop_probe_;
     std::unique_ptr<ShadowAsker> shadow_;
     std::shared_ptr<PacketDump> dump_;
@@ -309,7 +312,8 @@ int App::run() {
     start_shadow();
     interfaces_ = std::make_unique<InterfaceWatch>(loop_, [this] { on_interfaces(); });
     watcher_->start();
-    start_workers();
+    await_named_upstreams();
+    if (!stopping_) start_workers();
     if (stats_) {
         const auto started = stats_->start(loop_, {.status = [this] { return status(); },
                                                    .flush =
@@ -324,7 +328,7 @@ int App::run() {
     malloc_trim(0);
     tell_systemd("READY=1");
     background_.serving(options_.log_facility == "-");
-    loop_.run();
+    if (!stopping_) loop_.run();
 
     if (keeper_) keeper_->finish();
     watcher_->stop();
@@ -337,6 +341,18 @@ int App::run() {
     log::close();
     if (!all_ended) _exit(0);  // a worker hangs: the bound on stopping counts more than tidiness
     return 0;
+}
+
+/// Questions that come before the name of an upstream is looked up would fail: it is given a moment before anything is served.
+void App::await_named_upstreams() {
+    if (named_->settled()) return;
+    Timer patience(loop_, [this] { loop_.stop(); });
+    Timer look(loop_, [this] {
+        if (named_->settled()) loop_.stop();
+    });
+    patience.start(named_patience);
+    look.repeat(milliseconds(2));
+    loop_.run();
 }
 
 /// What was known before a restart, and who keeps it for the next one.
@@ -458,7 +474,10 @@ void App::offer_rules() {
     named_->want(named_servers(options_, disk_->files()), own_endpoints(listening_));
     disk_->set_servers_by_name(named_->addresses());
     auto rules = make_rules(options_, disk_->files(), own_endpoints(listening_), notes);
-    for (const auto& note : notes) log::info(log::one_line(note));
+    // What stands as it stood is not said again: rules are made anew for many reasons.
+    for (const auto& note : notes)
+        if (std::find(notes_said_.begin(), notes_said_.end(), note) == notes_said_.end()) log::info(log::one_line(note));
+    notes_said_ = std::move(notes);
     if (rules->upstreams.empty()) log::warning("no upstream servers configured");
     if (options_.clear_on_reload && !upstreams_before_.empty() && upstreams_before_ != rules->upstreams)
         for (const auto& worker : workers_) worker->flush({});
@@ -563,6 +582,7 @@ void App::reload() {
     say_missing_interfaces(options_);
     log::reopen();
     disk_->adopt(options_);
+    notes_said_.clear();
     upstreams_before_.clear();  // so that loops are looked for again
     offer_rules();
     if (before.shadow != options_.shadow) start_shadow();
@@ -659,7 +679,9 @@ int serve(Parsed parsed, const Invocation& invocation) {
         return 1;
     }
     App app(std::move(parsed), invocation, *std::move(hooks), std::move(background));
-    return app.run();
+    const int code = app.run();
+    if (code != 0) log::error("FAILED to start up");
+    return code;
 }
 
 }  // namespace lictor
