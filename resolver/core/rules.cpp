@@ -111,7 +111,7 @@ private:
         for (const std::string& text : rule.domains.empty() ? everything : rule.domains) {
             DomainServers* found = nullptr;
             std::string whom, what = text;
-            const auto key = domain_key(text.starts_with('.') ? std::string_view(text).substr(1) : std::string_view(text));
+            const auto key = domain_key(text);
             if (!key) {
                 notes_.push_back("server: '" + text + "' is not a domain name; skipped");
                 continue;

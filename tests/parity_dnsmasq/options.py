@@ -146,6 +146,9 @@ case("bogus-priv", "bogus-priv", [f"{n} PTR" for n in ("1.2.3.10.in-addr.arpa", 
 case("local-ttl", "local-ttl=77", ["h.test A", "ad.test A", "c.test A", "1.2.0.192.in-addr.arpa PTR", "t.test TXT", "hh.test A", "null.test A"],
      base=BASE + ["host-record=h.test,192.0.2.1", "address=/ad.test/192.0.2.2", "cname=c.test,h.test", "txt-record=t.test,x", "addn-hosts={dir}/hosts", "address=/null.test/#"], files={"hosts": "192.0.2.4 hh.test\n"})
 case("txt-record", ["txt-record=t.test,one,two", 'txt-record=t.test,"with, comma"', "txt-record=empty.test"], ["t.test TXT", "t.test A", "empty.test TXT", "t.test ANY", "x.t.test TXT", "t.test MX"])
+case("txt-record with escapes and blanks", ['txt-record=tab.test,"tab\\there"', 'txt-record=blank.test,"  two  ",  lead,trail  ', "txt-record=in.test,a b,c\td", 'txt-record=esc.test,"q \\" q","b \\\\ b","n\\nr\\re\\eb\\b"',
+     'txt-record=mixed.test,x"  y  "z', 'txt-record=empty2.test,"",x', 'txt-record="blank name.test",x', 'txt-record=hash.test,"a # b" # comment', 'txt-record=long.test,' + "x" * 300],
+     [f"{name}.test TXT" for name in ("tab", "blank", "in", "esc", "mixed", "empty2", "hash", "long")] + ["blank\\032name.test TXT"])
 case("ptr-record", ["ptr-record=_http._tcp.dns-sd.test,web._http._tcp.test", "ptr-record=9.2.0.192.in-addr.arpa,nine.test", "ptr-record=two.test,a.test", "ptr-record=two.test,b.test"],
      ["_http._tcp.dns-sd.test PTR", "9.2.0.192.in-addr.arpa PTR", "two.test PTR", "two.test A", "9.2.0.192.in-addr.arpa ANY"])
 case("srv-host", ["srv-host=_ldap._tcp.test,ldap.test,389", "srv-host=_pg._tcp.test,db1.test,5432,1,2", "srv-host=_pg._tcp.test,db2.test,5432,2", "srv-host=_none._tcp.test", "host-record=ldap.test,192.0.2.3"],
