@@ -474,9 +474,9 @@ void App::offer_rules() {
     named_->want(named_servers(options_, disk_->files()), own_endpoints(listening_));
     disk_->set_servers_by_name(named_->addresses());
     auto rules = make_rules(options_, disk_->files(), own_endpoints(listening_), notes);
-    // What stands as it stood is not said again: rules are made anew for many reasons.
+    // What stands as it stood is not said again, for rules are made anew for many reasons; what happened is.
     for (const auto& note : notes)
-        if (std::find(notes_said_.begin(), notes_said_.end(), note) == notes_said_.end()) log::info(log::one_line(note));
+        if (note.starts_with("inotify: ") || std::find(notes_said_.begin(), notes_said_.end(), note) == notes_said_.end()) log::info(log::one_line(note));
     notes_said_ = std::move(notes);
     if (rules->upstreams.empty()) log::warning("no upstream servers configured");
     if (options_.clear_on_reload && !upstreams_before_.empty() && upstreams_before_ != rules->upstreams)

@@ -140,17 +140,22 @@ void FollowedDisk::note_folders(const std::vector<FollowedFiles::Text>& before) 
     const auto same_path = [](const std::vector<FollowedFiles::Text>& list, const std::string& path) {
         return std::find_if(list.begin(), list.end(), [&](const auto& file) { return file.path == path; });
     };
-    for (const auto& file : files_.hosts) {
-        const auto old = same_path(before, file.path);
-        if (in_folder(file.path) && (old == before.end() || old->text != file.text)) notes_.push_back("inotify: " + file.path + " new or modified");
-    }
-    for (const auto& file : before) {
-        if (!in_folder(file.path) || same_path(files_.hosts, file.path) != files_.hosts.end()) continue;
+    const auto note_flushed = [&](const FollowedFiles::Text& file) {
         std::vector<std::string> said_before;
         std::size_t names = 0;
         for (const auto& line : parse_hosts(file.text, file.path, said_before)) names += line.names.size();
-        notes_.push_back("inotify: " + file.path + " removed");
         notes_.push_back("inotify: flushed " + std::to_string(names) + " names read from " + file.path);
+    };
+    for (const auto& file : files_.hosts) {
+        const auto old = same_path(before, file.path);
+        if (!in_folder(file.path) || (old != before.end() && old->text == file.text)) continue;
+        notes_.push_back("inotify: " + file.path + " new or modified");
+        if (old != before.end()) note_flushed(*old);
+    }
+    for (const auto& file : before) {
+        if (!in_folder(file.path) || same_path(files_.hosts, file.path) != files_.hosts.end()) continue;
+        notes_.push_back("inotify: " + file.path + " removed");
+        note_flushed(file);
     }
 }
 
