@@ -1,8 +1,8 @@
 // Setters and getters for dnsmasq's options that are neither plain flags, numbers nor texts. Included by the row lists.
 #pragma once
 
-#include "conf/range_values.hpp"
 #include "conf/option_access.hpp"
+#include "conf/range_values.hpp"
 #include "conf/record_values.hpp"
 
 namespace lictor::access {

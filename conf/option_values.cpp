@@ -45,8 +45,13 @@ Result<std::string> parse_rule_domain(std::string_view text) {
     if (text.empty()) return std::string();
     if (text == "#" || text == "*") return std::string("#");
     if (!text.starts_with('*')) {
+        const bool dotted = text.starts_with('.');
         while (text.starts_with('.')) text.remove_prefix(1);
-        return text.empty() ? Result<std::string>(std::string("#")) : parse_record_name(text);
+        if (text.empty()) return std::string("#");
+        auto name = parse_record_name(text);
+        // Behind a dot neither sign has a meaning: the label is called so.
+        if (name && dotted && (*name == "#" || name->starts_with('*'))) name->insert(0, ".");
+        return name;
     }
     const std::string_view star = text.starts_with("*.") ? "*." : "*";
     auto name = parse_record_name(text.substr(star.size()));

@@ -60,14 +60,21 @@ std::string hex_text(const std::vector<std::uint8_t>& bytes) {
 
 Result<TxtRecord> parse_txt_record(std::string_view value) {
     TxtRecord record;
-    const auto items = split_list(value);
-    auto name = parse_record_name(items.front());
+    const auto comma = std::min(value.find(','), value.size());
+    auto name = parse_record_name(split_list(value.substr(0, comma)).front());
     if (!name) return name.error();
     record.name = *std::move(name);
+    // As in dnsmasq, blanks around the first comma are nobody's; those around the others belong to the texts.
+    value.remove_prefix(std::min(comma + 1, value.size()));
+    value.remove_prefix(std::min(value.find_first_not_of(' '), value.size()));
     std::size_t bytes = 0;
-    for (std::size_t i = 1; i < items.size(); ++i) {
-        bytes += items[i].size() + 1;
-        for (std::size_t at = 0; at == 0 || at < items[i].size(); at += text_bytes_max) record.texts.push_back(items[i].substr(at, text_bytes_max));
+    while (!value.empty()) {
+        const auto end = std::min(value.find(','), value.size());
+        const auto text = plain(value.substr(0, end));
+        bytes += text.size() + 1;
+        for (std::size_t at = 0; at == 0 || at < text.size(); at += text_bytes_max) record.texts.push_back(text.substr(at, text_bytes_max));
+        if (end + 1 == value.size()) record.texts.emplace_back();   // a comma at the end: an empty text
+        value.remove_prefix(std::min(end + 1, value.size()));
     }
     if (bytes > record_bytes_max) return Error{"texts of more than 4096 bytes: no answer would hold them"};
     if (record.texts.empty()) record.texts.emplace_back();

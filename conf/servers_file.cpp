@@ -3,10 +3,10 @@
 
 #include <algorithm>
 
-#include "conf/range_values.hpp"
 #include "conf/line_syntax.hpp"
 #include "conf/log.hpp"
 #include "conf/option_values.hpp"
+#include "conf/range_values.hpp"
 
 namespace lictor {
 namespace {

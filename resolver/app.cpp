@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <fstream>
@@ -41,6 +42,7 @@ constexpr milliseconds probe_every = milliseconds(2000);
 constexpr milliseconds loop_probe_after = milliseconds(200);  // when the workers stand at the rules that know the names
 constexpr milliseconds heartbeat_every = milliseconds(500);
 constexpr milliseconds stop_patience = milliseconds(900);
+constexpr milliseconds named_patience = milliseconds(1500);   // for names of upstreams, before anything is served
 
 /// The log file is opened again (USR2) by the user that lictor becomes, so it is theirs; a device or a link stays whose it is.
 void give_file(const std::string& path, unsigned owner) {
@@ -72,6 +74,7 @@ private:
     void say_started(const std::optional<Identity>& identity) const;
     void start_parts();
     void remember();
+    void await_named_upstreams();
     void on_mail();
     void on_news(const LeaderNews& news);
     void tell(std::string_view type, const std::string& data);
@@ -110,6 +113,7 @@ private:
     std::unique_ptr<FollowedDisk> disk_;
     std::unique_ptr<InterfaceWatch> interfaces_;
     std::vector<Upstream> upstreams_before_;
+    std::vector<std::string> notes_said_;   ///< with the rules that are in force
     std::unique_ptr<Timer> loop_probe_;
     std::unique_ptr<ShadowAsker> shadow_;
     std::shared_ptr<PacketDump> dump_;
@@ -155,7 +159,7 @@ int App::run() {
     malloc_trim(0);
     tell_systemd("READY=1");
     background_.serving(options_.log_facility == "-");
-    loop_.run();
+    if (!stopping_) loop_.run();
     return end();
 }
 
@@ -269,11 +273,14 @@ void App::start_parts() {
     start_shadow();
     interfaces_ = std::make_unique<InterfaceWatch>(loop_, [this] { on_interfaces(); });
     watcher_->start();
-    crew_.start({.sockets = sockets_.hand_over(),
-                 .dump = dump_,
-                 .descriptors = descriptors_,
-                 .listed = [this](std::vector<TableRow> rows) { cache_dump_->take(std::move(rows)); }},
-                options_, board_, mailbox_);
+    await_named_upstreams();
+    if (!stopping_) {
+        crew_.start({.sockets = sockets_.hand_over(),
+                     .dump = dump_,
+                     .descriptors = descriptors_,
+                     .listed = [this](std::vector<TableRow> rows) { cache_dump_->take(std::move(rows)); }},
+                    options_, board_, mailbox_);
+    }
     if (stats_) {
         const auto started = stats_->start(loop_, {.status = [this] { return status(); },
                                                    .flush = [this](std::optional<Name> name) { crew_.flush(name); },
@@ -296,6 +303,18 @@ int App::end() {
     log::close();
     if (!all_ended) _exit(0);  // a worker hangs: the bound on stopping counts more than tidiness
     return 0;
+}
+
+/// Questions that come before the name of an upstream is looked up would fail: it is given a moment before anything is served.
+void App::await_named_upstreams() {
+    if (named_->settled()) return;
+    Timer patience(loop_, [this] { loop_.stop(); });
+    Timer look(loop_, [this] {
+        if (named_->settled()) loop_.stop();
+    });
+    patience.start(named_patience);
+    look.repeat(milliseconds(2));
+    loop_.run();
 }
 
 /// What was known before a restart, and who keeps it for the next one.
@@ -346,7 +365,10 @@ void App::offer_rules() {
     named_->want(named_servers(options_, disk_->files()), own);
     disk_->set_servers_by_name(named_->addresses());
     auto rules = make_rules(options_, disk_->files(), own, notes);
-    for (const auto& note : notes) log::info(log::one_line(note));
+    // What stands as it stood is not said again, for rules are made anew for many reasons; what happened is.
+    for (const auto& note : notes)
+        if (note.starts_with("inotify: ") || std::find(notes_said_.begin(), notes_said_.end(), note) == notes_said_.end()) log::info(log::one_line(note));
+    notes_said_ = std::move(notes);
     if (rules->upstreams.empty()) log::warning("no upstream servers configured");
     if (options_.clear_on_reload && !upstreams_before_.empty() && upstreams_before_ != rules->upstreams)
         crew_.flush();
@@ -412,6 +434,7 @@ void App::reload() {
     say_missing_interfaces(options_);
     log::reopen();
     disk_->adopt(options_);
+    notes_said_.clear();
     upstreams_before_.clear();  // so that loops are looked for again
     offer_rules();
     if (before.shadow != options_.shadow) start_shadow();
@@ -485,7 +508,9 @@ int serve(Parsed parsed, const Invocation& invocation) {
         return 1;
     }
     App app(std::move(parsed), invocation, *std::move(hooks), std::move(background));
-    return app.run();
+    const int code = app.run();
+    if (code != 0) log::error("FAILED to start up");
+    return code;
 }
 
 }  // namespace lictor

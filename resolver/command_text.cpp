@@ -2,6 +2,7 @@
 #include "resolver/command_text.hpp"
 
 #include <algorithm>
+#include <utility>
 
 #include "resolver/command_parts.hpp"
 
@@ -10,6 +11,17 @@ namespace lictor {
 using namespace command_parts;
 
 namespace {
+
+/// What a kind of difference means, behind its count.
+std::string said_of_kind(std::string_view kind) {
+    static constexpr std::pair<std::string_view, std::string_view> meanings[] = {
+        {"other_silent", "the other server said nothing, lictor did"}, {"we_silent", "lictor said nothing, the other server did"},
+        {"both_silent", "nobody said anything"}, {"code", "another response code"}, {"type_missing", "one has data of the asked type, the other has none"},
+        {"values", "the same kind of answer with other values"}, {"cut", "one was cut for size: not compared further"}};
+    for (const auto& [name, meaning] : meanings)
+        if (name == kind) return " (" + std::string(meaning) + ')';
+    return {};
+}
 
 std::string leader_line(const Json& leader) {
     const auto state = words(member(leader, "state"));
@@ -135,7 +147,7 @@ std::string shadow_for_people(const std::string& json) {
     const auto& kinds = member(answer, "kinds");
     if (kinds.is_object())
         for (const auto& [kind, count] : kinds.items())
-            if (count != Json(0)) text += "  " + words(Json(kind)) + ": " + words(count) + '\n';
+            if (count != Json(0)) text += "  " + words(Json(kind)) + ": " + words(count) + said_of_kind(kind) + '\n';
     const auto& latest = member(answer, "latest_differences");
     if (latest.is_array() && !latest.empty()) {
         text += "latest differences:\n";

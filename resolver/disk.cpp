@@ -1,4 +1,4 @@
-// stat and read: nothing is parsed here.
+// stat and read: nothing is parsed here, but for the number of names in a line of the log.
 #include "resolver/disk.hpp"
 
 #include <sys/stat.h>
@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <array>
 
+#include "resolver/core/hosts_file.hpp"
 #include "resolver/interfaces.hpp"
 
 namespace lictor {
@@ -106,7 +107,7 @@ void FollowedDisk::read_resolv(FollowedFiles& fresh) {
         fresh.resolv.push_back({newest, std::move(file->text)});
     } else {
         notes_.push_back(file ? "no servers found in " + newest + ", will retry"
-                              : "failed to read " + (newest.empty() ? paths.front() : newest) + ": " + file.error().text);
+                              : "failed to access " + (newest.empty() ? paths.front() : newest) + ": " + file.error().text);
         fresh.resolv = files_.resolv;
     }
 }
@@ -131,6 +132,33 @@ void FollowedDisk::read_all() {
     files_ = std::move(fresh);
 }
 
+/// What came, changed or went in folders of hostsdir, in dnsmasq's words.
+void FollowedDisk::note_folders(const std::vector<FollowedFiles::Text>& before) {
+    const auto in_folder = [&](const std::string& path) {
+        return std::any_of(options_.hostsdir.begin(), options_.hostsdir.end(), [&](const std::string& folder) { return path.starts_with(folder + '/'); });
+    };
+    const auto same_path = [](const std::vector<FollowedFiles::Text>& list, const std::string& path) {
+        return std::find_if(list.begin(), list.end(), [&](const auto& file) { return file.path == path; });
+    };
+    const auto note_flushed = [&](const FollowedFiles::Text& file) {
+        std::vector<std::string> said_before;
+        std::size_t names = 0;
+        for (const auto& line : parse_hosts(file.text, file.path, said_before)) names += line.names.size();
+        notes_.push_back("inotify: flushed " + std::to_string(names) + " names read from " + file.path);
+    };
+    for (const auto& file : files_.hosts) {
+        const auto old = same_path(before, file.path);
+        if (!in_folder(file.path) || (old != before.end() && old->text == file.text)) continue;
+        notes_.push_back("inotify: " + file.path + " new or modified");
+        if (old != before.end()) note_flushed(*old);
+    }
+    for (const auto& file : before) {
+        if (!in_folder(file.path) || same_path(files_.hosts, file.path) != files_.hosts.end()) continue;
+        notes_.push_back("inotify: " + file.path + " removed");
+        note_flushed(file);
+    }
+}
+
 void FollowedDisk::check() {
     bool same = true;
     for (const auto& seen : seen_) same = same && stamp_of(seen.path) == seen.stamp;
@@ -146,6 +174,7 @@ void FollowedDisk::check() {
         return all;
     };
     const auto servers = [](const FollowedFiles& files) { return files.servers ? files.servers->text : std::string(); };
+    note_folders(before.hosts);
     if (texts(before.hosts) != texts(files_.hosts) || texts(before.resolv) != texts(files_.resolv) || servers(before) != servers(files_)) changed_();
     else notes_.clear();  // nobody takes these, and a file that is touched again and again must not gather them
 }

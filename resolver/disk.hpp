@@ -42,6 +42,7 @@ private:
     void read_hosts(FollowedFiles& fresh);
     void read_resolv(FollowedFiles& fresh);
     void watch_folders();
+    void note_folders(const std::vector<FollowedFiles::Text>& before);
     static std::string stamp_of(const std::string& path);
     std::vector<std::string> hosts_paths() const;
 

@@ -39,6 +39,14 @@ void NamedUpstreams::want(std::vector<std::string> names, const std::vector<Endp
     if (!again_.active()) again_.start(while_unknown);
 }
 
+bool NamedUpstreams::settled() const {
+    const auto looked_for = [&](const std::string& name) {
+        const auto told = told_.find(name);
+        return addresses_.contains(name) || (told != told_.end() && told->second);
+    };
+    return !tell_.active() && std::all_of(names_.begin(), names_.end(), looked_for);
+}
+
 void NamedUpstreams::look(bool only_new) {
     if (names_.empty()) return;
     system_.adopt(system_rules(own_endpoints_));

@@ -20,6 +20,8 @@ public:
 
     /// The names of the configuration, and the endpoints that are lictor's own; looks for names that are new.
     void want(std::vector<std::string> names, const std::vector<Endpoint>& own_endpoints);
+    /// Whether each name was found, or looked for in vain, and `changed` was told.
+    bool settled() const;
     const std::map<std::string, std::vector<Address>>& addresses() const { return addresses_; }
 
 private:

@@ -16,8 +16,9 @@ namespace lictor {
 namespace {
 
 constexpr double asked_each_second = 20;
-constexpr std::size_t at_once_max = 64, recent_max = 256;
-constexpr microseconds patience = seconds(5), not_again_within = seconds(2);
+constexpr std::size_t at_once_max = 64, recent_max = 512, echoes_max = 512;
+// Longer than two servers in a row may take to fail: a question of ours that comes back by the log is not asked again, and again.
+constexpr microseconds patience = seconds(5), not_again_within = seconds(15);
 constexpr milliseconds turn_every = milliseconds(200);
 constexpr std::size_t log_bytes_each_turn = 256 * 1024, line_max = 1024;
 
@@ -57,8 +58,15 @@ ShadowAsker::~ShadowAsker() {
 }
 
 void ShadowAsker::offer(const ShadowQuestion& question) {
-    ++report_.seen;
     const Now now = Loop::now();
+    // The other server logs what we ask it as well.
+    std::erase_if(echoes_, [&](const auto& row) { return row.second + not_again_within < now; });
+    const auto echo = std::find_if(echoes_.begin(), echoes_.end(), [&](const auto& row) { return row.first == question; });
+    if (echo != echoes_.end()) {
+        echoes_.erase(echo);
+        return;
+    }
+    ++report_.seen;
     tokens_ = std::min(asked_each_second, tokens_ + asked_each_second * static_cast<double>((now - filled_).count()) / 1e6);
     filled_ = now;
     std::erase_if(recent_, [&](const auto& row) { return row.second + not_again_within < now; });
@@ -69,6 +77,7 @@ void ShadowAsker::offer(const ShadowQuestion& question) {
     }
     tokens_ -= 1;
     recent_.emplace_back(question, now);
+    if (!rule_.log_file.empty() && echoes_.size() < echoes_max) echoes_.emplace_back(question, now);
     ask(question);
 }
 
@@ -133,7 +142,8 @@ void ShadowAsker::read_log() {
     const bool other = there && (log_fd_ < 0 || ::fstat(log_fd_, &held) != 0 || held.st_ino != named.st_ino || held.st_dev != named.st_dev);
     std::array<char, 16384> buffer;  // NOLINT: filled by read
     for (std::size_t taken = 0; log_fd_ >= 0 && taken < log_bytes_each_turn;) {
-        if (!other && ::lseek(log_fd_, 0, SEEK_CUR) > named.st_size && there) ::lseek(log_fd_, 0, SEEK_SET);
+        // Looked at anew each time: what grows while it is read was not cut.
+        if (!other && ::fstat(log_fd_, &held) == 0 && ::lseek(log_fd_, 0, SEEK_CUR) > held.st_size) ::lseek(log_fd_, 0, SEEK_SET);
         const ssize_t got = ::read(log_fd_, buffer.data(), buffer.size());
         if (got <= 0) break;
         taken += static_cast<std::size_t>(got);

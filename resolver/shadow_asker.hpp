@@ -45,6 +45,7 @@ private:
     ShadowReport report_;
     std::vector<Pair> pairs_;
     std::vector<std::pair<ShadowQuestion, Now>> recent_;   ///< asked a moment ago: not again, and never our own question for the sample of a sample
+    std::vector<std::pair<ShadowQuestion, Now>> echoes_;   ///< asked of the other server, whose log will say so
     AttemptId next_ = 1;
     double tokens_ = 0;
     Now filled_{};

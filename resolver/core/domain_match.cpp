@@ -20,6 +20,10 @@ auto* find_in(const Table& table, const Name& name) {
 std::optional<DomainKey> domain_key(std::string_view text) {
     if (text.empty()) return DomainKey{{}, false, true};
     if (text == "#") return DomainKey{};
+    if (text.starts_with('.')) {
+        const auto name = Name::parse(text.substr(1));
+        return name ? std::optional(DomainKey{name->lower(), false, false}) : std::nullopt;
+    }
     const bool starred = text.starts_with('*'), below = text.starts_with("*.");
     const auto name = Name::parse(text.substr(below ? 2 : starred ? 1 : 0));
     if (!name) return std::nullopt;

@@ -22,7 +22,8 @@ struct DomainKey {
     bool starred = false;
     bool dotless = false;   ///< `//`: names without dots
 };
-/// `text` as ServerRule and AddressRule keep it: "" for names without dots, "#", "*foo.example", "*.example" or a plain name.
+/// `text` as ServerRule and AddressRule keep it: "" for names without dots, "#", "*foo.example", "*.example", a plain
+/// name, or one behind a dot where its first label is called as a sign.
 std::optional<DomainKey> domain_key(std::string_view text);
 
 inline bool has_one_label(const Name& name) { return !name.is_root() && name.wire()[0] + 2u == name.size(); }

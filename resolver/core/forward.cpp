@@ -158,7 +158,7 @@ void Forward::State::finish(InFlight& entry, CleanReply& reply, Now now, Actions
         reply.message[3] = static_cast<std::uint8_t>(reply.message[3] & 0xf0);
     }
     if (rules->log_queries) log_message("reply", reply.message, entry.asker(), actions);
-    answer_all(entry, {reply.message, reply.ttl_at, reply.rotation, {}}, agent ? counters.answers_agent_dns : counters.answers_upstream, actions);
+    answer_all(entry, {reply.message, reply.ttl_at, reply.rotation, reply.extended_error}, agent ? counters.answers_agent_dns : counters.answers_upstream, actions);
     keep(entry, reply, now);
     pending.remove(entry);
     counters.forward_pending.set(pending.size());
@@ -184,7 +184,7 @@ void Forward::State::keep(const InFlight& entry, const CleanReply& reply, Now no
         if (at == reply.soa_ttl_at) ttl = std::min(ttl, *lifetime);
         store_u32(kept, at, bounded(ttl));
     }
-    cache.put(entry.key, {kept, reply.ttl_at, reply.rotation, {}, seconds(kept_seconds), false}, now);
+    cache.put(entry.key, {kept, reply.ttl_at, reply.rotation, reply.extended_error, seconds(kept_seconds), false}, now);
 }
 
 void Forward::State::fail(InFlight& entry, Now now, bool remember, Actions& actions) {

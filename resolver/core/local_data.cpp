@@ -114,16 +114,22 @@ void add_hosts(LocalData& data, const Options& options, const FollowedFiles& fil
     for (const auto& file : files.hosts) {
         if (data.sources.size() < sources_max) data.sources.push_back(file.path);
         const auto source = static_cast<std::uint16_t>(data.sources.size() - 1);
+        std::size_t count = 0;
         for (const HostsLine& line : parse_hosts(file.text, file.path, notes)) {
             const Name* domain = options.expand_hosts ? domains.of(line.address) : nullptr;
             for (std::size_t i = 0; i < line.names.size(); ++i) {
                 const Name& name = line.names[i];
                 Name whole = name;
-                if (domain && name.label_count() == 1 && whole.append(*domain)) add_name(data, whole, line.address, options.local_ttl, source);
+                if (domain && name.label_count() == 1 && whole.append(*domain)) {
+                    add_name(data, whole, line.address, options.local_ttl, source);
+                    ++count;
+                }
                 add_name(data, name, line.address, options.local_ttl, source);
                 if (i == 0) add_pointer(data, line.address, whole, options.local_ttl, source);
             }
+            count += line.names.size();
         }
+        notes.push_back("read " + file.path + " - " + std::to_string(count) + " names");
     }
 }
 

@@ -111,7 +111,7 @@ private:
         for (const std::string& text : rule.domains.empty() ? everything : rule.domains) {
             DomainServers* found = nullptr;
             std::string whom, what = text;
-            const auto key = domain_key(text.starts_with('.') ? std::string_view(text).substr(1) : std::string_view(text));
+            const auto key = domain_key(text);
             if (!key) {
                 notes_.push_back("server: '" + text + "' is not a domain name; skipped");
                 continue;
@@ -149,6 +149,7 @@ private:
 
     void add_resolv(const FollowedFiles& files) {
         for (const auto& file : files.resolv) {
+            notes_.push_back("reading " + file.path);
             const auto servers = parse_resolv_conf(file.text, file.path, notes_);
             if (servers.empty()) notes_.push_back("no servers found in " + file.path + ", will retry");
             for (const ResolvServer& server : servers)
@@ -203,6 +204,7 @@ private:
         // An explicit wildcard is open to whoever reaches the machine, unless names of interfaces or local-service say to whom.
         const auto any_wildcard = std::any_of(own_.begin(), own_.end(), [](const Endpoint& own) { return own.address.is_unspecified(); });
         rules.local_service = any_wildcard;
+        if (rules.local_service) notes_.push_back("DNS service limited to local subnets");
         rules.localise = options_.localise_queries;
         if (rules.local_service || rules.localise) rules.interfaces = files.interfaces;
         rules.filter_windows = options_.filterwin2k;

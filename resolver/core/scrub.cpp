@@ -74,15 +74,17 @@ Judgement Scrubber::read(Bytes message, const Asked& asked, bool with_edns) {
         if (contradicts || is_lame(*header)) return judgement.kind = Kind::failed, judgement.rcode = rcode::servfail, judgement;
     }
     filtered_seconds_.reset();
+    reply_.extended_error.reset();
     if (asked.filters && !asked.whole) {
         judgement.kind = filter(message, asked, *header);
         if (judgement.kind == Kind::bogus) write_empty(asked, rcode::nxdomain, bogus_ttl_);
         if (judgement.kind == Kind::rebind) write_empty(asked, rcode::noerror, {});
+        if (judgement.kind == Kind::bogus || judgement.kind == Kind::rebind) reply_.extended_error = ede::blocked;
         if (judgement.kind != Kind::good) return judgement;
     }
     judgement.kind = write(message, asked, *header);
     if (asked.filters && !asked.whole && !asked.filters->translations.empty()) translate(*asked.filters);
-    if (filtered_seconds_) reply_.negative = false, reply_.seconds = filtered_seconds_, reply_.soa_ttl_at.reset();
+    if (filtered_seconds_) reply_.extended_error = ede::filtered, reply_.negative = false, reply_.seconds = filtered_seconds_, reply_.soa_ttl_at.reset();
     return judgement;
 }
 

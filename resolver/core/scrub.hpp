@@ -55,6 +55,7 @@ struct CleanReply {
     /// How long it may be kept (RFC 2308 §5 for negatives); none: nothing in it says (a negative without SOA).
     std::optional<std::uint32_t> seconds;
     std::optional<std::uint16_t> soa_ttl_at;  ///< of a negative: its TTL is bounded by the SOA's minimum once kept
+    std::optional<std::uint16_t> extended_error;   ///< a filter of ours took something away (RFC 8914)
 };
 
 class Scrubber {

@@ -25,7 +25,7 @@ inline constexpr unsigned noerror = 0, formerr = 1, servfail = 2, nxdomain = 3, 
 }
 /// Extended errors (RFC 8914).
 namespace ede {
-inline constexpr std::uint16_t stale_answer = 3, not_ready = 14, stale_nxdomain = 19, no_reachable_authority = 22, network_error = 23,
+inline constexpr std::uint16_t stale_answer = 3, not_ready = 14, blocked = 15, filtered = 17, stale_nxdomain = 19, no_reachable_authority = 22, network_error = 23,
                                other = 0;
 }
 

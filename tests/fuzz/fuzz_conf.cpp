@@ -7,10 +7,10 @@
 #include <string>
 #include <vector>
 
-#include "conf/range_values.hpp"
 #include "conf/import_text.hpp"
 #include "conf/line_syntax.hpp"
 #include "conf/option_values.hpp"
+#include "conf/range_values.hpp"
 #include "conf/render.hpp"
 #include "conf/servers_file.hpp"
 #include "tests/unit/conf_same.hpp"

@@ -1,15 +1,20 @@
 // The log: text from outside, the brake on repeated lines, and what arrives in a file.
 #include <catch2/catch.hpp>
 
+#include <fcntl.h>
 #include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <chrono>
 #include <filesystem>
 #include <fstream>
 #include <sstream>
 #include <stdexcept>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "conf/disk_files.hpp"
@@ -73,6 +78,48 @@ TEST_CASE("a repeated line is said at most once in a while") {
     CHECK(swallowed == 2);
     CHECK(sometimes.now(110, &swallowed));
     CHECK(swallowed == 0);
+}
+
+TEST_CASE("lines that find no room are counted, and said in dnsmasq's words") {
+    const Folder folder;
+    const auto path = folder.file("pipe");
+    REQUIRE(::mkfifo(path.c_str(), 0600) == 0);
+    const int reader = ::open(path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+    REQUIRE(reader >= 0);
+    REQUIRE(log::open(path, false, 5) == "");
+    constexpr int lines = 4000;   // more than the pipe and the queue hold
+    for (int i = 0; i < lines; ++i) log::info(std::string(100, 'x'));
+    const auto lost = log::dropped();
+    CHECK(lost > 0);
+    // Somebody reads again: the rest arrives, and what was lost is said.
+    std::string text;
+    std::array<char, 65536> buffer{};
+    const auto until = std::chrono::steady_clock::now() + std::chrono::seconds(10);
+    while (std::chrono::steady_clock::now() < until && text.find("log entries lost") == std::string::npos) {
+        const auto count = ::read(reader, buffer.data(), buffer.size());
+        if (count > 0) text.append(buffer.data(), static_cast<std::size_t>(count));
+        else std::this_thread::sleep_for(std::chrono::milliseconds(5));
+    }
+    CHECK_THAT(text, Contains("overflow: " + std::to_string(lost) + " log entries lost"));
+    log::close();
+    ::close(reader);
+}
+
+TEST_CASE("called dnsmasq, lines are dnsmasq's") {
+    const Folder folder;
+    const auto path = folder.file("log");
+    log::called("/usr/sbin/dnsmasq");
+    CHECK(log::open(path, false) == "");
+    log::warning("query[A] www.example from 127.0.0.1");
+    log::close();
+    log::called("/usr/sbin/lictor");
+    const auto text = text_of_file(path);
+    CHECK_THAT(text, Contains(" dnsmasq[" + std::to_string(::getpid()) + "]: query[A] www.example from 127.0.0.1\n"));
+    CHECK(text.find(" dnsmasq[") == 15);   // `Nov  2 10:00:00`
+    CHECK(log::open(path, false) == "");
+    log::info("own");
+    log::close();
+    CHECK_THAT(text_of_file(path), Contains("Z info  own"));
 }
 
 TEST_CASE("lines arrive in the file in order and in one form") {

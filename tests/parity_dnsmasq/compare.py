@@ -93,9 +93,9 @@ def _(q, d, l, parts):
     return {"silence"} if d is None and l is not None and l.rcode == "SERVFAIL" and not l.answer else set()
 
 
-@improvement("a failure says why", "an extended error (RFC 8914) goes with each failure of lictor's own, and an upstream's is passed on; dnsmasq sends one in few cases")
+@improvement("a failure says why", "an extended error (RFC 8914) goes with each failure of lictor's own, and an upstream's is passed on; dnsmasq sends one in few cases, and forgets from its cache that a filter took something away")
 def _(q, d, l, parts):
-    return {"ede"} if d and l and not d.ede and l.ede and l.rcode == "SERVFAIL" else set()
+    return {"ede"} if d and l and not d.ede and l.ede and (l.rcode == "SERVFAIL" or l.ede in ([3], [15], [17], [19])) else set()
 
 
 @improvement("nothing beside the answer", "an upstream's additional and unasked authority records are not passed on: nobody asked for them (RFC 5452 §6)")

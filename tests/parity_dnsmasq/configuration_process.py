@@ -93,7 +93,7 @@ class Upstream:
 
 
 class Server:
-    def __init__(self, ground, kind, arguments, wait=True, upstream=None, program=None, log=True, start=True, user=True):
+    def __init__(self, ground, kind, arguments, wait=True, upstream=None, program=None, log=True, start=True, user=True, stats=None):
         self.kind, self.port = kind, net.free_port()
         self.log_path = os.path.join(ground.folder, f"{kind}-{self.port}.log")
         program = program or (ground.lictor if kind == "lictor" else ground.dnsmasq)
@@ -102,7 +102,7 @@ class Server:
         if not any(word.startswith(("--pid-file", "-x", "--no-daemon")) for word in arguments):
             base += ["--pid-file=", "--keep-in-foreground"]
         if kind == "lictor":
-            base += ["--consul-http-addr=", "--stats-address="]
+            base += ["--consul-http-addr=", f"--stats-address=127.0.0.1:{stats}" if stats else "--stats-address="]
         self.command = base + list(arguments)
         ground.servers.append(self)
         self.pids, self.process = [], None

@@ -104,6 +104,40 @@ def _(ground):
     assert [line.replace("REFUSED", "SERVFAIL") for line in said] == ["config error is SERVFAIL (EDE: not ready)"] * 2, said
 
 
+@check("files that are read, come, change and go are said in dnsmasq's words")
+def _(ground):
+    hosts, folder = os.path.join(ground.folder, "more.hosts"), os.path.join(ground.folder, "live")
+    os.makedirs(folder)
+    with open(hosts, "w") as file:
+        file.write("192.0.9.1 one two\n# none\n192.0.9.2 three.test\n")
+    seen = []
+    for server in ground.both(f"--addn-hosts={hosts}", f"--hostsdir={folder}", "--expand-hosts", "--domain=corp.test"):
+        server.until_message(rf"read {hosts} - 5 names")
+        path = os.path.join(folder, "four")
+        with open(path, "w") as file:
+            file.write("192.0.9.4 four.test\n")
+        server.until_message(rf"read {path} - 1 names")
+        with open(path, "a") as file:
+            file.write("192.0.9.5 five.test six.test\n")
+        server.until_message(rf"read {path} - 3 names")
+        os.unlink(path)
+        server.until_message(rf"inotify: flushed 3 names read from {path}")
+        lines = [line for line in server.messages() if line.startswith(("read ", "inotify: "))]
+        seen.append([line for before, line in zip([""] + lines, lines) if line != before])
+    assert seen[0] == seen[1], seen
+
+
+@check("a start that fails says so in dnsmasq's words")
+def _(ground):
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as taken:
+        taken.bind(("127.0.0.1", 0))
+        for program, more in ((ground.dnsmasq, []), (ground.lictor, ["--consul-http-addr=", "--stats-address="])):
+            done = subprocess.run([program, "-k", "-C/dev/null", f"-p{taken.getsockname()[1]}", "-a127.0.0.1", "--bind-interfaces", "-x", "", "--user=root", "--log-facility=-", *more],
+                                  capture_output=True, text=True, timeout=10)
+            # dnsmasq says the last words only where its log is open already.
+            assert done.returncode == 2 and ("FAILED to start up" in done.stderr or program == ground.dnsmasq), (program, done)
+
+
 # -------------------------------------------------------------------------------------------------------------- exporters
 
 EXPORTED = ("cachesize", "insertions", "evictions", "misses", "hits", "auth", "servers")
@@ -247,3 +281,30 @@ def _(ground):
         server.ask("www.test")
         net.until(lambda: "reply www.test" in server.log(), 5, "it logs")
         assert any((found := re.fullmatch(form, line)) and int(found[1]) == server.pids[0] for line in server.log().splitlines()), (program, server.log())
+
+
+# ----------------------------------------------------------------------------------------------------------------- shadow
+
+
+@check("shadow=log: beside a real dnsmasq that logs with extra, differences are told by their kind")
+def _(ground):
+    dnsmasq = Server(ground, "dnsmasq", ["--log-queries=extra", "--address=/values.test/192.0.2.99", "--address=/code.test/", "--host-record=same.lan,192.0.2.7"])
+    stats = net.free_port()
+    lictor = Server(ground, "lictor", ["--host-record=same.lan,192.0.2.7", f"--shadow=log:{dnsmasq.log_path},127.0.0.1#{dnsmasq.port}"], stats=stats)
+    time.sleep(0.5)     # the log is followed from its end
+    asked = (("www.test", "A"), ("same.lan", "A"), ("gone.test", "A"), ("alias.test", "A"), ("www.test", "MX"), ("www.test", "AAAA"), ("a.values.test", "A"), ("code.test", "A"))
+    for name, rdtype in asked:
+        dnsmasq.ask(name, rdtype)
+
+    def told():
+        return subprocess.run([ground.lictor, "shadow", f"--stats-address=127.0.0.1:{stats}"], capture_output=True, text=True, timeout=10).stdout
+    deadline = time.monotonic() + 10
+    while ": 8 of 8 questions" not in told() and time.monotonic() < deadline:
+        time.sleep(0.1)
+    report = told()
+    assert ": 8 of 8 questions" in report, report
+    assert re.search(r"same: 6\b", report) and re.search(r"values: 1\b", report) and re.search(r"code: 1\b", report), report
+    # What lictor asks dnsmasq stands in dnsmasq's log as well: it is neither counted nor asked again.
+    time.sleep(1)
+    assert ": 8 of 8 questions" in told() and dnsmasq.log().count("query[A] a.values.test from") == 2, told()
+    assert "a.values.test A" in report and "code.test A" in report and "192.0.2.99" in report, report

@@ -146,6 +146,9 @@ case("bogus-priv", "bogus-priv", [f"{n} PTR" for n in ("1.2.3.10.in-addr.arpa", 
 case("local-ttl", "local-ttl=77", ["h.test A", "ad.test A", "c.test A", "1.2.0.192.in-addr.arpa PTR", "t.test TXT", "hh.test A", "null.test A"],
      base=BASE + ["host-record=h.test,192.0.2.1", "address=/ad.test/192.0.2.2", "cname=c.test,h.test", "txt-record=t.test,x", "addn-hosts={dir}/hosts", "address=/null.test/#"], files={"hosts": "192.0.2.4 hh.test\n"})
 case("txt-record", ["txt-record=t.test,one,two", 'txt-record=t.test,"with, comma"', "txt-record=empty.test"], ["t.test TXT", "t.test A", "empty.test TXT", "t.test ANY", "x.t.test TXT", "t.test MX"])
+case("txt-record with escapes and blanks", ['txt-record=tab.test,"tab\\there"', 'txt-record=blank.test,"  two  ",  lead,trail  ', "txt-record=in.test,a b,c\td", 'txt-record=esc.test,"q \\" q","b \\\\ b","n\\nr\\re\\eb\\b"',
+     'txt-record=mixed.test,x"  y  "z', 'txt-record=empty2.test,"",x', 'txt-record="blank name.test",x', 'txt-record=hash.test,"a # b" # comment', 'txt-record=long.test,' + "x" * 300],
+     [f"{name}.test TXT" for name in ("tab", "blank", "in", "esc", "mixed", "empty2", "hash", "long")] + ["blank\\032name.test TXT"])
 case("ptr-record", ["ptr-record=_http._tcp.dns-sd.test,web._http._tcp.test", "ptr-record=9.2.0.192.in-addr.arpa,nine.test", "ptr-record=two.test,a.test", "ptr-record=two.test,b.test"],
      ["_http._tcp.dns-sd.test PTR", "9.2.0.192.in-addr.arpa PTR", "two.test PTR", "two.test A", "9.2.0.192.in-addr.arpa ANY"])
 case("srv-host", ["srv-host=_ldap._tcp.test,ldap.test,389", "srv-host=_pg._tcp.test,db1.test,5432,1,2", "srv-host=_pg._tcp.test,db2.test,5432,2", "srv-host=_none._tcp.test", "host-record=ldap.test,192.0.2.3"],
@@ -169,16 +172,16 @@ case("localise-queries", "localise-queries", base=["port={port}", "interface=far
      rounds=[["near.test A", "far.test A", "near.test A tcp"]] * 2, files={"hosts": "10.7.7.9 near.test\n192.0.2.9 near.test\n192.0.2.8 far.test\n"})
 
 # ---- filters
-case("bogus-nxdomain", ["bogus-nxdomain=192.0.2.66", "bogus-nxdomain=2001:db8:66::/48"], ["bogus.test A", "bogus.test AAAA", "www.test A", "chain.test A"])
+case("bogus-nxdomain", ["bogus-nxdomain=192.0.2.66", "bogus-nxdomain=2001:db8:66::/48"], ["bogus-e.test A edns", "bogus.test A", "bogus.test AAAA", "www.test A", "chain.test A"])
 case("bogus-nxdomain with a prefix", "bogus-nxdomain=192.0.2.64/26", ["bogus.test A", "www.test A", "many.test A"])
 case("ignore-address", "ignore-address=192.0.2.66", ["bogus1.test A", "www.test A", "bogus1.test AAAA"], base=no_server() + ["server={u1}", "server={u2}", "all-servers"],
      improves={"any of the asked upstreams may be the first": lambda q, d, l: "www" in q.name and d and l and d.rcode == l.rcode or q.type == "AAAA"})
-case("stop-dns-rebind", "stop-dns-rebind", [f"{w}.test {t}" for w in ("priv", "priv16", "link", "loop", "zero", "privmix", "www", "chainpriv") for t in ("A",)] + ["priv.test AAAA", "loop.test AAAA", "map.test AAAA", "linkl.test AAAA", "www.test AAAA"])
+case("stop-dns-rebind", "stop-dns-rebind", [f"{w}.test {t}" for w in ("priv", "priv16", "link", "loop", "zero", "privmix", "www", "chainpriv") for t in ("A",)] + ["priv.test AAAA", "loop.test AAAA", "map.test AAAA", "linkl.test AAAA", "www.test AAAA", "priv-e.test A edns"])
 case("rebind-localhost-ok", "rebind-localhost-ok", ["loop.test A", "loop.test AAAA", "priv.test A"], base=BASE + ["stop-dns-rebind"])
 case("rebind-domain-ok", "rebind-domain-ok=/ok.test/fine.test/", ["priv.ok.test A", "priv.deep.ok.test A", "priv.fine.test A", "priv.xok.test A"], base=BASE + ["stop-dns-rebind"])
-case("filter-A", "filter-A", ["www.test A", "www.test AAAA", "chain.test A", "many.test A", "www.test MX", "nx.test A", "nodata.test A"])
-case("filter-AAAA", "filter-AAAA", ["www.test A", "www.test AAAA", "chain.test AAAA", "www.test MX", "nx.test AAAA"])
-case("filter-rr", "filter-rr=TXT,HTTPS,64", ["www.test TXT", "www.test HTTPS", "www.test SVCB", "www.test MX", "www.test A"])
+case("filter-A", "filter-A", ["e.test A edns", "www.test A", "www.test AAAA", "chain.test A", "many.test A", "www.test MX", "nx.test A", "nodata.test A"])
+case("filter-AAAA", "filter-AAAA", ["e.test AAAA edns", "www.test A", "www.test AAAA", "chain.test AAAA", "www.test MX", "nx.test AAAA"])
+case("filter-rr", "filter-rr=TXT,HTTPS,64", ["e.test TXT edns", "www.test TXT", "www.test HTTPS", "www.test SVCB", "www.test MX", "www.test A"])
 case("filter-rr ANY", "filter-rr=ANY", ["any.test ANY", "www.test A", "www.test TXT"])
 case("filterwin2k", "filterwin2k", ["www.test SOA", "_ldap._tcp.test SRV", "www.test SRV", "_x.test ANY", "www.test A", "www.test MX"])
 case("alias", ["alias=198.51.100.1,10.1.1.1", "alias=198.51.100.200-198.51.100.203,10.2.2.0,255.255.255.0", "alias=203.0.113.0,172.16.5.0,255.255.255.0"], ["www.test A", "many.test A", "net.test A", "www.test AAAA", "chain.test A"])
@@ -354,7 +357,8 @@ def stale(world, server):
     for number in range(2):
         if number:
             time.sleep(2.3)
-        answers[(number, "ttl1-x.test A")] = server.ask(["ttl1-x.test A"])["ttl1-x.test A"]
+        for text in ("ttl1-x.test A", "ttl1-y.test A edns"):
+            answers[(number, text)] = server.ask([text])[text]
     time.sleep(0.1)
     return answers
 

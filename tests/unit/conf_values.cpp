@@ -2,9 +2,9 @@
 #include <catch2/catch.hpp>
 
 #include "conf/consul_address.hpp"
-#include "conf/range_values.hpp"
 #include "conf/line_syntax.hpp"
 #include "conf/option_values.hpp"
+#include "conf/range_values.hpp"
 #include "conf/servers_file.hpp"
 #include "tests/unit/conf_same.hpp"
 
@@ -55,7 +55,7 @@ TEST_CASE("good values come out in one form") {
         {"server=/a/192.0.2.1@eth0", "/a/192.0.2.1#53@eth0"},
         {"server=192.0.2.1@192.0.2.9#99", "192.0.2.1#53@192.0.2.9#99"},
         {"server=192.0.2.1@eth0@192.0.2.9", "192.0.2.1#53@eth0@192.0.2.9#0"},
-        {"txt-record=Example.com., a , \"b, c\",", "example.com,a,\"b, c\","},
+        {"txt-record=Example.com. , a , \"b, c\",", "example.com,\"a \",\" b, c\","},
         {"txt-record=x", "x,"},
         {"ptr-record=a,\"B C.d\"", "a,\"b c.d\""},
         {"srv-host=_a._b.c,d", "_a._b.c,d,1,0,0"},
@@ -148,6 +148,8 @@ TEST_CASE("good values come out in one form") {
         {"server=/*a/192.0.2.1", "/*a/192.0.2.1#53"},
         {"server=/*.a.b/c/192.0.2.1#5", nullptr},
         {"server=/*/192.0.2.1", "192.0.2.1#53"},
+        {"server=/.*a/192.0.2.1", "/.*a/192.0.2.1#53"},
+        {"address=/..b/.#/192.0.2.1", "/b/.#/192.0.2.1"},
         {"server=/a/dns.Example.com", "/a/dns.example.com#53"},
         {"server=localhost#5353@127.0.0.1", "localhost#5353@127.0.0.1#0"},
         {"consul-dns=agent.example", "agent.example#8600"},

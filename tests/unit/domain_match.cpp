@@ -72,6 +72,9 @@ TEST_CASE("from the longest domain to the shortest, a plain one before one with 
     CHECK(plain_place(*rules, name_of("foo.test")).wildcard->addresses[0].text() == "192.0.2.2");
     CHECK(starred_place(*rules, name_of("foo.test")).wildcard->addresses[0].text() == "192.0.2.1");
     CHECK(g.visited("example").empty());
+    CHECK((domain_key(".*foo.test")->name.text() == "*foo.test" && !domain_key(".*foo.test")->starred));
+    CHECK((domain_key("*foo.test")->name.text() == "foo.test" && domain_key("*foo.test")->starred));
+    CHECK((domain_key("")->dotless && domain_key("#")->name.is_root() && domain_key(".#")->name.text() == "#"));
 }
 
 TEST_CASE("a name at the limit of its length has nothing below it") {
