@@ -45,12 +45,12 @@ def ttls_agree(a, b, apart=1):
     return len(a) == len(b) and all(x[:3] == y[:3] and (x[3] == y[3] or (x[3] and y[3] and abs(x[3] - y[3]) <= apart)) for x, y in zip(a, b))
 
 
-def differences(dnsmasq, lictor):
-    """The names of the parts that differ."""
+def differences(dnsmasq, lictor, earlier=0.0):
+    """The names of the parts that differ. `earlier`: by how much the two runs were apart when they filled their caches."""
     if dnsmasq is None or lictor is None:
         return set() if dnsmasq is lictor else {"silence"}
     found = set()
-    apart = 1 + abs(dnsmasq.at - lictor.at)
+    apart = 1 + abs(dnsmasq.at - lictor.at) + earlier
     for field in ("rcode", "edns", "question"):
         if getattr(dnsmasq, field) != getattr(lictor, field):
             found.add(field)
@@ -188,9 +188,9 @@ def _(q, d, l, parts):
     return {"ttl"} if other and all(x[3] <= y[3] for x, y in zip(l.answer, d.answer)) else set()
 
 
-def explain(question, dnsmasq, lictor, allowed=None):
+def explain(question, dnsmasq, lictor, earlier=0.0):
     """(names of improvements used, parts left over)."""
-    parts = differences(dnsmasq, lictor)
+    parts = differences(dnsmasq, lictor, earlier)
     used = []
     left = set(parts)
     for entry in IMPROVEMENTS:
