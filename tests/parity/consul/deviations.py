@@ -104,12 +104,12 @@ def edns_size_is_own(asked, parsed, facts, reply, agent):
     return True
 
 
-def _moved(name, primary, domain):
+def _moved(name, primary, domain, datacenters):
     """A name that the agent made for this answer, below the domain of the question."""
     if not name.lower().endswith(primary):
         return name
     parts = labels(name)[:len(labels(name)) - len(labels(primary))]
-    made = len(parts) >= 3 and parts[-2] in (b"node", b"addr") and parts[-1] not in KEYWORDS or not parts
+    made = len(parts) >= 3 and parts[-2] in (b"node", b"addr") and parts[-1].decode("latin-1") in datacenters or not parts
     return name[:len(name) - len(primary)] + domain if made else name
 
 
@@ -125,11 +125,11 @@ def domain_of_the_question(asked, parsed, facts, reply, agent):
             owner, data = parsed.domain, data.replace(primary, parsed.domain)
         else:
             if lower(owner) != asked.lower:
-                owner = _moved(owner, primary, parsed.domain)
+                owner = _moved(owner, primary, parsed.domain, facts.datacenters)
             if record.type == SRV:
-                data = data[:6] + _moved(data[6:], primary, parsed.domain)
+                data = data[:6] + _moved(data[6:], primary, parsed.domain, facts.datacenters)
             elif record.type == NS:
-                data = _moved(data, primary, parsed.domain)
+                data = _moved(data, primary, parsed.domain, facts.datacenters)
         if parsed.keyword == b"addr" and record.section == ANSWER and record.type in (A, AAAA):
             owner = asked.lower
         moved[record._replace(owner=owner, rdata=data)] += count

@@ -35,6 +35,7 @@ class Unpackable:
     def due(self, asked, parsed, strict):
         """What can be said, or None if nothing in it is unpackable: then the agent's silence is no excuse."""
         due = Due()
+        due.strict = strict
         # The domain of the names that are made for the answer.
         due.domain = self.facts.domains[0] if strict else parsed.domain
         if asked.kind == "reverse":
@@ -54,7 +55,7 @@ class Unpackable:
                 return False
         elif given - due.answer and not self._chain(asked, given, due):
             return False
-        if not due.one and sum(given.values()) != sum(due.answer.values()) and not self._is_cut(asked, mine):
+        if not due.one and sum(given.values()) != sum(due.answer.values()) and not self._is_cut(asked, mine, due):
             return False
         allowed = due.beside.copy()
         for target in due.targets:
@@ -71,8 +72,8 @@ class Unpackable:
         return any(not left - set(option.must) - option.pool for each in (kind, ANY)
                    for option in self.behind.options(heads[0].rdata, each, heads[0].ttl, ANSWER, True))
 
-    def _is_cut(self, asked, mine):
-        return bool(mine.flags & TC) or (asked.transport == "udp" and not (asked.edns and asked.edns.size > 512))
+    def _is_cut(self, asked, mine, due):
+        return bool(mine.flags & TC) or (asked.transport == "udp" and (due.strict or not (asked.edns and asked.edns.size > 512)))
 
     def _wan(self, where):
         return where != self.pair.datacenter and self.pair.translate
