@@ -32,7 +32,7 @@ struct HostText {
 
 /// Consul's TaggedAddresses of a node or a service instance; empty where absent.
 struct TaggedAddresses {
-    HostText lan_ipv4, lan_ipv6, wan, wan_ipv4, wan_ipv6;
+    HostText lan, lan_ipv4, lan_ipv6, wan, wan_ipv4, wan_ipv6;
     std::uint32_t wan_port = 0;  ///< services only
     bool operator==(const TaggedAddresses&) const = default;
 };

@@ -33,6 +33,7 @@ TaggedAddresses tagged_of(JsonValue tagged) {
         return host_of(value.is_object() ? value.get("Address").text_or_empty() : value.text_or_empty());
     };
     TaggedAddresses out;
+    out.lan = address("lan");
     out.lan_ipv4 = address("lan_ipv4");
     out.lan_ipv6 = address("lan_ipv6");
     out.wan = address("wan");
@@ -43,7 +44,7 @@ TaggedAddresses tagged_of(JsonValue tagged) {
 }
 
 bool spoiled(const TaggedAddresses& tagged) {
-    const std::array<const HostText*, 5> all{&tagged.lan_ipv4, &tagged.lan_ipv6, &tagged.wan, &tagged.wan_ipv4, &tagged.wan_ipv6};
+    const std::array<const HostText*, 6> all{&tagged.lan, &tagged.lan_ipv4, &tagged.lan_ipv6, &tagged.wan, &tagged.wan_ipv4, &tagged.wan_ipv6};
     return std::any_of(all.begin(), all.end(), [](const HostText* host) { return has_nul(host->text); });
 }
 

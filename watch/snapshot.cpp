@@ -9,7 +9,7 @@ namespace {
 
 using Json = nlohmann::json;
 
-constexpr std::string_view magic = "lictor-snapshot 1 ";
+constexpr std::string_view magic = "lictor-snapshot 2 ";
 constexpr std::size_t texts_max = 4096;  ///< bytes of one text
 
 /// FNV-1a: against damage, not against somebody who may write the file.
@@ -24,7 +24,7 @@ std::string checksum(std::string_view bytes) {
 // ---- out
 
 Json tagged_json(const TaggedAddresses& of) {
-    return {of.lan_ipv4.text, of.lan_ipv6.text, of.wan.text, of.wan_ipv4.text, of.wan_ipv6.text, of.wan_port};
+    return {of.lan_ipv4.text, of.lan_ipv6.text, of.wan.text, of.wan_ipv4.text, of.wan_ipv6.text, of.wan_port, of.lan.text};
 }
 
 Json instance_json(const Instance& of) {
@@ -63,6 +63,7 @@ TaggedAddresses tagged_of(const Json& row) {
     HostText* const hosts[] = {&to.lan_ipv4, &to.lan_ipv6, &to.wan, &to.wan_ipv4, &to.wan_ipv6};
     for (std::size_t i = 0; i < 5; ++i) *hosts[i] = HostText(text_of(row.at(i)));
     to.wan_port = row.at(5).get<std::uint32_t>();
+    to.lan = HostText(text_of(row.at(6)));
     return to;
 }
 

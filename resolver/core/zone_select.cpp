@@ -14,7 +14,10 @@ const HostText& choose(const HostText& plain, const TaggedAddresses& tagged, std
     const HostText& v6 = wan && !tagged.wan_ipv6.empty() ? tagged.wan_ipv6 : tagged.lan_ipv6;
     if (type != rrtype::a && !v6.empty()) return v6;
     if (type != rrtype::aaaa && !v4.empty()) return v4;
-    return wan && !tagged.wan.empty() ? tagged.wan : plain;
+    if (!wan) return plain;
+    // What HTTP gives as the address is translated already, by another rule (as for ANY); the registered one is kept under `lan`.
+    if (!tagged.wan.empty()) return tagged.wan;
+    return tagged.lan.empty() ? plain : tagged.lan;
 }
 
 }  // namespace
@@ -92,7 +95,7 @@ Target target_of(const Instance& instance, std::uint16_t type, const Name& owner
         // registered address for the LAN, and for the WAN too unless told otherwise.
         const TaggedAddresses& tags = instance.node->tagged;
         const bool translated = wan && (&node == &tags.wan || &node == &tags.wan_ipv4 || &node == &tags.wan_ipv6);
-        const bool registered = translated ? node == tags.lan_ipv4 || node == tags.lan_ipv6 : node == instance.node->address;
+        const bool registered = wan && !tags.lan.empty() ? node == tags.lan : translated ? node == tags.lan_ipv4 || node == tags.lan_ipv6 : node == instance.node->address;
         return {registered ? Kind::node : Kind::address, &node};
     }
     // A service whose address is its own name would send the client round in a circle.

@@ -1,11 +1,12 @@
-// How often does a server allocate per question? Preloaded into it (LD_PRELOAD), this library counts every call of the allocator
-// and keeps the number in a file of eight bytes, mapped and shared, that tests/bench/run reads before and after a run of questions.
+// How often does a server allocate per question? Preloaded into it (LD_PRELOAD), this library counts every call of the allocator in the
+// threads that answer (their names begin with "worker"; the control thread reads from Consul meanwhile) and keeps the number in a file of eight bytes, mapped and shared, that tests/bench/run reads before and after a run of questions.
 //
 // The file is named by LICTOR_ALLOCATIONS and must exist with at least eight bytes. The allocator itself is glibc's, called by
 // the names that it exports for this purpose; where the variable is missing the library only passes calls on.
 
 #include <fcntl.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 #include <atomic>
@@ -13,6 +14,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
+#include <cstring>
 
 extern "C" {
 void* __libc_malloc(std::size_t size);
@@ -27,7 +29,20 @@ namespace {
 constinit std::atomic<std::uint64_t> early{0};
 constinit std::atomic<std::atomic<std::uint64_t>*> counter{&early};
 
-void count() { counter.load(std::memory_order_relaxed)->fetch_add(1, std::memory_order_relaxed); }
+/// A thread is given its name after its first breath: asked until it is a worker's.
+bool answers() {
+    static thread_local bool known [[gnu::tls_model("initial-exec")]] = false;
+    if (known) return true;
+    char name[16] = {};
+    const int saved = errno;
+    if (::prctl(PR_GET_NAME, name) == 0) known = std::strncmp(name, "worker", 6) == 0;
+    errno = saved;
+    return known;
+}
+
+void count() {
+    if (answers()) counter.load(std::memory_order_relaxed)->fetch_add(1, std::memory_order_relaxed);
+}
 
 [[gnu::constructor]] void map_counter() {
     const char* path = std::getenv("LICTOR_ALLOCATIONS");

@@ -19,6 +19,7 @@ Snapshot sample() {
     node->name_lower = "n1";
     node->datacenter = "dc7";
     node->address = HostText("10.0.0.1");
+    node->tagged.lan = HostText("10.0.0.9");
     node->tagged.wan_ipv4 = HostText("192.0.2.1");
     node->meta = {{"rack", "a"}, {"", "b\n"}};
     Instance instance;
@@ -61,7 +62,7 @@ std::string refusal(const std::string& text) {
 
 TEST_CASE("snapshot: what is written comes back; services are marked as no longer fresh") {
     const auto text = *write_snapshot(sample());
-    CHECK(text.starts_with("lictor-snapshot 1 "));
+    CHECK(text.starts_with("lictor-snapshot 2 "));
     const auto read = read_snapshot(text);
     INFO(refusal(text));
     REQUIRE(read);
@@ -103,7 +104,7 @@ TEST_CASE("snapshot: every damaged byte is found, every cut, every other version
     }
     CHECK_FALSE(refusal(good + "x").empty());
     CHECK(refusal("") == "it is no snapshot of lictor's");
-    CHECK(refusal("lictor-snapshot 2 3 x\n{}") == "its format is of another version of lictor");
+    CHECK(refusal("lictor-snapshot 1 3 x\n{}") == "its format is of another version of lictor");
     auto flipped = good;
     flipped[good.size() - 5] = static_cast<char>(flipped[good.size() - 5] ^ 2);
     CHECK(refusal(flipped) == "its checksum is wrong");
@@ -115,7 +116,7 @@ TEST_CASE("snapshot: right sums do not make a wrong document right") {
         for (const char c : body) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3u;
         char digits[20];
         std::snprintf(digits, sizeof digits, "%016lx", static_cast<unsigned long>(hash));
-        return "lictor-snapshot 1 " + std::to_string(body.size()) + ' ' + digits + '\n' + body;
+        return "lictor-snapshot 2 " + std::to_string(body.size()) + ' ' + digits + '\n' + body;
     };
     const auto good = *write_snapshot(sample());
     const auto body = good.substr(good.find('\n') + 1);

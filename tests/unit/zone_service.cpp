@@ -233,6 +233,13 @@ TEST_CASE("zone: addresses of another datacenter are translated if the agent doe
     CHECK(world.message("near.service.dc2.consul SRV").answer ==
           std::vector<std::string>{"near.service.dc2.consul 0 SRV 1 1 5 c0000203.addr.dc2.consul"});
     CHECK(world.ask("wide.node.dc2.consul A") == "NOERROR aa ra\nanswer wide.node.dc2.consul 0 A 192.0.2.2\n");
+    // Translated by the rule for ANY, IPv6 first; for A the registered address counts, which is left under `lan`.
+    TaggedAddresses six;
+    six.lan = HostText("10.9.0.4");
+    six.wan_ipv6 = HostText("2001:db8::4");
+    world.instance("six6", world.node("six6", "2001:db8::4", {}, six, "dc2"), 5, {}, "dc2");
+    CHECK(world.ask("six6.node.dc2.consul A") == "NOERROR aa ra\nanswer six6.node.dc2.consul 0 A 10.9.0.4\n");
+    CHECK(world.message("six6.service.dc2.consul A").answer == std::vector<std::string>{"six6.service.dc2.consul 0 A 10.9.0.4"});
 }
 
 TEST_CASE("zone: TTLs follow the agent's settings") {
