@@ -165,7 +165,7 @@ Outcome add_node_record(ZoneReply& reply, const NodeRecord& node, const Name& ow
         if (into.take(owner, *address.ip)) reply.put_address(into.section, owner, ttl, *address.ip);
         return Outcome::answered;
     }
-    const auto target = name_of(node.address);
+    const auto target = name_of(address);
     if (!target) return Outcome::unencodable;
     if (!into.take(owner, *target)) return Outcome::answered;
     Into behind = into;
