@@ -108,10 +108,11 @@ LeaderFusion::Decision LeaderFusion::judge_free(Moment at) {
     if (facts_.standby_cluster) return {LeaderState::standby, LeaderReason::standby_cluster};
     if (row ? !is_running_primary(*row) : !was_running_) return {LeaderState::vacant, LeaderReason::lock_free};
     if (is_overtaken(member)) return {LeaderState::vacant, LeaderReason::overtaken};
-    if (has_let_go()) {
+    // Asked to hand over, it will not come back without the lock, whichever session that hung on.
+    const bool handed_over = row && facts_.failover_requested;
+    if (handed_over || has_let_go()) {
         if (!released_at_) released_at_ = at.now;
-        // Asked to hand over, it will not come back without the lock.
-        if (facts_.failover_requested) return {LeaderState::vacant, LeaderReason::released};
+        if (handed_over) return {LeaderState::vacant, LeaderReason::released};
         if (at.now < *released_at_ + released_max) {
             wake_at(*released_at_ + released_max);
             return {LeaderState::vacant, LeaderReason::released};

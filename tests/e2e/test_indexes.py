@@ -127,7 +127,8 @@ def _(ctx):
     rate = len(relay.asked("", lost)) / (time.monotonic() - lost)
     ctx.note(f"{asked} answers without a Consul leader; {len(refused)} replies 500, held for {', '.join(f'{h:.1f}' for h in held[:4])} s; "
              f"{len(stale)} stale reads of the lock; {rate:.1f} requests a second")
-    assert refused and b"No cluster leader" in refused[0][4], seen[-5:]
+    # Those that were under way when the servers died end otherwise.
+    assert any(b"No cluster leader" in s[4] for s in refused), seen[-5:]
     assert any(6.5 < h < 9 for h in held), "the servers' hold of seven seconds was not seen"
     assert stale and any(s[1] == 200 and s[3] == "false" for s in stale), stale[:3]
     assert rate < 10

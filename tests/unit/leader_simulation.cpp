@@ -390,11 +390,6 @@ private:
         judge_moment();
         judge_address(addresses.front());
     }
-    bool has_session_of_its_lock(const MemberRow& row) const {
-        for (std::size_t i = keys_.state + 1; i-- > 0;)
-            if (is_held(truth_[i].facts)) return truth_[i].facts.leader_session == row.session;
-        return false;
-    }
     /// Nobody is told anything but a hold while nobody can be answered.
     void judge_moment() {
         if (fusion_.verdict().state != LeaderState::led) fault("answered while nobody leads (" + std::string(word(fusion_.verdict().reason)) + ")");
@@ -407,7 +402,7 @@ private:
         const auto row = facts.members.find(member);
         if (is_held(facts) && facts.leader != member) fault(member + " was answered while " + facts.leader + " holds the lock");
         if (row != facts.members.end() && (row->second.role == "demoted" || is_stopping(row->second))) fault(member + " was answered though it says " + row->second.role + '/' + row->second.state);
-        if (!is_held(facts) && facts.failover_requested && row != facts.members.end() && has_session_of_its_lock(row->second))
+        if (!is_held(facts) && facts.failover_requested && row != facts.members.end())
             fault(member + " was answered though it let go of its lock for a switchover");
         const auto& nodes = truth_[nodes_.state].nodes;
         const auto node = nodes.find(member);

@@ -241,8 +241,9 @@ TEST_CASE("zone: addresses of another datacenter are translated if the agent doe
     CHECK(world.ask("six6.node.dc2.consul A") == "NOERROR aa ra\nanswer six6.node.dc2.consul 0 A 10.9.0.4\n");
     CHECK(world.message("six6.service.dc2.consul A").answer == std::vector<std::string>{"six6.service.dc2.consul 0 A 10.9.0.4"});
     six.lan = HostText("db.example.net");
+    world.host("db.example.net", FactState::known, {"192.0.2.7"});
     world.instance("six7", world.node("six7", "2001:db8::4", {}, six, "dc2"), 5, {}, "dc2");
-    CHECK(world.message("six7.node.dc2.consul A").answer == std::vector<std::string>{"six7.node.dc2.consul 0 CNAME db.example.net"});
+    CHECK(world.message("six7.node.dc2.consul A").answer == std::vector<std::string>{"six7.node.dc2.consul 0 CNAME db.example.net", "db.example.net 0 A 192.0.2.7"});
 }
 
 TEST_CASE("zone: TTLs follow the agent's settings") {
