@@ -112,6 +112,8 @@ def _(ctx):
     lictor = Lictor(ctx, "--leader=jobs,key=jobs/.lock,address=kv", "--consul-consistency=default", consul=relay.url)
     lictor.until_resolves("web.service.consul", addresses)
     lictor.until_resolves(LOCK, ["10.5.0.1"])
+    # The server that is left learns of the last write a heartbeat after the others did.
+    net.until(lambda: api.call("GET", "/v1/kv/jobs/.lock?stale")[0] == 200, 5, "the server that stays has the lock, too")
     for server in cluster.servers[1:]:
         server.kill()
     lost = time.monotonic()
