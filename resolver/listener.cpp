@@ -78,7 +78,8 @@ struct Listener::State {
         client.door = door.udp.door;
         for (unsigned i = 0; i < count; ++i) {
             batch.client(i, door.udp, client);
-            const auto handled = hooks.handle(batch.message(i), client, batch.reply_buffer(i));
+            if (!batch.has_room() && batch.send(door.udp, door.queue, door.blocked, counters)) door.blocked = true;
+            const auto handled = hooks.handle(batch.message(i), client, batch.reply_buffer());
             if (handled.kind == Handled::Kind::answer && handled.size != 0) batch.answer(i, door.udp, handled.size);
         }
         hooks.after_batch();

@@ -109,7 +109,7 @@ void UdpQueue::compact() {
 
 UdpBatch::UdpBatch()
     : in_bytes_(std::make_unique_for_overwrite<std::uint8_t[]>(udp_batch_max * in_stride)),
-      out_bytes_(std::make_unique_for_overwrite<std::uint8_t[]>(udp_batch_max * out_stride)),
+      out_bytes_(std::make_unique_for_overwrite<std::uint8_t[]>(out_bytes)),
       control_(std::make_unique<std::uint8_t[]>(udp_batch_max * control_bytes)),
       in_(std::make_unique<mmsghdr[]>(udp_batch_max)),
       out_(std::make_unique<mmsghdr[]>(udp_batch_max)),
@@ -129,6 +129,7 @@ UdpBatch::UdpBatch()
 
 unsigned UdpBatch::receive(const UdpSocket& socket) {
     answers_ = 0;
+    written_ = 0;
     if (socket.wildcard != std::exchange(armed_wildcard_, socket.wildcard)) used_ = udp_batch_max;
     for (unsigned i = 0; i < used_; ++i) {  // the kernel shortens these to what it wrote
         in_[i].msg_hdr.msg_namelen = sizeof(sockaddr_in6);
@@ -174,7 +175,8 @@ void UdpBatch::client(unsigned i, const UdpSocket& socket, Client& client) const
 void UdpBatch::answer(unsigned i, const UdpSocket& socket, std::size_t size) {
     const unsigned n = answers_++;
     out_index_[n] = static_cast<std::uint8_t>(i);
-    out_parts_[n] = {out_slot(i), std::min(size, udp_reply_max)};
+    out_parts_[n] = {out_bytes_.get() + written_, size};
+    written_ += size;
     msghdr& header = out_[n].msg_hdr;
     header.msg_name = &peers_[i].any;
     header.msg_namelen = in_[i].msg_hdr.msg_namelen;
@@ -194,6 +196,7 @@ bool UdpBatch::send(const UdpSocket& socket, UdpQueue& queue, bool blocked, Work
         client(out_index_[n], socket, to);
         if (!queue.put(to, {static_cast<const std::uint8_t*>(out_parts_[n].iov_base), out_parts_[n].iov_len})) counters.send_failed.add();
     }
+    written_ = 0;
     return done < count;
 }
 

@@ -20,7 +20,6 @@ namespace lictor {
 inline constexpr unsigned udp_batch_max = 64;
 /// A longer datagram is handed on cut to this; no question needs as much, and the reader of messages calls the rest missing.
 inline constexpr std::size_t udp_question_max = 2048;
-inline constexpr std::size_t udp_reply_max = 4096;
 
 /// What the two classes need to know of a socket.
 struct UdpSocket {
@@ -67,22 +66,24 @@ public:
     Bytes message(unsigned i) const { return {in_slot(i), std::min<std::size_t>(in_[i].msg_len, udp_question_max)}; }
     /// Fills the parts of `client` that differ from datagram to datagram.
     void client(unsigned i, const UdpSocket& socket, Client& client) const;
-    /// Where the reply to datagram `i` may be written.
-    std::span<std::uint8_t> reply_buffer(unsigned i) { return {out_slot(i), udp_reply_max}; }
-    /// The reply to datagram `i` stands in its buffer.
+    /// Where the next reply may be written. Requires `has_room`.
+    std::span<std::uint8_t> reply_buffer() { return {out_bytes_.get() + written_, udp_message_max}; }
+    /// The reply to datagram `i` stands at the beginning of `reply_buffer`.
     void answer(unsigned i, const UdpSocket& socket, std::size_t size);
-    /// One sendmmsg, more if need be, of all answers. What the kernel has no room for goes to `queue`, all of it if the socket is known
-    /// to be `blocked` (first come, first served); true if that happened.
+    /// False after long replies: `send` makes room.
+    bool has_room() const { return out_bytes - written_ >= udp_message_max; }
+    /// One sendmmsg, more if need be, of all answers so far. What the kernel has no room for goes to `queue`, all of it if the socket is
+    /// known to be `blocked` (first come, first served); true if that happened.
     bool send(const UdpSocket& socket, UdpQueue& queue, bool blocked, WorkerCounters& counters);
 
 private:
-    // One cache line more than a power of two: slots of exactly 4096 bytes would share the same few sets of the first-level cache.
+    // One cache line more than a power of two: slots of exactly 2048 bytes would share the same few sets of the first-level cache.
     static constexpr std::size_t in_stride = udp_question_max + 64;
-    static constexpr std::size_t out_stride = udp_reply_max + 64;
+    /// Replies stand one behind the other: a whole batch of usual ones, or one of the longest behind many short ones.
+    static constexpr std::size_t out_bytes = udp_batch_max * 1232 + udp_message_max;
     static constexpr std::size_t control_bytes = 64;
 
     std::uint8_t* in_slot(unsigned i) const { return in_bytes_.get() + i * in_stride; }
-    std::uint8_t* out_slot(unsigned i) const { return out_bytes_.get() + i * out_stride; }
     std::uint8_t* control_of(unsigned i) const { return control_.get() + i * control_bytes; }
     const cmsghdr* packet_info(unsigned i) const;
 
@@ -92,6 +93,7 @@ private:
     std::unique_ptr<SocketAddress[]> peers_;
     std::unique_ptr<std::uint8_t[]> out_index_;  // which datagram the n-th answer belongs to
     unsigned answers_ = 0;
+    std::size_t written_ = 0;  ///< bytes of their replies
     unsigned used_ = udp_batch_max;  ///< headers that the last call shortened
     bool armed_wildcard_ = false;
 };

@@ -54,6 +54,35 @@ std::vector<std::uint8_t> query_for(const QuestionKey& key, const Name& written,
     return bytes;
 }
 
+/// The client's own question, letter by letter (consul-dns-compat=strict).
+std::vector<std::uint8_t> same_query(const Question& question, std::uint16_t id) {
+    std::vector<std::uint8_t> bytes;
+    const auto bits = static_cast<unsigned>(question.header.bits & 0x0130);  // RD, AD, CD
+    put_u16(bytes, id);
+    put_u16(bytes, bits);
+    put_u16(bytes, 1);
+    put_u16(bytes, 0);
+    put_u16(bytes, 0);
+    put_u16(bytes, question.edns.present ? 1 : 0);
+    const Bytes name = question.name.wire();
+    bytes.insert(bytes.end(), name.begin(), name.end());
+    put_u16(bytes, question.type);
+    put_u16(bytes, question.klass);
+    if (!question.edns.present) return bytes;
+    const Bytes subnet = question.edns.subnet_option();
+    bytes.push_back(0);
+    put_u16(bytes, rrtype::opt);
+    put_u16(bytes, question.edns.udp_size);
+    put_u16(bytes, question.edns.version);
+    put_u16(bytes, question.edns.dnssec_ok ? 0x8000 : 0);
+    put_u16(bytes, subnet.empty() ? 0u : static_cast<unsigned>(Writer::option_head + subnet.size()));
+    if (subnet.empty()) return bytes;
+    put_u16(bytes, 8);  // RFC 7871
+    put_u16(bytes, static_cast<unsigned>(subnet.size()));
+    bytes.insert(bytes.end(), subnet.begin(), subnet.end());
+    return bytes;
+}
+
 /// 0x20: the same name in letters that only the asked upstream can know.
 Name with_random_letters(const Name& lower, Random& random) {
     std::array<std::uint8_t, 255> wire{};
@@ -115,7 +144,7 @@ void Forward::State::ask_again(InFlight& entry, Now now, Actions& actions) {
 std::optional<std::size_t> Forward::State::next_member(const InFlight& entry, Now now) const {
     const auto members = static_cast<unsigned>(entry.group->members.size());
     // A second try is for an agent that does not let TCP through.
-    const unsigned most = entry.group->agent ? (entry.key.room == message_max && entry.unreachable ? 2 : 1) : entry.all ? 2 * members : std::clamp(members, tries_min, tries_max);
+    const unsigned most = entry.group->agent ? (entry.key.by_stream && entry.unreachable ? 2 : 1) : entry.all ? 2 * members : std::clamp(members, tries_min, tries_max);
     if (entry.tries >= most) return std::nullopt;
     return pick(*entry.group, entry.tried, rules->strict_order, now);
 }
@@ -127,7 +156,7 @@ void Forward::State::try_member(InFlight& entry, std::size_t member, Now now, Ac
     entry.next_try.reset();
     for (const Attempt& attempt : entry.attempts)
         if (attempt.headless_error) entry.plain[attempt.member] = true;
-    send(entry, member, entry.key.room == message_max && times == 1 ? Transport::tcp : Transport::udp, now, actions);
+    send(entry, member, entry.key.by_stream && times == 1 ? Transport::tcp : Transport::udp, now, actions);
     microseconds patience = entry.group->members[member]->patience();
     if (rules->retry_first) patience = std::max<microseconds>(std::min(patience, *rules->retry_first), retry_first_min);
     for (unsigned i = 1; i < times; ++i) patience = std::min<microseconds>(2 * patience, udp_life);
@@ -142,8 +171,7 @@ void Forward::State::send(InFlight& entry, std::size_t member, Transport transpo
     attempt.member = member;
     attempt.transport = transport;
     attempt.dns_id = random.next_u16();
-    const bool bare = entry.key.room == 512;  // the agent's 512 bytes are the same with EDNS and without, its number of answers is not
-    attempt.edns = !entry.plain[member] && !target.without_edns(now) && !bare;
+    attempt.edns = entry.as_asked ? entry.as_asked->edns.present : !entry.plain[member] && !target.without_edns(now);
     attempt.sent = now;
     attempt.closes = now + (transport == Transport::tcp ? tcp_life : udp_life);
     attempt.patience_ends = attempt.closes;
@@ -159,16 +187,15 @@ void Forward::State::send(InFlight& entry, std::size_t member, Transport transpo
     target.sent();
     const Upstream& upstream = target.upstream();
     std::uint32_t udp_size = rules->edns_packet_max;
-    if (entry.key.room != 0 && entry.key.room != message_max) udp_size = entry.key.room;
     // What the agent leaves out for size it leaves out without a word: let it leave out nothing, and cut here, where TC is set.
-    else if (entry.group->agent && upstream.endpoint.address.is_loopback()) udp_size = std::max(udp_size, udp_size_loopback);
+    if (entry.group->agent && upstream.endpoint.address.is_loopback()) udp_size = std::max(udp_size, udp_size_loopback);
     attempt.name = entry.key.lower;
     if (rules->random_letters && !entry.group->agent) {
         attempt.letters = true;
         attempt.name = with_random_letters(entry.key.lower, random);
     }
     Ask ask{attempt.id, upstream.endpoint, transport, upstream.interface, upstream.source, false, rules->port_min, rules->port_max,
-            query_for(entry.key, attempt.name, attempt.dns_id, attempt.edns, udp_size, entry.options)};
+            entry.as_asked ? same_query(*entry.as_asked, attempt.dns_id) : query_for(entry.key, attempt.name, attempt.dns_id, attempt.edns, udp_size, entry.options)};
     if (ask.source && ask.source->port != 0) ask.one_port = true;
     if (!ask.source && rules->query_port && !entry.group->agent) {
         ask.one_port = true;
@@ -207,7 +234,7 @@ void Forward::State::on_reply(AttemptId id, Bytes message, Now now, Actions& act
     Target& target = *entry->group->members[member];
     const bool tcp = attempt.transport == Transport::tcp;
     Asked asked{attempt.dns_id, entry->key.lower, entry->key.type, entry->key.klass, entry->key.dnssec_ok, entry->group->agent};
-    asked.keep_cut = !tcp && entry->key.room != 0 && entry->key.room != message_max;
+    asked.as_asked = entry->as_asked.get();
     asked.filters = rules->filters.get();
     asked.keep_ad = rules->proxy_dnssec;
     if (attempt.letters) asked.letters = attempt.name.wire();

@@ -15,7 +15,7 @@ struct Cache::Entry {
     std::uint64_t hash = 0;
     Now kept{}, expires{};
     std::uint32_t turn = 0;
-    std::uint16_t message_size = 0, ttl_count = 0, type = 0, klass = 0, room = 0;
+    std::uint16_t message_size = 0, ttl_count = 0, type = 0, klass = 0;
     Rotation rotation;
     std::uint16_t extended_error = 0;
     std::uint8_t name_size = 0, flags = 0;
@@ -30,7 +30,9 @@ struct Cache::Entry {
 
 namespace {
 
-unsigned flags_of(bool dnssec_ok, bool checking_disabled) { return (dnssec_ok ? 1u : 0u) | (checking_disabled ? 2u : 0u); }
+unsigned flags_of(bool dnssec_ok, bool checking_disabled, bool by_stream) {
+    return (dnssec_ok ? 1u : 0u) | (checking_disabled ? 2u : 0u) | (by_stream ? 4u : 0u);
+}
 
 }  // namespace
 
@@ -40,8 +42,8 @@ Cache::~Cache() {
     while (oldest_) remove(oldest_);
 }
 
-std::uint64_t Cache::hash_of(Bytes lower, std::uint16_t type, std::uint16_t klass, unsigned flags, std::uint16_t room) const {
-    const std::uint64_t rest = std::uint64_t{room} << 48 | std::uint64_t{type} << 32 | std::uint64_t{klass} << 8 | flags;
+std::uint64_t Cache::hash_of(Bytes lower, std::uint16_t type, std::uint16_t klass, unsigned flags) const {
+    const std::uint64_t rest = std::uint64_t{type} << 32 | std::uint64_t{klass} << 8 | flags;
     return hash_(lower) ^ (rest * 0x9e3779b97f4a7c15u);
 }
 
@@ -52,13 +54,13 @@ void Cache::limit(std::size_t entries, std::size_t bytes, Now now) {
     gauges();
 }
 
-std::optional<Cache::Hit> Cache::find(const Question& question, Now now, std::optional<microseconds> stale_for, std::uint16_t room) {
+std::optional<Cache::Hit> Cache::find(const Question& question, Now now, std::optional<microseconds> stale_for, bool by_stream) {
     const Bytes lower = question.lower.wire();
-    const unsigned flags = flags_of(question.edns.dnssec_ok, question.header.cd());
-    const std::uint64_t hash = hash_of(lower, question.type, question.klass, flags, room);
+    const unsigned flags = flags_of(question.edns.dnssec_ok, question.header.cd(), by_stream);
+    const std::uint64_t hash = hash_of(lower, question.type, question.klass, flags);
     Entry* entry = buckets_[hash & (buckets_.size() - 1)];
     for (; entry; entry = entry->next_in_bucket) {
-        if (entry->hash == hash && entry->type == question.type && entry->klass == question.klass && entry->flags == flags && entry->room == room &&
+        if (entry->hash == hash && entry->type == question.type && entry->klass == question.klass && entry->flags == flags &&
             entry->name_size == lower.size() && std::memcmp(entry->name(), lower.data(), lower.size()) == 0)
             break;
     }
@@ -85,10 +87,10 @@ std::optional<Cache::Hit> Cache::find(const Question& question, Now now, std::op
 
 void Cache::put(const QuestionKey& key, const Item& item, Now now) {
     const Bytes lower = key.lower.wire();
-    const unsigned flags = flags_of(key.dnssec_ok, key.checking_disabled);
-    const std::uint64_t hash = hash_of(lower, key.type, key.klass, flags, key.room);
+    const unsigned flags = flags_of(key.dnssec_ok, key.checking_disabled, key.by_stream);
+    const std::uint64_t hash = hash_of(lower, key.type, key.klass, flags);
     for (Entry* old = buckets_[hash & (buckets_.size() - 1)]; old; old = old->next_in_bucket) {
-        if (old->hash == hash && old->type == key.type && old->klass == key.klass && old->flags == flags && old->room == key.room &&
+        if (old->hash == hash && old->type == key.type && old->klass == key.klass && old->flags == flags &&
             old->name_size == lower.size() && std::memcmp(old->name(), lower.data(), lower.size()) == 0) {
             remove(old);
             break;
@@ -112,7 +114,6 @@ void Cache::put(const QuestionKey& key, const Item& item, Now now) {
     entry->expires = now + item.lifetime;
     entry->type = key.type;
     entry->klass = key.klass;
-    entry->room = key.room;
     entry->flags = static_cast<std::uint8_t>(flags);
     entry->rotation = item.rotation;
     entry->has_extended_error = item.extended_error.has_value();

@@ -23,13 +23,11 @@ struct QuestionKey {
     std::uint16_t type = 0, klass = 0;
     bool dnssec_ok = false, checking_disabled = false;
     std::uint64_t client = 0;    ///< not 0: the question carries data of this client and its answer is for nobody else
-    /// The agent's DNS cuts what it says to the way it was asked, often without a word: the bytes it is told to fill, `message_max` = over
-    /// TCP, 0 = as every upstream is asked.
-    std::uint16_t room = 0;
+    bool by_stream = false;      ///< the agent's DNS, whose answer over TCP is another than over UDP, often without a word
     bool operator==(const QuestionKey&) const = default;
 
     static QuestionKey of(const Question& question) {
-        return {question.lower, question.type, question.klass, question.edns.dnssec_ok, question.header.cd(), 0, 0};
+        return {question.lower, question.type, question.klass, question.edns.dnssec_ok, question.header.cd(), 0, false};
     }
 };
 
@@ -51,7 +49,7 @@ public:
         bool expired = false;     ///< its time is over; `stale_for` let it live on
     };
     /// `stale_for`: what has expired is still found for so long, 0 = for ever.
-    std::optional<Hit> find(const Question& question, Now now, std::optional<microseconds> stale_for = {}, std::uint16_t room = 0);
+    std::optional<Hit> find(const Question& question, Now now, std::optional<microseconds> stale_for = {}, bool by_stream = false);
 
     struct Item {
         Bytes message;                            ///< as StoredReply
@@ -76,7 +74,7 @@ public:
 
 private:
     struct Entry;
-    std::uint64_t hash_of(Bytes lower, std::uint16_t type, std::uint16_t klass, unsigned flags, std::uint16_t room) const;
+    std::uint64_t hash_of(Bytes lower, std::uint16_t type, std::uint16_t klass, unsigned flags) const;
     void unlink(Entry* entry);
     void to_front(Entry* entry);
     void remove(Entry* entry);

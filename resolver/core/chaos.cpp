@@ -7,6 +7,8 @@
 #include <string>
 #include <string_view>
 
+#include "resolver/core/stored_reply.hpp"
+
 namespace lictor {
 namespace {
 
@@ -124,7 +126,7 @@ std::optional<std::size_t> answer_chaos(const Question& question, const Rules& r
     if (!rules.no_ident && text_wanted) texts = texts_of(question.lower.text(), rules, tally());
     Writer writer(buffer);
     writer.begin_reply(question, texts ? rcode::noerror : rcode::notimp, texts.has_value(), true);
-    writer.limit(question.over_tcp ? message_max : std::clamp<std::size_t>(question.edns.present ? question.edns.udp_size : 512, 512, std::max<std::size_t>(512, rules.edns_packet_max)));
+    writer.limit(size_limit(question.edns, question.over_tcp, rules.edns_packet_max));
     if (question.edns.present) writer.reserve(Writer::opt_size);
     if (texts && !texts->empty() && writer.begin_record(Writer::Section::answer, question.name, rrtype::txt, rrclass::chaos, 0)) {
         for (const auto& text : *texts) {

@@ -24,6 +24,19 @@ Asker asker_of(const Question& question) {
     return {question.header.id, static_cast<std::uint16_t>(question.header.bits & 0x0110), question.name.wire(), question.edns, question.over_tcp};
 }
 
+/// Whatever of a question may change what the agent's DNS says to it.
+std::uint64_t hash_as_asked(const Question& question) {
+    const Bytes name = question.name.wire(), subnet = question.edns.subnet_option();
+    std::vector<std::uint8_t> all(name.begin(), name.end());
+    all.insert(all.end(), subnet.begin(), subnet.end());
+    const Edns& edns = question.edns;
+    for (const unsigned value : {question.header.bits & 0x0130u, unsigned{edns.udp_size}, unsigned{edns.version} << 1 | (edns.present ? 1u : 0u)}) {
+        all.push_back(static_cast<std::uint8_t>(value >> 8));
+        all.push_back(static_cast<std::uint8_t>(value));
+    }
+    return NameHash{}(all);
+}
+
 /// Header and question of a SERVFAIL.
 Bytes failure_message(const QuestionKey& key, std::span<std::uint8_t> buffer) {
     Question question;
@@ -47,10 +60,10 @@ void store_u32(std::vector<std::uint8_t>& bytes, std::size_t at, std::uint32_t v
 
 // ------------------------------------------------------------------------------------------------------------ questions
 
-std::optional<Forward::State::FromCache> Forward::State::from_cache(const Question& question, const Client& client, bool agent, std::uint16_t room, Now now,
+std::optional<Forward::State::FromCache> Forward::State::from_cache(const Question& question, const Client& client, bool agent, bool by_stream, Now now,
                                                                     std::span<std::uint8_t> buffer, Actions& actions) {
     if (rules->cache_entries == 0) return std::nullopt;
-    const auto hit = cache.find(question, now, agent ? std::nullopt : rules->stale_for, room);
+    const auto hit = cache.find(question, now, agent ? std::nullopt : rules->stale_for, by_stream);
     if (!hit) {
         counters.cache_misses.add();
         return std::nullopt;
@@ -67,15 +80,15 @@ std::optional<Forward::State::FromCache> Forward::State::from_cache(const Questi
 
 /// What the cache says, else what the group's upstreams will say.
 Forward::Outcome Forward::State::answer(const Question& question, const Client& client, const std::shared_ptr<Group>& group, Moment at,
-                                        std::span<std::uint8_t> buffer, Actions& actions, std::uint16_t room) {
-    const bool own = rules->add_subnet && group && !group->agent && depends_on_client(*rules->add_subnet, client.peer.address);
+                                        std::span<std::uint8_t> buffer, Actions& actions, Way way) {
+    const bool own = way == Way::as_asked || (rules->add_subnet && group && !group->agent && depends_on_client(*rules->add_subnet, client.peer.address));
     if (!own) {
-        if (const auto hit = from_cache(question, client, group && group->agent, room, at.now, buffer, actions)) {
+        if (const auto hit = from_cache(question, client, group && group->agent, way == Way::stream, at.now, buffer, actions)) {
             if (hit->expired && group) refresh(question, group, at, actions);
             return hit->outcome;
         }
     }
-    return ask(question, client, group, at, buffer, actions, room);
+    return ask(question, client, group, at, buffer, actions, way);
 }
 
 /// use-stale-cache: the old answer has been given, the new one is fetched behind it.
@@ -90,10 +103,11 @@ void Forward::State::refresh(const Question& question, const std::shared_ptr<Gro
 }
 
 Forward::Outcome Forward::State::ask(const Question& question, const Client& client, const std::shared_ptr<Group>& group, Moment at,
-                                     std::span<std::uint8_t> buffer, Actions& actions, std::uint16_t room) {
+                                     std::span<std::uint8_t> buffer, Actions& actions, Way way) {
     if (!group) return refuse(question, client, ede::not_ready, buffer, actions);
     QuestionKey key = QuestionKey::of(question);
-    key.room = room;
+    key.by_stream = way == Way::stream || (way == Way::as_asked && question.over_tcp);
+    if (way == Way::as_asked) key.client = hash_as_asked(question) | 1;
     std::vector<std::uint8_t> options;
     if (!group->agent && (rules->add_subnet || !rules->cpe_id.empty())) {
         options = client_options(*rules, client.peer.address);
@@ -111,6 +125,7 @@ Forward::Outcome Forward::State::ask(const Question& question, const Client& cli
     if (pending.size() >= rules->forward_max || pending.waiters() >= waiters_max) return overload(question, client, at.now, buffer, actions);
     InFlight& entry = pending.add(key, group);
     entry.options = std::move(options);
+    if (way == Way::as_asked) entry.as_asked = std::make_shared<const Question>(question);
     pending.join(entry, Waiter::of(question, client), waiters_max);
     counters.forward_pending.set(pending.size());
     entry.begun = at.now;
@@ -158,7 +173,9 @@ void Forward::State::finish(InFlight& entry, CleanReply& reply, Now now, Actions
         reply.message[3] = static_cast<std::uint8_t>(reply.message[3] & 0xf0);
     }
     if (rules->log_queries) log_message("reply", reply.message, entry.asker(), actions);
-    answer_all(entry, {reply.message, reply.ttl_at, reply.rotation, reply.extended_error}, agent ? counters.answers_agent_dns : counters.answers_upstream, actions);
+    std::optional<Bytes> opt;
+    if (entry.as_asked) opt = reply.opt;
+    answer_all(entry, {reply.message, reply.ttl_at, reply.rotation, reply.extended_error, opt}, agent ? counters.answers_agent_dns : counters.answers_upstream, actions);
     keep(entry, reply, now);
     pending.remove(entry);
     counters.forward_pending.set(pending.size());
@@ -231,9 +248,8 @@ Forward::Outcome Forward::ask_agent(const Question& question, const Client& clie
                                     bool exact) {
     State& s = *state_;
     s.latest = at.now;
-    std::size_t room = 0;
-    if (question.over_tcp || exact) room = size_limit(question.edns, question.over_tcp, s.rules->edns_packet_max);
-    return s.answer(question, client, s.upstreams.agent(), at, buffer, actions, static_cast<std::uint16_t>(room));
+    const auto way = exact ? State::Way::as_asked : question.over_tcp ? State::Way::stream : State::Way::usual;
+    return s.answer(question, client, s.upstreams.agent(), at, buffer, actions, way);
 }
 
 Forward::Outcome Forward::ask_own(const Question& question, const Client& client, Moment at, std::span<std::uint8_t> buffer, Actions& actions) {

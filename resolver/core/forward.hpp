@@ -47,7 +47,8 @@ public:
     /// `buffer` is as long as the reply may be (65535 for TCP; for UDP the core applies the client's EDNS size and edns-packet-max).
     Outcome ask(const Question& question, const Client& client, Moment at, std::span<std::uint8_t> buffer, Actions& actions);
     /// The same towards the agent's DNS port (Rules::agent_dns), past routes and local rules. The agent cuts large answers to the way it was
-    /// asked, mostly without TC: what came over TCP is asked over TCP; `exact`, what came over UDP with the size that the client gave.
+    /// asked, mostly without TC: what came over TCP is asked over TCP. `exact`: with the very question of the client, and whatever comes is
+    /// given back as it is, and not kept.
     Outcome ask_agent(const Question& question, const Client& client, Moment at, std::span<std::uint8_t> buffer, Actions& actions, bool exact = false);
     /// The same to the default upstreams for names that lictor itself needs, past routes' filters such as domain-needed.
     Outcome ask_own(const Question& question, const Client& client, Moment at, std::span<std::uint8_t> buffer, Actions& actions);

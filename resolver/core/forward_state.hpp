@@ -31,17 +31,19 @@ struct Forward::State {
     std::vector<std::uint8_t> kept;          ///< a reply on its way into the cache
 
     // ---- forward.cpp: questions in, replies out
+    /// How the agent's DNS is asked: as every upstream is, over TCP, or with the client's very question, whose reply is for nobody else.
+    enum class Way : std::uint8_t { usual, stream, as_asked };
     struct FromCache {
         Outcome outcome;
         bool expired = false;    ///< has to be refreshed
     };
-    std::optional<FromCache> from_cache(const Question& question, const Client& client, bool agent, std::uint16_t room, Now now, std::span<std::uint8_t> buffer,
+    std::optional<FromCache> from_cache(const Question& question, const Client& client, bool agent, bool by_stream, Now now, std::span<std::uint8_t> buffer,
                                         Actions& actions);
     Outcome answer(const Question& question, const Client& client, const std::shared_ptr<Group>& group, Moment at, std::span<std::uint8_t> buffer,
-                   Actions& actions, std::uint16_t room = 0);
+                   Actions& actions, Way way = Way::usual);
     void refresh(const Question& question, const std::shared_ptr<Group>& group, Moment at, Actions& actions);
     Outcome ask(const Question& question, const Client& client, const std::shared_ptr<Group>& group, Moment at, std::span<std::uint8_t> buffer,
-                Actions& actions, std::uint16_t room);
+                Actions& actions, Way way);
     Outcome refuse(const Question& question, const Client& client, std::uint16_t extended_error, std::span<std::uint8_t> buffer, Actions& actions);
     Outcome overload(const Question& question, const Client& client, Now now, std::span<std::uint8_t> buffer, Actions& actions);
     void answer_all(InFlight& entry, const StoredReply& reply, Count& counter, Actions& actions);

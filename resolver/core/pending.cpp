@@ -33,8 +33,8 @@ Name Waiter::name(const Name& lower) const {
 
 std::size_t Pending::KeyHash::operator()(const std::pair<QuestionKey, const Group*>& key) const {
     const auto& [question, group] = key;
-    const std::uint64_t rest = (std::uint64_t{question.room} << 48 | std::uint64_t{question.type} << 32 | std::uint64_t{question.klass} << 8 | (question.dnssec_ok ? 1u : 0u) |
-                                (question.checking_disabled ? 2u : 0u)) +
+    const std::uint64_t rest = (std::uint64_t{question.type} << 32 | std::uint64_t{question.klass} << 8 | (question.dnssec_ok ? 1u : 0u) |
+                                (question.checking_disabled ? 2u : 0u) | (question.by_stream ? 4u : 0u)) +
                                question.client;
     return static_cast<std::size_t>(hash(question.lower) ^ (rest * 0x9e3779b97f4a7c15u) ^ reinterpret_cast<std::uintptr_t>(group));
 }

@@ -59,6 +59,7 @@ struct InFlight {
     std::optional<Now> next_try;
     std::optional<std::uint16_t> extended_error;   ///< the last one an upstream gave
     std::vector<std::uint8_t> options; ///< EDNS options about the client, as they are sent
+    std::shared_ptr<const Question> as_asked;  ///< strict: goes to the agent's DNS in every letter and bit as the client's, and so comes the reply back
     bool all = false;                  ///< every member is asked at once
     bool refresh = false;              ///< nobody waited when it began: a stale answer was given
     bool spoken = false;               ///< some upstream said something, though of no use

@@ -10,6 +10,7 @@
 #include "resolver/core/domain_match.hpp"
 #include "resolver/core/local.hpp"
 #include "resolver/core/query_log.hpp"
+#include "resolver/core/stored_reply.hpp"
 #include "resolver/core/waiting.hpp"
 #include "resolver/core/zone.hpp"
 #include "resolver/wire/type_text.hpp"
@@ -108,10 +109,9 @@ struct Resolver::State {
         for (auto& report : forward.upstream_reports()) all.upstreams.push_back(std::move(report));
         return all;
     }
-    std::size_t udp_limit(const Question& question) const {
-        if (question.over_tcp) return message_max;
-        return std::min<std::size_t>(std::max<std::size_t>(question.edns.present ? question.edns.udp_size : 512, 512), view->rules->edns_packet_max);
-    }
+    std::size_t reply_limit(const Question& question) const { return size_limit(question.edns, question.over_tcp, view->rules->edns_packet_max); }
+    /// For a reply that comes later.
+    std::span<std::uint8_t> scratch_for(const Client& client) { return std::span(scratch).first(client.connection ? message_max : udp_message_max); }
 };
 
 // ---------------------------------------------------------------------------------------------------------------- facts
@@ -227,7 +227,7 @@ Decided Resolver::State::decide_alias(const Question& question, const LocalAlias
         aliases.emplace(ticket, PendingAlias{question, client, alias.target, alias.ttl});
         return decided;
     }
-    const std::size_t size = write_alias_reply(question, alias.target, alias.ttl, Bytes(part).first(decided.size), buffer, udp_limit(question),
+    const std::size_t size = write_alias_reply(question, alias.target, alias.ttl, Bytes(part).first(decided.size), buffer, reply_limit(question),
                                                static_cast<std::uint16_t>(view->rules->edns_packet_max));
     return {Decided::Kind::answer, size, {}, false};
 }
@@ -307,13 +307,14 @@ void Resolver::State::again(WaitingQuestion held, Moment at, Actions& actions) {
     Question question;
     read_question(held.message, question);
     question.over_tcp = held.client.connection != 0;
-    Decided decided = decide(question, held.client, at, scratch, actions, 0);
-    if (decided.kind == Decided::Kind::wait) decided = hold(question, held.message, held.client, decided, at, held.arrived, held.deadline, scratch, actions);
+    const auto buffer = scratch_for(held.client);
+    Decided decided = decide(question, held.client, at, buffer, actions, 0);
+    if (decided.kind == Decided::Kind::wait) decided = hold(question, held.message, held.client, decided, at, held.arrived, held.deadline, buffer, actions);
     else if (held.leader_gap) {
         counters.held_released.add();
         if (const auto* page = page_of(held.need)) page->gap->released(at.now - held.arrived);
     }
-    if (decided.kind == Decided::Kind::answer) reply_later(held.client, Bytes(scratch).first(decided.size), actions);
+    if (decided.kind == Decided::Kind::answer) reply_later(held.client, Bytes(buffer).first(decided.size), actions);
 }
 
 /// A waiting question whose time is over: the agent's DNS may still know it (never for a leader name), else SERVFAIL, never silence.
@@ -321,6 +322,7 @@ void Resolver::State::end_hold(WaitingQuestion held, Moment at, Actions& actions
     Question question;
     read_question(held.message, question);
     question.over_tcp = held.client.connection != 0;
+    const auto buffer = scratch_for(held.client);
     Decided decided;
     if (held.leader_gap) {
         counters.held_expired.add();
@@ -336,11 +338,11 @@ void Resolver::State::end_hold(WaitingQuestion held, Moment at, Actions& actions
     const Name* domain = consul_domain(question.lower);
     const bool agents = domain ? !is_leader_name(question, *domain, *view->catalog) : reverse_domain(question) != nullptr;
     const bool agent_may_know = agents && (held.need.kind == Need::Kind::service || held.need.kind == Need::Kind::nodes);
-    if (agent_may_know && !held.leader_gap && view->rules->agent_dns) decided = delegate(question, held.client, at, scratch, actions);
-    else decided = fail(question, rcode::servfail, ede::not_ready, scratch);
+    if (agent_may_know && !held.leader_gap && view->rules->agent_dns) decided = delegate(question, held.client, at, buffer, actions);
+    else decided = fail(question, rcode::servfail, ede::not_ready, buffer);
     if (decided.kind == Decided::Kind::answer && view->rules->log_queries)
-        log_message(held.leader_gap ? "leader" : "consul", Bytes(scratch).first(decided.size), held.client, actions);
-    if (decided.kind == Decided::Kind::answer) reply_later(held.client, Bytes(scratch).first(decided.size), actions);
+        log_message(held.leader_gap ? "leader" : "consul", Bytes(buffer).first(decided.size), held.client, actions);
+    if (decided.kind == Decided::Kind::answer) reply_later(held.client, Bytes(buffer).first(decided.size), actions);
 }
 
 // ---------------------------------------------------------------------------------------------------------- bookkeeping
@@ -359,7 +361,7 @@ void Resolver::State::finish_aliases(Actions& actions, std::size_t from) {
             const bool inner = alias.client.door == alias_door;
             MessageBuffer whole;
             const std::size_t size = write_alias_reply(alias.question, alias.target, alias.ttl, reply->bytes, whole,
-                                                       inner ? message_max : udp_limit(alias.question),
+                                                       inner ? message_max : reply_limit(alias.question),
                                                        static_cast<std::uint16_t>(view->rules->edns_packet_max));
             reply->client = alias.client;
             reply->bytes.assign(whole.begin(), whole.begin() + size);

@@ -12,6 +12,7 @@ namespace {
 /// Longer chains are a mistake or an attack; what resolvers follow themselves is 8 to 17.
 constexpr std::size_t chain_max = 16;
 constexpr std::uint16_t option_ede = 15;
+constexpr std::size_t opt_bytes_max = 200;   ///< of what is given back as it came: with the longest question it fits into 512 bytes
 constexpr std::uint16_t type_tsig = 250, type_sig = 24;
 constexpr unsigned rcode_yxdomain = 6;  // RFC 6672 §2.2: a DNAME made the name too long
 
@@ -57,11 +58,11 @@ Judgement Scrubber::read(Bytes message, const Asked& asked, bool with_edns) {
     if (name.lower() != asked.lower || type != asked.type || klass != asked.klass) return judgement.kind = Kind::wrong_question, judgement;
 
     // A truncated message may end anywhere; nothing of it is used.
-    if (header->tc() && !asked.keep_cut) return judgement.kind = Kind::truncated, judgement;
+    if (header->tc() && !asked.as_asked) return judgement.kind = Kind::truncated, judgement;
     if (!parse(message, *header, question.position(), judgement)) return judgement;
-    if (with_edns && (judgement.rcode == rcode::formerr || judgement.rcode == rcode::notimp || judgement.rcode == rcode::badvers))
+    if (with_edns && !asked.as_asked && (judgement.rcode == rcode::formerr || judgement.rcode == rcode::notimp || judgement.rcode == rcode::badvers))
         return judgement.kind = Kind::edns_refused, judgement;
-    if (judgement.rcode != rcode::noerror && judgement.rcode != rcode::nxdomain && judgement.rcode != rcode_yxdomain)
+    if (judgement.rcode != rcode::noerror && judgement.rcode != rcode::nxdomain && judgement.rcode != rcode_yxdomain && !asked.as_asked)
         return judgement.kind = Kind::failed, judgement;
 
     if (asked.whole) {
@@ -91,6 +92,7 @@ Judgement Scrubber::read(Bytes message, const Asked& asked, bool with_edns) {
 /// All records of all sections; false unless the message is whole and ends with the last of them.
 bool Scrubber::parse(Bytes message, const Header& header, std::size_t at, Judgement& judgement) {
     found_.clear();
+    reply_.opt.clear();
     Reader reader(message);
     reader.skip(at);
     bool opt_seen = false;
@@ -106,6 +108,8 @@ bool Scrubber::parse(Bytes message, const Header& header, std::size_t at, Judgem
                 opt_seen = true;
                 judgement.rcode |= (record->ttl >> 24) << 4;
                 judgement.extended_error = extended_error_of(record->rdata);
+                const Bytes opt = message.subspan(found.owner_at, reader.position() - found.owner_at);
+                if (opt.size() <= opt_bytes_max) reply_.opt.assign(opt.begin(), opt.end());
                 continue;
             }
             found.owner_hash = hash_(record->owner.lower());
@@ -218,13 +222,15 @@ bool Scrubber::is_lame(const Header& header) const {
 Judgement::Kind Scrubber::write(Bytes message, const Asked& asked, const Header& header) {
     using Kind = Judgement::Kind;
     Question question;
-    question.name = question.lower = asked.lower;
+    question.lower = asked.lower;
+    question.name = asked.as_asked ? asked.as_asked->name : asked.lower;
     question.type = asked.type;
     question.klass = asked.klass;
     question.end = header_size + asked.lower.size() + 4;
     Writer writer(buffer_);
-    writer.begin_reply(question, header.rcode(), asked.whole && header.aa(), true);
+    writer.begin_reply(question, header.rcode(), asked.whole && header.aa(), !asked.as_asked);
     if (asked.keep_ad && header.ad()) writer.set_bits(0x0020, 0);
+    if (asked.as_asked) writer.set_bits(header.bits & 0x01b0, 0);  // RD, RA, AD, CD
     if (header.tc()) writer.set_bits(0x0200, 0);
     for (const Found& found : found_) {
         if (!found.keep) continue;

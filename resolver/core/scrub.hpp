@@ -22,7 +22,7 @@ struct Asked {
     std::uint16_t type = 0, klass = 0;
     bool dnssec_ok = false;   ///< signatures and proofs are kept only then
     bool whole = false;       ///< the agent's DNS: all sections are kept
-    bool keep_cut = false;    ///< a cut reply is what is wanted, cut bit and all
+    const Question* as_asked = nullptr;  ///< whatever the agent's DNS says to just this question is kept as it is, cut or not, its OPT too
     const Filters* filters = nullptr;   ///< the operator's, if there are any
     bool keep_ad = false;     ///< proxy-dnssec: the upstream's word on validation is passed on
     Bytes letters = {};       ///< 0x20: the name as it was sent; the reply has to repeat its letters
@@ -46,7 +46,7 @@ struct Judgement {
     std::optional<std::uint16_t> extended_error;  ///< the upstream's own (RFC 8914)
 };
 
-/// A good reply, cut: header and question (lower case) and records, no OPT.
+/// A good reply, cut: header and question (lower case) and records, OPT apart.
 struct CleanReply {
     std::vector<std::uint8_t> message;
     std::vector<std::uint16_t> ttl_at;     ///< offset of each record's TTL
@@ -56,6 +56,7 @@ struct CleanReply {
     std::optional<std::uint32_t> seconds;
     std::optional<std::uint16_t> soa_ttl_at;  ///< of a negative: its TTL is bounded by the SOA's minimum once kept
     std::optional<std::uint16_t> extended_error;   ///< a filter of ours took something away (RFC 8914)
+    std::vector<std::uint8_t> opt;         ///< the OPT record of a reply that is kept as it is
 };
 
 class Scrubber {

@@ -72,12 +72,12 @@ std::size_t put_opt(std::span<std::uint8_t> out, std::size_t at, std::uint32_t u
 std::size_t size_limit(const Edns& edns, bool over_tcp, std::uint32_t edns_packet_max) {
     if (over_tcp) return message_max;
     const std::size_t wanted = edns.present ? std::max<std::size_t>(edns.udp_size, 512) : 512;
-    return std::min<std::size_t>(wanted, std::max<std::uint32_t>(edns_packet_max, 512));
+    return std::min({wanted, std::max<std::size_t>(edns_packet_max, 512), udp_message_max});
 }
 
 Handed hand_out(const StoredReply& reply, const Asker& asker, const Handing& how, std::span<std::uint8_t> out) {
-    const std::size_t limit = std::min(size_limit(asker.edns, asker.over_tcp, how.edns_packet_max), out.size());
-    const std::size_t opt = !asker.edns.present ? 0 : reply.extended_error ? Writer::opt_ede_size : Writer::opt_size;
+    const std::size_t limit = std::min(size_limit(asker.edns, asker.over_tcp, reply.opt ? udp_message_max : how.edns_packet_max), out.size());
+    const std::size_t opt = reply.opt ? reply.opt->size() : !asker.edns.present ? 0 : reply.extended_error ? Writer::opt_ede_size : Writer::opt_size;
     const std::size_t question_end = header_size + asker.name.size() + 4;
     ensure(limit >= question_end + opt && reply.message.size() >= question_end, "a reply's buffer holds its question");
 
@@ -96,7 +96,7 @@ Handed hand_out(const StoredReply& reply, const Asker& asker, const Handing& how
     const bool truncated = cut.records < std::size_t{counts[0]} + counts[1];
 
     store_u16(out, 0, asker.id);
-    const auto bits = static_cast<std::uint16_t>(load_u16(reply.message, 2) | (asker.bits & 0x0110) | (truncated ? 0x0200 : 0));
+    const auto bits = static_cast<std::uint16_t>(load_u16(reply.message, 2) | (reply.opt ? 0 : asker.bits & 0x0110) | (truncated ? 0x0200 : 0));
     store_u16(out, 2, bits);
     std::memcpy(out.data() + header_size, asker.name.data(), asker.name.size());
     for (std::size_t i = 0; i < cut.records; ++i) {
@@ -105,6 +105,10 @@ Handed hand_out(const StoredReply& reply, const Asker& asker, const Handing& how
         std::uint32_t left_to_live = ttl > how.age ? ttl - how.age : 0;
         if (how.ttl_max) left_to_live = std::min(left_to_live, *how.ttl_max);
         store_u32(out, at, left_to_live);
+    }
+    if (reply.opt) {
+        std::copy(reply.opt->begin(), reply.opt->end(), out.begin() + static_cast<std::ptrdiff_t>(cut.bytes));
+        return {cut.bytes + opt, truncated};
     }
     const std::size_t size = opt ? put_opt(out, cut.bytes, how.edns_packet_max, asker.edns.dnssec_ok, reply.extended_error) : cut.bytes;
     return {size, truncated};

@@ -23,6 +23,7 @@ struct StoredReply {
     std::span<const std::uint16_t> ttl_at;     ///< offset of each record's TTL, in order
     Rotation rotation;
     std::optional<std::uint16_t> extended_error;
+    std::optional<Bytes> opt = std::nullopt;   ///< as it came, if it is given back so; empty: there was none
 };
 
 /// What a reply takes from the question that it answers.
@@ -46,7 +47,7 @@ struct Handed {
     bool truncated = false;
 };
 
-/// `out` must hold at least 512 bytes for UDP; over TCP its size is the limit.
+/// `out` must hold at least 512 bytes for UDP; over TCP its size is the limit. With `reply.opt` the size that the client offers counts alone.
 Handed hand_out(const StoredReply& reply, const Asker& asker, const Handing& how, std::span<std::uint8_t> out);
 
 /// Bytes that a reply may have for this client.

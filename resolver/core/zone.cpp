@@ -50,6 +50,8 @@ Outcome answer_name(ZoneReply& reply, const ZoneName& name) {
 
 ZoneVerdict answer_zone(const Question& question, const Name& domain, const ZoneContext& context, std::span<std::uint8_t> buffer) {
     ZoneReply reply(question, domain, context, buffer);
+    // An agent with recursors takes a DS question for one about the parent's zone, and sends it away.
+    if (question.type == rrtype::ds && reply.strict && reply.settings.recursors && !is_leader_name(question, domain, context.catalog)) return ZoneDelegate{};
     if (!question.lower.is_below_or_equal(domain)) return reply.finish(answer_reverse(reply));
     switch (question.type) {
         case rrtype::soa:

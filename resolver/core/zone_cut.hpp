@@ -29,7 +29,7 @@ Outcome write_as_agent(ZoneReply& reply, const Write& write) {
         reply.restart(answers, synced);
         outcome = write();
         const std::size_t opt = reply.question.edns.present && limits.cuts_opt && !synced ? Writer::opt_size : 0;
-        if (reply.overflowed()) return message_max + opt;
+        if (reply.overflowed()) return 2 * message_max;  // however much longer
         return (uncompressed ? reply.uncompressed_size() : reply.size()) + opt;
     };
     std::size_t size = measure(message_max);

@@ -31,6 +31,8 @@ inline constexpr std::uint16_t stale_answer = 3, not_ready = 14, blocked = 15, f
 
 inline constexpr std::size_t header_size = 12;
 inline constexpr std::size_t message_max = 65535;
+/// Over UDP on IPv4; IPv6 would take 20 bytes more.
+inline constexpr std::size_t udp_message_max = 65507;
 
 /// Room for the longest message, on the heap and not touched before it is used.
 class MessageBuffer {
@@ -138,7 +140,8 @@ QuestionFault read_question(Bytes message, Question& question);
 /// and against names written before.
 class Writer {
 public:
-    explicit Writer(std::span<std::uint8_t> buffer) : buffer_(buffer) {}
+    explicit Writer(std::span<std::uint8_t> buffer);
+    ~Writer();
 
     /// Header and question of a reply: id, opcode and RD as in the question, QR set. `question.end` 0: an empty question section.
     void begin_reply(const Question& question, unsigned rcode, bool aa, bool ra);
@@ -164,7 +167,7 @@ public:
     struct Mark {
         std::size_t at = 0;
         std::uint16_t counts[3] = {0, 0, 0};
-        std::uint8_t names = 0;
+        std::uint16_t names = 0;
     };
     Mark mark() const;
     void rewind(const Mark& mark);
@@ -198,13 +201,19 @@ private:
     Section section_ = Section::answer;
     Mark start_;
     std::size_t length_at_ = 0;
-    // Places of names written so far, for compression: offset of every label start.
+    // Places of names written so far, for compression: offset of every label start. Long messages have more of them than are looked
+    // through one by one: those stand in chains by the hash of their first label.
     struct Place {
         std::uint16_t offset;
         std::uint8_t size;  ///< bytes of the uncompressed name from here
     };
+    struct Chained;
+    bool stands_at(const Place& place, Bytes tail) const;
+    std::optional<std::uint16_t> find_place(Bytes tail) const;
+    void add_place(Bytes tail);
     std::array<Place, 64> places_;  // only the first place_count_ are ever read
-    std::uint8_t place_count_ = 0;
+    std::uint16_t place_count_ = 0;
+    std::unique_ptr<Chained> chained_;  // made for the first long message
 };
 
 /// Writes an error reply (header, the question if it could be read, OPT if asked for) into `buffer`; gives its bytes.

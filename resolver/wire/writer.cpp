@@ -1,12 +1,15 @@
 // The writer: a reply built record by record into the caller's buffer; a record that does not fit leaves no trace.
 #include <algorithm>
 #include <cstring>
+#include <vector>
 
 #include "conf/base/result.hpp"
 #include "resolver/wire/message.hpp"
 
 namespace lictor {
 namespace {
+
+constexpr std::size_t pointer_max = 0x3fff;  ///< RFC 1035 §4.1.4: fourteen bits
 
 void store_u16(std::span<std::uint8_t> buffer, std::size_t at, std::uint16_t value) {
     buffer[at] = static_cast<std::uint8_t>(value >> 8);
@@ -45,44 +48,91 @@ void Writer::put_bytes(Bytes bytes) {
     at_ += bytes.size();
 }
 
+/// Of the places beyond the first ones: chains of indexes, the newest first, so that the newest can be taken back.
+struct Writer::Chained {
+    static constexpr std::uint16_t none = 0xffff;
+    struct Link {
+        Place place;
+        std::uint16_t next;
+        std::uint8_t head;
+    };
+    std::vector<Link> links;
+    std::array<std::uint16_t, 256> heads;
+
+    Chained() { heads.fill(none); }
+    static std::uint8_t head_of(Bytes tail) {
+        std::uint32_t hash = static_cast<std::uint32_t>(tail.size());
+        for (const std::uint8_t byte : tail.first(tail[0] + 1u)) hash = hash * 31 + byte;
+        return static_cast<std::uint8_t>(hash ^ hash >> 8);
+    }
+    void add(Place place, Bytes tail) {
+        const auto head = head_of(tail);
+        links.push_back({place, heads[head], head});
+        heads[head] = static_cast<std::uint16_t>(links.size() - 1);
+    }
+    void keep(std::size_t count) {
+        for (; links.size() > count; links.pop_back()) heads[links.back().head] = links.back().next;
+    }
+};
+
+Writer::Writer(std::span<std::uint8_t> buffer) : buffer_(buffer) {}
+Writer::~Writer() = default;
+
+/// The place may itself be compressed further on; it was written whole or as label + known place, so it is walked.
+bool Writer::stands_at(const Place& place, Bytes tail) const {
+    if (place.size != tail.size() || place.offset >= at_) return false;
+    std::size_t read = place.offset, match = 0;
+    for (;;) {
+        const std::uint8_t length = buffer_[read];
+        if (length >= 0xc0) {
+            read = static_cast<std::size_t>(length & 0x3f) << 8 | buffer_[read + 1];
+            continue;
+        }
+        if (std::memcmp(buffer_.data() + read, tail.data() + match, length + 1u) != 0) return false;
+        if (length == 0) return true;
+        read += length + 1u;
+        match += length + 1u;
+    }
+}
+
+std::optional<std::uint16_t> Writer::find_place(Bytes tail) const {
+    const std::size_t first = std::min<std::size_t>(place_count_, places_.size());
+    for (std::size_t i = 0; i < first; ++i)
+        if (stands_at(places_[i], tail)) return places_[i].offset;
+    if (place_count_ <= places_.size()) return std::nullopt;
+    for (auto at = chained_->heads[Chained::head_of(tail)]; at != Chained::none; at = chained_->links[at].next)
+        if (stands_at(chained_->links[at].place, tail)) return chained_->links[at].place.offset;
+    return std::nullopt;
+}
+
+void Writer::add_place(Bytes tail) {
+    const Place place{static_cast<std::uint16_t>(at_), static_cast<std::uint8_t>(tail.size())};
+    if (place_count_ < places_.size()) {
+        places_[place_count_++] = place;
+        return;
+    }
+    if (!chained_) chained_ = std::make_unique<Chained>();
+    chained_->add(place, tail);
+    ++place_count_;
+}
+
 void Writer::put_name(const Name& name, bool compress) {
     // Longest tail that stands in the message already: RFC 1035 §4.1.4. Names are compared as they are, so a client's letter case lives on.
     const Bytes wire = name.wire();
     std::size_t at = 0;
     bool known = false;  // this tail stands already, so its labels need no further places
     while (wire[at] != 0) {
-        const std::size_t tail = wire.size() - at;
+        const Bytes tail = wire.subspan(at);
         if (!known) {
-            for (std::uint8_t i = 0; i < place_count_; ++i) {
-                const Place& place = places_[i];
-                if (place.size != tail || place.offset >= at_) continue;
-                // The place may itself be compressed further on; it was written whole or as label + known place, so walk it.
-                std::size_t read = place.offset, match = at;
-                bool equal = true;
-                while (equal) {
-                    const std::uint8_t length = buffer_[read];
-                    if (length >= 0xc0) {
-                        read = static_cast<std::size_t>(length & 0x3f) << 8 | buffer_[read + 1];
-                        continue;
-                    }
-                    equal = std::memcmp(buffer_.data() + read, wire.data() + match, length + 1u) == 0;
-                    if (length == 0) break;
-                    read += length + 1u;
-                    match += length + 1u;
-                }
-                if (equal && compress) {
-                    put_u16(static_cast<std::uint16_t>(0xc000 | place.offset));
-                    return;
-                }
-                if (equal) {
-                    known = true;
-                    break;
-                }
+            const auto place = find_place(tail);
+            if (place && compress) {
+                put_u16(static_cast<std::uint16_t>(0xc000 | *place));
+                return;
             }
+            known = place.has_value();
         }
-        if (!known && at_ < 0x3fff && place_count_ < places_.size())
-            places_[place_count_++] = {static_cast<std::uint16_t>(at_), static_cast<std::uint8_t>(tail)};
-        put_bytes(wire.subspan(at, wire[at] + 1u));
+        if (!known && at_ <= pointer_max) add_place(tail);
+        put_bytes(tail.first(tail[0] + 1u));
         if (broken_) return;
         at += wire[at] + 1u;
     }
@@ -93,6 +143,7 @@ void Writer::begin_reply(const Question& question, unsigned rcode, bool aa, bool
     at_ = 0;
     broken_ = full_ = false;
     place_count_ = 0;
+    if (chained_) chained_->keep(0);
     counts_[0] = counts_[1] = counts_[2] = 0;
     const std::uint16_t bits = static_cast<std::uint16_t>(0x8000 | (question.header.bits & 0x7910) | (aa ? 0x0400 : 0) | (ra ? 0x0080 : 0) | (rcode & 15));
     put_u16(question.header.id);
@@ -156,6 +207,7 @@ void Writer::rewind(const Mark& mark) {
     at_ = mark.at;
     std::copy(std::begin(mark.counts), std::end(mark.counts), std::begin(counts_));
     place_count_ = mark.names;
+    if (chained_) chained_->keep(place_count_ > places_.size() ? place_count_ - places_.size() : 0);
     broken_ = false;
 }
 

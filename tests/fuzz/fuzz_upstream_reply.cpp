@@ -58,14 +58,14 @@ void play(std::uint8_t way, Bytes body, bool fit) {
     question.header.id = 0x1234;
     question.edns = {(way & 8) != 0, 1232, 0, 0, (way & 16) != 0};
     question.over_tcp = way & 32;
-    const bool agent = way & 64;
+    const bool agent = way & 64, exact = way & 128;
     Client client;
     client.connection = question.over_tcp ? 1 : 0;
 
     std::vector<std::uint8_t> buffer(message_max);
     Actions actions;
     const Moment start{seconds(1), 0};
-    (agent ? forward.ask_agent(question, client, start, buffer, actions) : forward.ask(question, client, start, buffer, actions));
+    (agent ? forward.ask_agent(question, client, start, buffer, actions, exact) : forward.ask(question, client, start, buffer, actions));
     std::size_t replies = 0;
     const std::size_t limit = question.over_tcp ? message_max : question.edns.present ? 1232 : 512;
     for (std::size_t i = 0; i < actions.size() && i < 200; ++i) {
@@ -93,7 +93,7 @@ void play(std::uint8_t way, Bytes body, bool fit) {
     if (replies == 1) {
         // What was kept must be good too.
         Actions again;
-        const auto outcome = agent ? forward.ask_agent(question, client, {seconds(2), 0}, buffer, again) : forward.ask(question, client, {seconds(2), 0}, buffer, again);
+        const auto outcome = agent ? forward.ask_agent(question, client, {seconds(2), 0}, buffer, again, exact) : forward.ask(question, client, {seconds(2), 0}, buffer, again);
         if (outcome.kind == Forward::Outcome::Kind::answered) check_reply(Bytes(buffer).first(outcome.size), question, limit);
     }
     Actions last;

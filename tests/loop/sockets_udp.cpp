@@ -68,6 +68,26 @@ TEST_CASE("a batch is announced before its questions and closed after them") {
     CHECK(server.events == "bhhha");
 }
 
+TEST_CASE("short replies and replies as long as a datagram come out of one batch") {
+    EchoServer server;
+    UdpClient client;
+    for (std::uint16_t i = 0; i < 60; ++i) REQUIRE(client.send(server.at, question(i, i % 5 == 3 ? "B" : "short")));
+    std::map<std::uint16_t, std::size_t> sizes;
+    std::vector<std::uint16_t> order;
+    CHECK(server.until([&] {
+        while (const auto reply = client.receive()) {
+            order.push_back(test::id_of(*reply));
+            sizes[order.back()] = reply->size();
+            CHECK(((*reply)[2] & 0x80) != 0);
+        }
+        return sizes.size() == 60;
+    }));
+    CHECK(server.batches == 1);
+    CHECK(std::is_sorted(order.begin(), order.end()));
+    for (const auto& [id, size] : sizes) CHECK(size == (id % 5 == 3 ? 60'000 : 17));
+    CHECK(server.counters.send_failed.get() == 0);
+}
+
 TEST_CASE("a wildcard socket answers from the address that was asked") {
     EchoServer server({endpoint("0.0.0.0")});
     UdpClient client("127.0.0.9");

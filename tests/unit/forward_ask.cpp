@@ -539,10 +539,8 @@ TEST_CASE("forward: the agent is asked over TCP what came over TCP, for over UDP
     }
 }
 
-TEST_CASE("forward: exact answers of the agent: asked with the client's size, cut as the agent cuts") {
+TEST_CASE("forward: exact answers of the agent: asked as the client asks, given back as they come, kept for nobody") {
     World w;
-    w.options.edns_packet_max = 4096;
-    w.adopt();
     w.exact = true;
     w.ask("db.query.consul", rrtype::a, {.way = Wish::Way::agent});
     const auto plain = w.last();
@@ -557,6 +555,52 @@ TEST_CASE("forward: exact answers of the agent: asked with the client's size, cu
     CHECK(w.reply().header.tc());
     CHECK(w.reply().answer.size() == 1);
     CHECK(w.asked.size() == 2);  // no second way for what the agent has cut
+    SECTION("OPT, RA and AA are the agent's") {
+        const std::vector<std::uint8_t> subnet = {0, 8, 0, 7, 0, 1, 24, 0, 10, 1, 2};
+        w.says(Said(sized).a("db.query.consul", 0, "10.1.1.1").flags(0x0400, 0x0080).record(2, ".", rrtype::opt, 0, subnet, 700), sized);
+        CHECK(w.reply().edns.udp_size == 700);
+        CHECK(w.reply().size == 12 + 21 + 16 + 11 + subnet.size());
+        CHECK_FALSE(w.reply().header.ra());
+        CHECK(w.reply().header.aa());
+        CHECK(w.reply().whole);
+    }
+    SECTION("a reply longer than edns-packet-max goes to who takes it") {
+        w.ask("db.query.consul", rrtype::a, {.edns = 5000, .way = Wish::Way::agent});
+        Said long_one(w.last());
+        for (int i = 0; i < 200; ++i) long_one.a("db.query.consul", 0, "10.1.2." + std::to_string(i));
+        w.says(long_one, w.last());
+        CHECK(w.reply().answer.size() == 200);
+        CHECK(w.reply().size > 1232);
+        CHECK_FALSE(w.reply().edns.present);  // the agent gave none
+    }
+    SECTION("an OPT as long as a message is left out") {
+        w.says(Said(sized).a("db.query.consul", 0, "10.1.1.1").record(2, ".", rrtype::opt, 0, std::vector<std::uint8_t>(600), 700), sized);
+        CHECK(w.reply().answer.size() == 1);
+        CHECK_FALSE(w.reply().edns.present);
+    }
+    SECTION("whatever code it is") {
+        w.says(Said(sized).code(rcode::servfail).flags(0, 0x0080), sized);
+        CHECK(w.reply().rcode() == rcode::servfail);
+        CHECK_FALSE(w.reply().header.ra());
+        CHECK(w.open.empty());
+    }
+    SECTION("other letters are another question") {
+        w.ask("DB.query.consul", rrtype::a, {.edns = 700, .way = Wish::Way::agent});
+        REQUIRE(w.asked.size() == 3);
+        CHECK(w.last().bytes[header_size + 1] == 'D');
+        CHECK(sized.bytes[header_size + 1] == 'd');
+        w.says(Said(w.last()).a("DB.query.consul", 0, "10.1.1.1").a("db.query.consul", 0, "10.1.1.2"), w.last());
+        CHECK(w.reply().answer[0].owner == "DB.query.consul");
+        CHECK(w.reply().answer[1].owner == "db.query.consul");
+    }
+    SECTION("the same question joins") {
+        w.ask("db.query.consul", rrtype::a, {.edns = 700, .way = Wish::Way::agent});
+        CHECK(w.asked.size() == 2);
+    }
+    SECTION("nothing is kept") {
+        w.says(Said(sized).a("db.query.consul", 60, "10.1.1.1"), sized);
+        CHECK_FALSE(w.ask("db.query.consul", rrtype::a, {.edns = 700, .way = Wish::Way::agent}));
+    }
 }
 
 TEST_CASE("forward: min-cache-ttl does not lengthen the agent's replies") {

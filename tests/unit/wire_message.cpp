@@ -114,6 +114,55 @@ TEST_CASE("a reply is written with compression and read by ldns") {
     CHECK(reply.size() < 24 + 12 + 21 + 16 + 28 + 17 + 1);
 }
 
+TEST_CASE("names of a long message are compressed against all that stand in its first 16 KiB") {
+    Question question;
+    REQUIRE(read_question(question_bytes(), question) == QuestionFault::none);
+    const auto target = [](int i) { return *Name::parse("t" + std::to_string(1000 + i) + ".node.dc1.consul"); };
+    constexpr int count = 1000;
+    Buffer buffer(message_max);
+    Writer writer(buffer);
+    writer.begin_reply(question, rcode::noerror, true, true);
+    std::vector<std::size_t> places;
+    for (int i = 0; i < count; ++i) {
+        REQUIRE(writer.begin_record(Writer::Section::answer, question.name, rrtype::srv, rrclass::in, 5));
+        for (const unsigned value : {1u, 1u, 80u}) writer.put_u16(static_cast<std::uint16_t>(value));
+        places.push_back(writer.size());
+        // Now and then one is taken back and another stands in its place.
+        const auto before = writer.mark();
+        writer.put_name(target(i % 7 == 0 ? i + count : i), false);
+        if (i % 7 == 0) {
+            writer.rewind(before);
+            writer.put_name(target(i), false);
+        }
+        REQUIRE(writer.end_record());
+    }
+    CHECK(places.back() > 0x3fff);
+    int pointers = 0;
+    for (int i = 0; i < count; ++i) {
+        const auto before = writer.size();
+        REQUIRE(writer.address_record(Writer::Section::additional, target(i), 7, Address::v4(10, 0, static_cast<std::uint8_t>(i / 250), static_cast<std::uint8_t>(i % 250))));
+        const bool pointer = places[static_cast<std::size_t>(i)] <= 0x3fff;
+        CHECK(writer.size() - before == (pointer ? 16u : 22u));  // two bytes, or a label of six and two
+        pointers += pointer;
+    }
+    CHECK(pointers > 300);
+    CHECK(pointers < count);
+    const Bytes reply = writer.finish();
+
+    ldns_pkt* packet = nullptr;
+    REQUIRE(ldns_wire2pkt(&packet, reply.data(), reply.size()) == LDNS_STATUS_OK);
+    for (int i = 0; i < count; ++i) {
+        const std::string name = target(i).text() + ".";
+        char* text = ldns_rr2str(ldns_rr_list_rr(ldns_pkt_answer(packet), static_cast<std::size_t>(i)));
+        CHECK(std::string(text) == "Www.ex.\t5\tIN\tSRV\t1 1 80 " + name + "\n");
+        free(text);
+        text = ldns_rr2str(ldns_rr_list_rr(ldns_pkt_additional(packet), static_cast<std::size_t>(i)));
+        CHECK(std::string(text) == name + "\t7\tIN\tA\t10.0." + std::to_string(i / 250) + "." + std::to_string(i % 250) + "\n");
+        free(text);
+    }
+    ldns_pkt_free(packet);
+}
+
 TEST_CASE("a record that does not fit leaves no trace") {
     Question question;
     REQUIRE(read_question(question_bytes(), question) == QuestionFault::none);

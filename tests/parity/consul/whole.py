@@ -162,11 +162,14 @@ class Whole:
 
     def _within(self, mine, union):
         example = next((record for record in union if record.section == ANSWER), None)
-        return all(count <= union[record] or count == 1 and example and (self._of_large(record, example=example) or self._of_alias(record, example))
+        targets = collections.Counter(record.rdata if record.type == CNAME else record.rdata[6:] for record in mine.records.elements()
+                                      if record.type in (CNAME, SRV))
+        return all(count <= union[record] or example and (count == 1 and self._of_large(record, example=example)
+                                                          or count <= targets[record.owner] and self._of_alias(record, example))
                    for record, count in mine.records.items())
 
     def _of_alias(self, record, example):
-        """An address of what an alias leads to, of so many that no number of draws shows them all."""
+        """An address of what an alias leads to, of so many that no number of draws shows them all; each that leads there draws its own."""
         if record.type not in (A, AAAA) or record.ttl != example.ttl or self.behind.is_outside(record.owner) or self.behind.is_made(record.owner):
             return False
         parsed = Parsed(Asked(lower(record.owner), ANY, "alias", None), self.facts)

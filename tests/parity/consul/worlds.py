@@ -127,7 +127,7 @@ def plain(ctx, sink):
     add("overlap", OVERLAP, ["consul", "test.consul"])
     add("ipv6", {"client_addr": "::1", "dns_config": {"node_ttl": "30s", "udp_answer_limit": 8, "allow_stale": False,
                                                                  "max_stale": "5s", "recursor_timeout": "1s"}}, ["consul"])
-    # What the agent's recursors say no HTTP tells: a strict lictor asks the agent's DNS for names that lead outside.
+    # What the agent's recursors say no HTTP tells: a strict lictor asks the agent's DNS for DS, and for names that lead outside.
     add("recursors", {"recursors": [f"{stub.server.address}:{stub.server.port}"], "dns_config": {"service_ttl": {"*": "12s"}}}, ["consul"],
         strict=(upstream, "agent"), fixed=(upstream,), recursors=True)
     for agent, *_rest in made:
