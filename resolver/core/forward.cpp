@@ -256,10 +256,7 @@ Forward::Outcome Forward::ask_own(const Question& question, const Client& client
     State& s = *state_;
     s.latest = at.now;
     const UpstreamGroup* route = find_route(*s.rules, question.lower);
-    if (!route || route->local_only) {
-        const auto standard = s.rules->routes.find(Name{});
-        route = standard == s.rules->routes.end() ? nullptr : &standard->second;
-    }
+    if (!route || route->local_only) route = s.rules->default_route;
     return s.answer(question, client, s.upstreams.group(route), at, buffer, actions);
 }
 

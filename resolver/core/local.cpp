@@ -96,12 +96,13 @@ bool goes_to_consul(const Rules& rules, const Name& lower) {
 
 /// Names that have a meaning of their own and are nobody else's business, unless a rule of the operator says so.
 Facts special_facts(const Rules& rules, const Name& lower, std::uint16_t type) {
-    static const Name localhost = *Name::parse("localhost"), invalid = *Name::parse("invalid"), arpa = *Name::parse("arpa");
+    static const Name localhost = *Name::parse("localhost");
     static const std::array<Address, 2> loopback = {Address::v4(127, 0, 0, 1), *Address::parse("::1")};
     static const Name pointer4 = reverse_name(loopback[0]), pointer6 = reverse_name(loopback[1]);
-    if (lower.is_below_or_equal(localhost)) return addresses_for(type, loopback, rules.local_ttl);
-    if (lower.is_below_or_equal(invalid)) return none(Facts::Kind::no_name, false);
-    if (lower.is_below_or_equal(arpa)) {
+    const auto top = lower.top();
+    if (top == "localhost") return addresses_for(type, loopback, rules.local_ttl);
+    if (top == "invalid") return none(Facts::Kind::no_name, false);
+    if (top == "arpa") {
         if (goes_to_consul(rules, lower)) return {};
         if ((type == rrtype::ptr || type == rrtype::any) && (lower == pointer4 || lower == pointer6)) return pointers_to({&localhost, 1}, rules.local_ttl);
         const auto& zones = private_reverse_zones();
@@ -200,6 +201,13 @@ Facts facts_for(const Rules& rules, const Name& lower, std::uint16_t type) {
     return facts.kind == Facts::Kind::nothing ? domain_facts(rules, lower, type) : facts;
 }
 
+/// Whether nothing local can concern the name, as with most of what is asked. Looks at little memory.
+bool is_nobodys(const Rules& rules, const Name& lower, std::uint16_t type) {
+    if (!rules.plain || !asks_address(type) || has_one_label(lower) || (rules.has_hosts && rules.local->names.contains(lower))) return false;
+    const auto top = lower.top();
+    return top != "localhost" && top != "invalid" && top != "arpa";
+}
+
 /// `cname=alias,target`, also `cname=*.domain,target`.
 const LocalAlias* find_alias(const LocalData& local, const Name& lower) {
     if (local.aliases.empty() || local.names.contains(lower)) return nullptr;
@@ -271,6 +279,7 @@ LocalAnswer write_answer(const Question& question, const Rules& rules, const std
 std::optional<std::variant<LocalAnswer, LocalAliasTo>> answer_local(const Question& question, const Rules& rules, std::span<std::uint8_t> buffer,
                                                                     const Address& asked_at) {
     if (question.klass != rrclass::in && question.klass != rrclass::any) return std::nullopt;
+    if (is_nobodys(rules, question.lower, question.type)) return std::nullopt;
     const LocalAlias* alias = find_alias(*rules.local, question.lower);
     if (!alias) {
         Facts facts = facts_for(rules, question.lower, question.type);

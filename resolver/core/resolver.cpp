@@ -161,8 +161,7 @@ const Name* Resolver::State::consul_domain(const Name& lower) const {
 /// PTR questions go to Consul where a rule says so; Consul answers them in its primary domain.
 const Name* Resolver::State::reverse_domain(const Question& question) const {
     if (view->rules->consul_reverse.empty() || domains.empty()) return nullptr;
-    static const Name arpa = *Name::parse("arpa");
-    if (!question.lower.is_below_or_equal(arpa)) return nullptr;
+    if (question.lower.top() != "arpa") return nullptr;
     for (Name at = question.lower;; at = at.parent()) {
         if (view->rules->consul_reverse.contains(at)) return &domains.front();
         if (at.is_root()) return nullptr;
@@ -239,8 +238,8 @@ Decided Resolver::State::decide(const Question& question, const Client& client, 
             return decide_consul(question, *domain, client, at, buffer, actions);
     }
     // The agent looks at no class: an address in PTR form that is Consul's stays so.
-    const bool reverse_of_consul = question.klass == rrclass::chaos && view->catalog->consul_on && reverse_domain(question);
-    if (const auto size = reverse_of_consul ? std::nullopt : answer_chaos(question, *view->rules, [this] { return tally(); }, buffer)) {
+    if (question.klass == rrclass::chaos && !(view->catalog->consul_on && reverse_domain(question))) {
+        const auto size = answer_chaos(question, *view->rules, [this] { return tally(); }, buffer);
         counters.answers_local.add();
         if (view->rules->log_queries) log_message("config", Bytes(buffer).first(*size), client, actions);
         return {Decided::Kind::answer, *size, {}, false};

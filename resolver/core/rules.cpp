@@ -53,6 +53,7 @@ public:
             for (const Upstream& upstream : rules_->upstreams)
                 if (!upstream.agent_dns) rules_->loop_probes.emplace_back(loop_probe_name(files.loop_token, upstream.endpoint), upstream.endpoint);
         copy_settings(files);
+        work_out_what_is_plain();
         return rules_;
     }
 
@@ -228,6 +229,17 @@ private:
         rules.leader_hold_max = options_.leader_hold_max;
     }
 
+    void work_out_what_is_plain() {
+        Rules& rules = *rules_;
+        const LocalData& local = *rules.local;
+        const auto standard = rules.routes.find(Name{});
+        if (standard != rules.routes.end()) rules.default_route = &standard->second;
+        rules.has_hosts = !local.names.empty();
+        rules.plain = rules.routes.size() == (rules.default_route ? 1 : 0) && !(rules.default_route && rules.default_route->local_only) &&
+                      rules.starred_routes.empty() && !rules.dotless && local.aliases.empty() && local.wildcards.empty() && local.starred.empty() &&
+                      !local.dotless && local.records.empty() && local.made.empty() && !rules.filter_windows;
+    }
+
     const Options& options_;
     const std::vector<Endpoint>& own_;
     std::vector<std::string>& notes_;
@@ -261,13 +273,12 @@ std::vector<std::string> named_servers(const Options& options, const FollowedFil
 }
 
 const UpstreamGroup* find_route(const Rules& rules, const Name& lower) {
-    const bool only_default = rules.routes.size() == 1 && rules.routes.begin()->first.is_root() && rules.starred_routes.empty();
+    if (rules.plain) return rules.default_route;
     const UpstreamGroup* found = nullptr;
-    if (!only_default) for_each_domain(rules, lower, [&](const Name&, const DomainPlace& place) { return (found = place.route) != nullptr; });
+    for_each_domain(rules, lower, [&](const Name&, const DomainPlace& place) { return (found = place.route) != nullptr; });
     if (found) return found;
     if (has_one_label(lower) && rules.dotless) return &*rules.dotless;
-    const auto standard = rules.routes.find(Name{});
-    return standard == rules.routes.end() ? nullptr : &standard->second;
+    return rules.default_route;
 }
 
 }  // namespace lictor

@@ -89,6 +89,11 @@ struct InterfaceAddress {
 };
 
 struct Rules {
+    /// Worked out of what follows, for what most questions come to: the cache and the default upstreams. With `plain` nothing is said of
+    /// domains, patterns or other types than addresses: no route but the default one, no wildcards, aliases, static records, made names.
+    bool plain = false, has_hosts = true;      ///< the latter: some name has an address of ours
+    const UpstreamGroup* default_route = nullptr;   ///< in `routes`
+
     std::vector<Upstream> upstreams;
     NameMap<UpstreamGroup> routes;        ///< by domain, lower case; the root is the default group
     NameMap<UpstreamGroup> starred_routes;   ///< server=/*d/…, by domain_key

@@ -99,6 +99,8 @@ void Upstreams::adopt(const Rules& rules) {
     targets_ = std::move(targets);
     groups_.clear();
     agent_.reset();
+    default_.reset();
+    default_route_ = rules.default_route;
     const auto make = [&](const UpstreamGroup& of) {
         auto group = std::make_shared<Group>();
         for (const std::uint32_t index : of.members)
@@ -108,6 +110,7 @@ void Upstreams::adopt(const Rules& rules) {
     for (const auto& [domain, group] : rules.routes) make(group);
     for (const auto& [domain, group] : rules.starred_routes) make(group);
     if (rules.dotless) make(*rules.dotless);
+    if (const auto found = groups_.find(default_route_); found != groups_.end()) default_ = found->second;
     if (rules.agent_dns && *rules.agent_dns < targets_.size()) {
         agent_ = std::make_shared<Group>();
         agent_->members.push_back(targets_[*rules.agent_dns]);
@@ -115,9 +118,10 @@ void Upstreams::adopt(const Rules& rules) {
     }
 }
 
-std::shared_ptr<Group> Upstreams::group(const UpstreamGroup* of) const {
+const std::shared_ptr<Group>& Upstreams::group(const UpstreamGroup* of) const {
+    if (of == default_route_) return default_;
     const auto found = groups_.find(of);
-    return found == groups_.end() ? nullptr : found->second;
+    return found == groups_.end() ? none_ : found->second;
 }
 
 std::vector<UpstreamReport> Upstreams::reports(Now now) const {

@@ -75,14 +75,15 @@ class Upstreams {
 public:
     void adopt(const Rules& rules);
     /// The group for one of the rules' own UpstreamGroup objects; null if it has no members.
-    std::shared_ptr<Group> group(const UpstreamGroup* of) const;
+    const std::shared_ptr<Group>& group(const UpstreamGroup* of) const;
     const std::shared_ptr<Group>& agent() const { return agent_; }
     std::vector<UpstreamReport> reports(Now now) const;
 
 private:
     std::vector<std::shared_ptr<Target>> targets_;
     std::unordered_map<const UpstreamGroup*, std::shared_ptr<Group>> groups_;
-    std::shared_ptr<Group> agent_;
+    const UpstreamGroup* default_route_ = nullptr;
+    std::shared_ptr<Group> default_, agent_, none_;
 };
 
 }  // namespace lictor

@@ -122,6 +122,12 @@ bool Name::append(const Name& tail) {
     return true;
 }
 
+std::string_view Name::top() const {
+    std::size_t last = 0;
+    for (std::size_t at = 0; bytes_[at] != 0; at += bytes_[at] + 1u) last = at;
+    return {reinterpret_cast<const char*>(bytes_.data()) + last + (size_ > 1 ? 1 : 0), bytes_[last]};
+}
+
 std::uint64_t NameHash::operator()(Bytes bytes) const {
     // Multiply-and-fold over eight bytes at a time; the seed enters first, so that an outsider cannot choose the bucket.
     const auto fold = [](std::uint64_t a, std::uint64_t b) {

@@ -39,6 +39,8 @@ public:
     bool operator==(const Name& other) const { return size_ == other.size_ && std::memcmp(bytes_.data(), other.bytes_.data(), size_) == 0; }
     /// True if this name is `ancestor` or below it. Both lower case.
     bool is_below_or_equal(const Name& ancestor) const;
+    /// The last label before the root's; empty for the root itself.
+    std::string_view top() const;
     /// Puts a label in front; false (and unchanged) if it does not fit.
     bool prepend(std::string_view label);
     bool append(const Name& tail);

@@ -182,13 +182,19 @@ class Judge(Whole):
             return None
         right = mine.rcode == NOERROR and bool(mine.flags & AA)
         if mine.rcode == SERVFAIL:
-            right = not mine.records and (not due.answer or due.one)
+            # What leads outside is asked from an agent with recursors, and it is silent.
+            asked_there = strict and self.pair.recursors and self._leads_out(due.answer)
+            right = not mine.records and (not due.answer or due.one or asked_there)
         elif not mine.count(ANSWER) and (not due.answer or mine.flags & TC and self._no_room(asked, mine, due.answer)):
             # No record of that type; what stands beside it fits no packet of the agent's. Or a text that takes TCP.
             right = right and mine.count(AUTHORITY) <= 1 and self.unpackable.matches(asked, due, mine)
         else:
             right = right and mine.count(ANSWER) > 0 and self.unpackable.matches(asked, due, mine)
         return ["reply_where_the_agent_is_silent"] if right else None
+
+    def _leads_out(self, records):
+        targets = [record.rdata if record.type == CNAME else record.rdata[6:] for record in records if record.type in (CNAME, SRV)]
+        return any(self.behind.is_outside(target) for target in targets)
 
     # names behind aliases
 
