@@ -256,7 +256,7 @@ Forward::Outcome Forward::ask_own(const Question& question, const Client& client
     State& s = *state_;
     s.latest = at.now;
     const UpstreamGroup* route = find_route(*s.rules, question.lower);
-    if (!route || route->local_only) route = s.rules->default_route;
+    if (!route || route->local_only) route = default_route(*s.rules);
     return s.answer(question, client, s.upstreams.group(route), at, buffer, actions);
 }
 

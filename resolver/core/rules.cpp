@@ -232,10 +232,9 @@ private:
     void work_out_what_is_plain() {
         Rules& rules = *rules_;
         const LocalData& local = *rules.local;
-        const auto standard = rules.routes.find(Name{});
-        if (standard != rules.routes.end()) rules.default_route = &standard->second;
+        const UpstreamGroup* standard = default_route(rules);
         rules.has_hosts = !local.names.empty();
-        rules.plain = rules.routes.size() == (rules.default_route ? 1 : 0) && !(rules.default_route && rules.default_route->local_only) &&
+        rules.plain = rules.routes.size() == (standard ? 1 : 0) && !(standard && standard->local_only) &&
                       rules.starred_routes.empty() && !rules.dotless && local.aliases.empty() && local.wildcards.empty() && local.starred.empty() &&
                       !local.dotless && local.records.empty() && local.made.empty() && !rules.filter_windows;
     }
@@ -272,13 +271,18 @@ std::vector<std::string> named_servers(const Options& options, const FollowedFil
     return names;
 }
 
+const UpstreamGroup* default_route(const Rules& rules) {
+    const auto found = rules.routes.find(Name{});
+    return found == rules.routes.end() ? nullptr : &found->second;
+}
+
 const UpstreamGroup* find_route(const Rules& rules, const Name& lower) {
-    if (rules.plain) return rules.default_route;
+    if (rules.plain) return rules.routes.empty() ? nullptr : &rules.routes.begin()->second;
     const UpstreamGroup* found = nullptr;
     for_each_domain(rules, lower, [&](const Name&, const DomainPlace& place) { return (found = place.route) != nullptr; });
     if (found) return found;
     if (has_one_label(lower) && rules.dotless) return &*rules.dotless;
-    return rules.default_route;
+    return default_route(rules);
 }
 
 }  // namespace lictor

@@ -92,7 +92,6 @@ struct Rules {
     /// Worked out of what follows, for what most questions come to: the cache and the default upstreams. With `plain` nothing is said of
     /// domains, patterns or other types than addresses: no route but the default one, no wildcards, aliases, static records, made names.
     bool plain = false, has_hosts = true;      ///< the latter: some name has an address of ours
-    const UpstreamGroup* default_route = nullptr;   ///< in `routes`
 
     std::vector<Upstream> upstreams;
     NameMap<UpstreamGroup> routes;        ///< by domain, lower case; the root is the default group
@@ -157,6 +156,8 @@ std::shared_ptr<const Rules> make_rules(const Options& options, const FollowedFi
 /// The names of upstreams in `server`, servers-file and consul-dns: whoever makes `files` looks them up.
 std::vector<std::string> named_servers(const Options& options, const FollowedFiles& files);
 
+/// The route of names that no other one is for; null if there is none.
+const UpstreamGroup* default_route(const Rules& rules);
 /// Longest match: the route for a lower-case name.
 const UpstreamGroup* find_route(const Rules& rules, const Name& lower);
 

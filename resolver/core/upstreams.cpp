@@ -100,7 +100,7 @@ void Upstreams::adopt(const Rules& rules) {
     groups_.clear();
     agent_.reset();
     default_.reset();
-    default_route_ = rules.default_route;
+    default_route_ = default_route(rules);
     const auto make = [&](const UpstreamGroup& of) {
         auto group = std::make_shared<Group>();
         for (const std::uint32_t index : of.members)
