@@ -6,6 +6,8 @@
 namespace lictor {
 namespace {
 
+constexpr std::size_t name_max = 255;
+
 /// Bytes that presentation form escapes. The agent compares escaped text with registered names, so a label with one of these (a dot
 /// within a label above all) equals nothing.
 constexpr std::array<bool, 256> escaped_bytes = [] {
@@ -53,24 +55,52 @@ std::string_view ZoneName::labels(std::size_t first, std::size_t end) const {
     return {text_.data() + starts_[first] + 1, static_cast<std::size_t>(starts_[end] - starts_[first] - 1)};
 }
 
-void ZoneName::parse(const Name& lower, const Name& domain, bool srv, const ConsulSettings& settings, bool registered) {
-    kind = ZoneKind::nothing;
-    service = tag = node = datacenter = {};
+/// The labels in `below`, which ends where the domain begins. True if all of their bytes may stand in a registered name.
+bool ZoneName::take(Bytes below, Letters letters) {
     count_ = 0;
-    const Bytes wire = lower.wire();
-    const std::size_t below = lower.size() - domain.size();
     bool plain = true;
     std::size_t at = 0;
-    while (at < below) {
+    while (at < below.size()) {
         starts_[count_++] = static_cast<std::uint8_t>(at);
-        const std::size_t end = at + 1 + wire[at];
+        const std::size_t end = at + 1 + below[at];
         text_[at] = '.';
         for (++at; at < end; ++at) {
-            text_[at] = static_cast<char>(wire[at]);
-            plain = plain && (registered ? wire[at] != '.' && wire[at] != '\\' : !escaped_bytes[wire[at]]);
+            text_[at] = static_cast<char>(below[at]);
+            plain = plain && (letters == Letters::registered ? below[at] != '.' && below[at] != '\\' : !escaped_bytes[below[at]]);
         }
     }
     starts_[count_] = static_cast<std::uint8_t>(at);
+    return plain;
+}
+
+/// The first `labels` labels of `text`, escapes and all; false if it is longer than a name may be.
+bool ZoneName::take(std::string_view text, std::size_t labels) {
+    count_ = 0;
+    std::size_t size = 0, at = 0;
+    while (count_ < labels) {
+        if (size >= name_max || at >= text.size()) return false;
+        starts_[count_++] = static_cast<std::uint8_t>(size);
+        text_[size++] = '.';
+        for (; at < text.size() && text[at] != '.'; ++at) {
+            const std::size_t letters = text[at] == '\\' && at + 1 < text.size() ? 2 : 1;
+            if (size + letters > name_max) return false;
+            for (std::size_t i = 0; i < letters; ++i) text_[size++] = static_cast<char>(lower_ascii(static_cast<std::uint8_t>(text[at + i])));
+            at += letters - 1;
+        }
+        ++at;  // the dot
+    }
+    starts_[count_] = static_cast<std::uint8_t>(size);
+    return true;
+}
+
+void ZoneName::parse(const Name& lower, const Name& domain, bool srv, const ConsulSettings& settings, Letters letters, std::string_view text) {
+    kind = ZoneKind::nothing;
+    service = tag = node = datacenter = {};
+    bool plain = take(lower.wire().first(lower.size() - domain.size()), letters);
+    if (text.find('\\') != std::string_view::npos) {
+        if (!take(text, count_)) return;
+        plain = true;
+    }
 
     Keyword keyword = Keyword::none;
     std::size_t parts = 0, suffix = 0;  // labels left of the keyword; first label right of it

@@ -32,8 +32,10 @@ public:
     ZoneName& operator=(const ZoneName&) = delete;
 
     /// `lower` is at or below `domain`; both lower case. `srv`: the question is for SRV, which makes the label `service` optional.
-    /// `registered`: the name stands in Consul's data, so the agent has its letters as they are; of a question it has them escaped.
-    void parse(const Name& lower, const Name& domain, bool srv, const ConsulSettings& settings, bool registered = false);
+    /// Of a question the agent has the letters escaped, of a name in Consul's data as they are `registered`: there `text`, if it is given,
+    /// is what the operator wrote, whose escapes the agent takes for letters (`back\slash` is a tag of that name, not `backslash`).
+    enum class Letters : std::uint8_t { asked, registered };
+    void parse(const Name& lower, const Name& domain, bool srv, const ConsulSettings& settings, Letters letters = Letters::asked, std::string_view text = {});
 
     ZoneKind kind = ZoneKind::nothing;
     std::string_view service, tag;  ///< tag empty: any
@@ -44,6 +46,8 @@ public:
 private:
     std::string_view label(std::size_t index) const { return labels(index, index + 1); }
     std::string_view labels(std::size_t first, std::size_t end) const;
+    bool take(Bytes below, Letters letters);
+    bool take(std::string_view text, std::size_t labels);
     void parse_service(std::size_t parts);
     bool parse_locality(std::size_t first, const ConsulSettings& settings);
     void parse_inner(bool keyword, std::size_t first, const ConsulSettings& settings);

@@ -169,6 +169,7 @@ Outcome add_node_record(ZoneReply& reply, const NodeRecord& node, const Name& ow
     if (!target) return Outcome::unencodable;
     if (!into.take(owner, *target)) return Outcome::answered;
     Into behind = into;
+    behind.registered = address.text;
     auto room = room_behind_alias(reply, into);
     if (room) behind.room = &*room;
     return add_alias(reply, owner, *target, ttl, behind);

@@ -59,6 +59,7 @@ Outcome add_addresses(ZoneReply& reply, const Picks& picks, const Lookup& lookup
     if (!name) return Outcome::unencodable;
     Into behind = into;
     behind.ttl = behind.host_ttl = ttl;
+    behind.registered = alias->text;
     auto room = room_behind_alias(reply, into);
     if (room) behind.room = &*room;
     if (!into.take(owner, *name)) return Outcome::answered;
@@ -113,6 +114,7 @@ Outcome add_srv_additional(ZoneReply& reply, const Picks& picks, const Lookup& l
         Into into{.section = Section::additional, .type = rrtype::srv, .ttl = lookup.ttl, .host_ttl = lookup.ttl, .one = reply.synced()};
         auto room = room_behind_alias(reply, into);
         if (room) into.room = &*room;
+        into.registered = target.host->text;
         const Outcome outcome = add_target(reply, *name, into);
         if (outcome == Outcome::wait || outcome == Outcome::delegate) return outcome;
     }

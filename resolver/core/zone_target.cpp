@@ -128,7 +128,8 @@ Outcome add_target(ZoneReply& reply, const Name& target, const Into& into, const
     // The agent resolves as type ANY; an alias is better followed with the type that was asked.
     if ((reply.strict && !into.leader) || (into.type != rrtype::a && into.type != rrtype::aaaa)) inner.type = rrtype::any;
     ZoneName name;
-    name.parse(lower, *domain, false, reply.settings, true);
+    name.parse(lower, *domain, false, reply.settings, ZoneName::Letters::registered, into.registered);
+    inner.registered = {};
     switch (name.kind) {
         case ZoneKind::service:
             if (const LeaderEntry* leader = find_leader(name, reply.catalog)) return add_leader(reply, *leader, owner, inner);

@@ -34,6 +34,7 @@ struct Into {
     bool one = false;             ///< one address, not all of them
     bool leader = false;          ///< an alias without an address behind it is no answer; strict changes nothing
     bool flat = false;            ///< no aliases: all addresses are records of the first owner
+    std::string_view registered = {};   ///< the target in the operator's words, where an escape in them matters
     SeenAddresses* seen = nullptr;  ///< addresses given already are not given again
     Room* room = nullptr;           ///< what may still be added
 

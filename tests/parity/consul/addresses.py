@@ -1,14 +1,25 @@
 """Which address has a registered thing, and does its name fit a DNS name? As the agent chooses it from what the HTTP API tells."""
 
 import ipaddress
+import re
 
-from message import A, AAAA, name_from
+from message import A, AAAA, name_of
+
+LABEL = re.compile(r"(?:[^.\\]|\\.)+")                 # a dot behind a backslash is a letter
+ESCAPE = re.compile(rb"\\(\d\d\d|.)", re.DOTALL)
+
+
+def split(name):
+    """The labels of a registered name, as they are written."""
+    return LABEL.findall(name)
 
 
 def fits(name):
-    """Wire form of a registered name, or None."""
+    """Wire form of a registered name, or None. A backslash takes itself away."""
     name = name.rstrip(".")
-    return name_from(name) if name and all(0 < len(part.encode()) < 64 for part in name.split(".")) else None
+    parts = [ESCAPE.sub(lambda found: bytes((int(found[1]) & 255,)) if found[1].isdigit() and len(found[1]) == 3 else found[1], part.encode())
+             for part in split(name)]
+    return name_of(parts) if name and ".." not in name and all(0 < len(part) < 64 for part in parts) else None
 
 
 def address_of(text):

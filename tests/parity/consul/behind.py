@@ -7,7 +7,7 @@ Where the agent draws (one alias of several, a_record_limit addresses of many) t
 
 import collections
 
-from addresses import address_of, chosen, fits
+from addresses import address_of, chosen, fits, split
 from deviations import Parsed
 from message import A, AAAA, ANSWER, ANY, CNAME, NOERROR, RD, Record, labels, lower
 from questions import Asked
@@ -29,6 +29,8 @@ class Behind:
     def __init__(self, pair, facts, hosts, samples):
         self.pair, self.facts, self.hosts, self.samples = pair, facts, hosts, samples
         self._known = {}
+        # Name on the wire -> as it is registered, where a backslash in it takes itself away: the agent looks for the label with it.
+        self.written = {fits(text): text for text in _texts(facts) if "\\" in text and fits(text)}
 
     def is_outside(self, name):
         return self.facts.domain_of(lower(name)) is None
@@ -70,7 +72,7 @@ class Behind:
         if depth < 1:
             return [NOTHING]
         is_hex = labels(lower(target))[1:2] == [b"addr"]
-        if any(c in ESCAPED for part in labels(target) for c in part) or self.pair.a_record_limit and not is_hex:
+        if target in self.written or any(c in ESCAPED for part in labels(target) for c in part) or self.pair.a_record_limit and not is_hex:
             # Such letters are Consul's only as they are registered; no question can have them. And of a choice no draw shows all.
             return self._computed(target, kind, ttl, section, override, depth)
         direct = Asked(target, kind, "alias", None, 1, RD, None, "tcp")
@@ -101,6 +103,8 @@ class Behind:
     def _computed(self, target, kind, ttl, section, override, depth):
         """As the catalog has it."""
         parsed = Parsed(Asked(lower(target), kind, "alias", None), self.facts)
+        if target in self.written:
+            parsed.left = [part.lower().encode() for part in split(self.written[target])[:len(parsed.left)]]
         places, natural = self.places(parsed, target, kind), self.pair.node_ttl
         if parsed.keyword == b"service":
             natural = self.pair.service_ttl(parsed.service_and_tag()[0].encode("latin-1").decode("utf-8", "replace"))
@@ -148,6 +152,14 @@ class Behind:
             for more in self.options(head.rdata, kind, given.ttl, section, onwards, depth - 1):
                 found.append(joined(Option(collections.Counter([given])), more))
         return found or [NOTHING]
+
+
+def _texts(facts):
+    """All that is registered as an address."""
+    for row in [*facts.records.values(), *facts.instances.values()]:
+        for each in row:
+            for thing in (each, *(each.get(part) or {} for part in ("Node", "Service") if isinstance(each.get(part), dict))):
+                yield thing.get("Address") or ""
 
 
 def _is_node(name, facts):
