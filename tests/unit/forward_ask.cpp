@@ -599,6 +599,7 @@ TEST_CASE("forward: exact answers of the agent: asked as the client asks, given 
     }
     SECTION("nothing is kept") {
         w.says(Said(sized).a("db.query.consul", 60, "10.1.1.1"), sized);
+        CHECK(w.counters.cache_entries.get() == 0);
         CHECK_FALSE(w.ask("db.query.consul", rrtype::a, {.edns = 700, .way = Wish::Way::agent}));
     }
 }
