@@ -85,7 +85,7 @@ inline constexpr Row main[] = {
      .field = Field::dns_forward_max, .set = set_forward_max, .get = get_number<&Options::dns_forward_max>},
     {.name = "edns-packet-max", .letter = 'P', .shape = Shape::value, .group = Group::upstreams,
      .argument = "<bytes>", .help = "largest UDP reply asked for upstream",
-     .reference = "The UDP size offered to upstreams through EDNS. Longer replies come over TCP.",
+     .reference = "The UDP size offered to upstreams and to clients through EDNS. Longer replies go over TCP.",
      .initial = "1232", .sample = "1232",
      .field = Field::edns_packet_max, .set = set_edns_packet_max, .get = get_number<&Options::edns_packet_max>},
     // ---- local data
