@@ -47,6 +47,7 @@ void ZoneReply::limit() {
         const std::size_t offered = question.edns.present ? std::max(question.edns.udp_size, udp_without_edns) : udp_without_edns;
         bytes = std::min({bytes, most, offered});
     }
+    limit_ = bytes;
     writer_.limit(bytes);
     writer_.reserve(opt_room());
 }

@@ -66,6 +66,7 @@ public:
     /// SOA of a zone of its own: a leader's service.
     bool put_soa(Section section, const Name& owner, std::uint32_t serial);
 
+    std::size_t limit_bytes() const { return limit_; }
     std::size_t answers() const { return answers_; }  ///< wanted so far, whether they found room or not
     std::size_t count(Section section) const { return writer_.count(section); }
 
@@ -101,7 +102,7 @@ private:
     std::size_t opt_room() const;
 
     Writer writer_;
-    std::size_t buffer_size_ = 0;
+    std::size_t buffer_size_ = 0, limit_ = 0;
     std::optional<Name> answer_domain_;
     std::optional<Name> located_;  // the last of them: all targets of one answer share it
     std::string_view located_label_, located_datacenter_;

@@ -2,6 +2,7 @@
 #include "resolver/core/zone_select.hpp"
 
 #include <algorithm>
+#include <unordered_set>
 
 #include "resolver/wire/message.hpp"
 
@@ -104,6 +105,37 @@ Target target_of(const Instance& instance, std::uint16_t type, const Name& owner
         if (name && *name == owner) return {Kind::node, &node};
     }
     return {Kind::name, &service};
+}
+
+void drop_repeated(Picks& picks, bool wan, std::size_t most) {
+    struct Same {
+        bool wan;
+        bool operator()(const Instance* one, const Instance* other) const {
+            return srv_port(*one, wan) == srv_port(*other, wan) && one->node->name == other->node->name && srv_address(*one, wan) == srv_address(*other, wan);
+        }
+    };
+    struct Hash {
+        bool wan;
+        std::size_t operator()(const Instance* instance) const {
+            const std::hash<std::string_view> hash;
+            return hash(instance->node->name) * 31 + hash(srv_address(*instance, wan).text) + srv_port(*instance, wan);
+        }
+    };
+    constexpr std::size_t few = 32;   // so many are compared with each other
+    const Same same{wan};
+    const Instance** const items = picks.begin();
+    std::unordered_set<const Instance*, Hash, Same> seen(0, Hash{wan}, same);
+    std::size_t kept = 0;
+    for (std::size_t i = 0; i < picks.size() && kept < most; ++i) {
+        if (kept == few && seen.empty()) {
+            seen.reserve(std::min(most, picks.size()));
+            seen.insert(items, items + kept);
+        }
+        const bool repeated = kept < few ? std::any_of(items, items + kept, [&](const Instance* other) { return same(other, items[i]); })
+                                         : !seen.insert(items[i]).second;
+        if (!repeated) items[kept++] = items[i];
+    }
+    picks.shrink(kept);
 }
 
 bool SeenAddresses::add(const Address& address) {

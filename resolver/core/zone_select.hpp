@@ -37,6 +37,10 @@ public:
     const T* end() const { return begin() + size_; }
     std::size_t size() const { return size_; }
     bool empty() const { return size_ == 0; }
+    void shrink(std::size_t size) {
+        if (!far_.empty()) far_.resize(size);
+        size_ = size;
+    }
 
 private:
     T near_[N];  // only the first size_ are ever read
@@ -65,10 +69,13 @@ struct Target {
 Target target_of(const Instance& instance, std::uint16_t type, const Name& owner, bool wan);
 /// The node's address for a question of this type.
 const HostText& node_address(const NodeRecord& node, std::uint16_t type, bool wan);
-/// Key of SRV de-duplication beside the node's name and the port.
+/// What SRV says of an instance, beside its node's name and the port.
 const HostText& srv_address(const Instance& instance, bool wan);
 /// As registered; a record holds its lower 16 bits.
 std::uint32_t srv_port(const Instance& instance, bool wan);
+
+/// Same node, same address, same port: the same service twice. Of those the first is kept; when there are `most`, no more are looked at.
+void drop_repeated(Picks& picks, bool wan, std::size_t most);
 
 /// Addresses given already.
 class SeenAddresses {

@@ -3,7 +3,7 @@
 
 #include <algorithm>
 #include <array>
-#include <vector>
+#include <unordered_set>
 
 #include "resolver/core/zone_cut.hpp"
 #include "resolver/core/zone_node.hpp"
@@ -14,6 +14,7 @@ namespace {
 using Section = ZoneReply::Section;
 
 constexpr std::size_t ns_max = 3;  // the agent gives no more name servers
+constexpr std::size_t srv_bytes_least = 2 + record_overhead + 6 + 1;
 
 /// What the answers for one service share.
 struct Lookup {
@@ -81,32 +82,17 @@ std::optional<Name> srv_target(ZoneReply& reply, const Instance& instance, const
     return std::nullopt;
 }
 
-/// Same node, same address, same port: the same service twice.
-bool is_repeated(const Picks& picks, const Instance* const* at, bool wan) {
-    const Instance& instance = **at;
-    const HostText& address = srv_address(instance, wan);
-    return std::any_of(picks.begin(), at, [&](const Instance* other) {
-        return srv_port(*other, wan) == srv_port(instance, wan) && other->node->name == instance.node->name &&
-               srv_address(*other, wan) == address;
-    });
-}
-
 /// Addresses of all targets first, so that metadata never takes their room.
 Outcome add_srv_additional(ZoneReply& reply, const Picks& picks, const Lookup& lookup) {
     const Name& owner = reply.question.name;
-    std::vector<Name> synced;
+    std::unordered_set<Name, NameHash> synced;  // stays empty otherwise
     std::size_t left = reply.count(Section::answer);
     for (const Instance* const* at = picks.begin(); at != picks.end() && left > 0; ++at) {
-        if (is_repeated(picks, at, lookup.wan)) continue;
         const Target target = target_of(**at, rrtype::srv, owner, lookup.wan);
         const auto name = srv_target(reply, **at, target, lookup.datacenter);
         if (!name) continue;
         --left;
-        if (reply.synced()) {
-            const Name lower = name->lower();
-            if (std::find(synced.begin(), synced.end(), lower) != synced.end()) continue;
-            synced.push_back(lower);
-        }
+        if (reply.synced() && !synced.insert(name->lower()).second) continue;
         if (target.kind != Target::Kind::name) {
             if (!reply.put_address(Section::additional, *name, lookup.ttl, *target.host->ip)) return Outcome::answered;
             continue;
@@ -121,7 +107,6 @@ Outcome add_srv_additional(ZoneReply& reply, const Picks& picks, const Lookup& l
     if (!reply.settings.node_meta_txt || reply.synced()) return Outcome::answered;
     left = reply.count(Section::answer);
     for (const Instance* const* at = picks.begin(); at != picks.end() && left > 0; ++at) {
-        if (is_repeated(picks, at, lookup.wan)) continue;
         --left;
         if ((*at)->node->meta.empty()) continue;
         if (const auto node = reply.node_name((*at)->node->name, lookup.datacenter))
@@ -134,7 +119,6 @@ Outcome add_srv(ZoneReply& reply, const Picks& picks, const Lookup& lookup) {
     const Name& owner = reply.question.name;
     bool nameless = false;
     for (const Instance* const* at = picks.begin(); at != picks.end(); ++at) {
-        if (is_repeated(picks, at, lookup.wan)) continue;
         const Instance& instance = **at;
         const Target target = target_of(instance, rrtype::srv, owner, lookup.wan);
         if (target.kind == Target::Kind::none) continue;
@@ -206,6 +190,7 @@ Outcome answer_service(ZoneReply& reply, const ZoneName& name) {
     pick_instances(*entry, name.tag, reply.settings, reply.context.random, picks);
     if (picks.empty()) return has_names_below(reply, name, *entry) ? Outcome::no_data : Outcome::no_name;
     const Lookup lookup{name.datacenter, service_ttl(reply.settings, name.service), is_translated(reply, name.datacenter)};
+    if (reply.question.type == rrtype::srv) drop_repeated(picks, lookup.wan, reply.strict ? picks.size() : reply.limit_bytes() / srv_bytes_least + 1);
     const auto write = [&] {
         if (reply.question.type == rrtype::srv) return add_srv(reply, picks, lookup);
         return add_addresses(reply, picks, lookup, reply.question.name, Into{.type = reply.question.type});
