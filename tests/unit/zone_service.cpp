@@ -204,6 +204,33 @@ TEST_CASE("zone: the same answer is given once") {
     CHECK(world.message("same.service.consul A").answer.size() == 1);
 }
 
+TEST_CASE("zone: of many instances each node, address and port is given once, whatever comes first") {
+    for (const bool strict : {false, true}) {
+        ZoneWorld world = sample();
+        world.settings->strict = strict;
+        world.settings->node_meta_txt = false;
+        std::set<std::string> expected;
+        std::vector<std::shared_ptr<NodeRecord>> nodes;
+        for (int i = 0; i < 150; ++i) {  // each of fifty three times, with another weight
+            const auto name = "many" + std::to_string(100 + i % 50);
+            if (i < 50) nodes.push_back(world.node(name, "10.3.0." + std::to_string(i + 1)));
+            world.instance("crowd", nodes[static_cast<std::size_t>(i % 50)], 80 + i % 2, {.id = "c" + std::to_string(i), .weight = static_cast<std::uint16_t>(1 + i / 50)});
+            expected.insert(std::to_string(80 + i % 2) + " " + name + ".node.dc1.consul");
+        }
+        for (int round = 0; round < 20; ++round) {
+            const auto reply = world.message("crowd.service.consul SRV tcp");
+            std::set<std::string> given;
+            for (const auto& line : reply.answer) given.insert(line.substr(line.find("SRV 1 ") + 8));
+            CHECK(reply.answer.size() == 50);
+            CHECK(given == expected);
+            CHECK(reply.additional.size() == 50);
+        }
+        const auto cut = world.message("crowd.service.consul SRV edns=1232");
+        CHECK(cut.answer.size() > 15);
+        CHECK((cut.flags.find("tc") != std::string::npos) == !strict);
+    }
+}
+
 TEST_CASE("zone: of a dual-stack instance each type sees its address, ANY and SRV the IPv6 one") {
     ZoneWorld world = sample();
     CHECK(world.ask("dual.service.consul A") == "NOERROR aa ra\nanswer dual.service.consul 0 A 10.5.0.10\n");
