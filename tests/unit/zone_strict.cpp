@@ -110,6 +110,21 @@ TEST_CASE("zone strict: what stands behind a host name only the agent with its r
     CHECK(world.ask("byname.service.consul AAAA edns=1232") == "DELEGATE\n");
 }
 
+TEST_CASE("zone strict: an agent with recursors sends DS away, whatever it is about") {
+    ZoneWorld world = sample();
+    world.leader("pg", LeaderState::led, "10.1.0.9");
+    for (const char* name : {"consul DS", "web.service.consul DS", "no.such.form.consul DS"}) {
+        world.settings->recursors = false;
+        CHECK(world.ask(name) != "DELEGATE\n");
+        world.settings->recursors = true;
+        CHECK(world.ask(name) == "DELEGATE\n");
+        world.settings->strict = false;
+        CHECK(world.ask(name) != "DELEGATE\n");
+        world.settings->strict = true;
+    }
+    CHECK(world.ask("master.pg.service.consul DS") != "DELEGATE\n");
+}
+
 TEST_CASE("zone strict: a service without a name is refused as the agent refuses it") {
     ZoneWorld world = sample();
     CHECK(world.ask("_._tcp.consul SRV") == "SERVFAIL aa\n");
