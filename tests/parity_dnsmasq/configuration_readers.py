@@ -110,18 +110,24 @@ def _(ground):
     os.makedirs(folder)
     with open(hosts, "w") as file:
         file.write("192.0.9.1 one two\n# none\n192.0.9.2 three.test\n")
+    servers = ground.both(f"--addn-hosts={hosts}", f"--hostsdir={folder}", "--expand-hosts", "--domain=corp.test")
+
+    def said(pattern):
+        """By both, before anything else happens to what they follow."""
+        for server in servers:
+            server.until_message(pattern)
+    said(rf"read {hosts} - 5 names")
+    path = os.path.join(folder, "four")
+    with open(path, "w") as file:
+        file.write("192.0.9.4 four.test\n")
+    said(rf"read {path} - 1 names")
+    with open(path, "a") as file:
+        file.write("192.0.9.5 five.test six.test\n")
+    said(rf"read {path} - 3 names")
+    os.unlink(path)
+    said(rf"inotify: flushed 3 names read from {path}")
     seen = []
-    for server in ground.both(f"--addn-hosts={hosts}", f"--hostsdir={folder}", "--expand-hosts", "--domain=corp.test"):
-        server.until_message(rf"read {hosts} - 5 names")
-        path = os.path.join(folder, "four")
-        with open(path, "w") as file:
-            file.write("192.0.9.4 four.test\n")
-        server.until_message(rf"read {path} - 1 names")
-        with open(path, "a") as file:
-            file.write("192.0.9.5 five.test six.test\n")
-        server.until_message(rf"read {path} - 3 names")
-        os.unlink(path)
-        server.until_message(rf"inotify: flushed 3 names read from {path}")
+    for server in servers:
         lines = [line for line in server.messages() if line.startswith(("read ", "inotify: "))]
         seen.append([line for before, line in zip([""] + lines, lines) if line != before])
     assert seen[0] == seen[1], seen
