@@ -91,8 +91,8 @@ class Whole:
         if not any(mine_rest == rest or mine.flags & TC and not mine_rest - rest or self._no_room(asked, mine, rest - mine_rest) for rest in rests):
             return None
         for head in self.behind.alive(heads):
-            if chain[head] != 1:
-                continue
+            if not chain[head]:
+                continue     # a second time it comes only where it leads to itself, which the options know
             for option in self.behind.options(head.rdata, kind, head.ttl, ANSWER, not is_about_node(asked, self.facts)):
                 left = chain - collections.Counter([head])
                 if matches(left, option):
