@@ -19,6 +19,18 @@ Shown catalog_of(LeaderState state, const std::string& host) {
     return std::make_shared<Catalog>(world.catalog);
 }
 
+/// The same place in other words.
+struct Place {
+    std::uint16_t port = 5432;
+    std::string member = "pg1", node_address = "10.0.0.1";
+};
+Shown led_at(const std::string& host, const Place& place = {}) {
+    ZoneWorld world;
+    world.leader("pg", LeaderState::led, host, place.port, place.node_address).member = place.member;
+    world.settle();
+    return std::make_shared<Catalog>(world.catalog);
+}
+
 /// Keys denied: the tag `master` names who leads.
 Shown by_tags(const std::string& address) {
     ZoneWorld world;
@@ -49,6 +61,14 @@ TEST_CASE("succession: another leader comes in two steps, whoever names it") {
     comes_in_two_steps(first, by_tags("10.0.0.2"));
     comes_in_two_steps(by_tags("10.0.0.1"), second);
     comes_in_two_steps(by_tags("10.0.0.1"), by_tags("10.0.0.2"));
+}
+
+TEST_CASE("succession: another port or member is another leader; a node's address counts where the host is a name") {
+    comes_in_two_steps(led_at("10.0.0.1"), led_at("10.0.0.1", {.port = 6432}));
+    comes_in_two_steps(led_at("10.0.0.1"), led_at("10.0.0.1", {.member = "pg2"}));
+    comes_in_two_steps(led_at("db1"), led_at("db1", {.node_address = "10.0.0.2"}));
+    const auto learned = led_at("10.0.0.1", {.node_address = "10.0.0.2"});
+    CHECK(next_turn(learned, led_at("10.0.0.1"), {led_at("10.0.0.1")}).done);
 }
 
 TEST_CASE("succession: the same leader, none, or the first one needs no step between") {

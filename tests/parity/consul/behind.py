@@ -32,6 +32,9 @@ class Behind:
         # Name on the wire -> as it is registered, where a backslash in it takes itself away: the agent looks for the label with it.
         self.written = {fits(text): text for text in _texts(facts) if "\\" in text and fits(text)}
 
+    def forget(self):
+        self._known.clear()
+
     def is_outside(self, name):
         return self.facts.domain_of(lower(name)) is None
 

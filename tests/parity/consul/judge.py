@@ -43,6 +43,11 @@ class Judge(Whole):
             raise LookupError(f"the agent has no reply to {asked}")
         return found[0]
 
+    def forget(self):
+        """All draws are drawn anew: some may be from before a change, or may not have come."""
+        self._samples.clear()
+        self.behind.forget()
+
     def samples(self, asked, transport, count):
         """So many replies of the agent to this question."""
         # The letters count: an address that is its own name in another case is an alias.
