@@ -29,58 +29,48 @@ void put_u16(std::vector<std::uint8_t>& bytes, unsigned value) {
     bytes.push_back(static_cast<std::uint8_t>(value));
 }
 
-/// A question of our own: nothing of the client's but name, type, class, DO and CD goes upstream.
-std::vector<std::uint8_t> query_for(const QuestionKey& key, const Name& written, std::uint16_t id, bool edns, std::uint32_t udp_size, Bytes options) {
+/// What of a question is not in its key.
+struct Wording {
+    const Name& name;               ///< in the letters that go out
+    std::uint16_t bits = 0x0100;    ///< of the header: RD, AD, CD
+    bool edns = true;
+    std::uint32_t udp_size = 512;
+    std::uint8_t version = 0;
+    Bytes options;
+};
+
+std::vector<std::uint8_t> query_for(const QuestionKey& key, std::uint16_t id, const Wording& wording) {
     std::vector<std::uint8_t> bytes;
-    bytes.reserve(header_size + key.lower.size() + 4 + Writer::opt_size + options.size());
+    bytes.reserve(header_size + key.lower.size() + 4 + Writer::opt_size + wording.options.size());
     put_u16(bytes, id);
-    put_u16(bytes, 0x0100u | (key.checking_disabled ? 0x0010u : 0u));
+    put_u16(bytes, wording.bits);
     put_u16(bytes, 1);
     put_u16(bytes, 0);
     put_u16(bytes, 0);
-    put_u16(bytes, edns ? 1 : 0);
-    const Bytes name = written.wire();
+    put_u16(bytes, wording.edns ? 1 : 0);
+    const Bytes name = wording.name.wire();
     bytes.insert(bytes.end(), name.begin(), name.end());
     put_u16(bytes, key.type);
     put_u16(bytes, key.klass);
-    if (!edns) return bytes;
+    if (!wording.edns) return bytes;
     bytes.push_back(0);
     put_u16(bytes, rrtype::opt);
-    put_u16(bytes, udp_size);
-    put_u16(bytes, 0);
+    put_u16(bytes, wording.udp_size);
+    put_u16(bytes, wording.version);
     put_u16(bytes, key.dnssec_ok ? 0x8000 : 0);
-    put_u16(bytes, static_cast<unsigned>(options.size()));
-    bytes.insert(bytes.end(), options.begin(), options.end());
+    put_u16(bytes, static_cast<unsigned>(wording.options.size()));
+    bytes.insert(bytes.end(), wording.options.begin(), wording.options.end());
     return bytes;
 }
 
-/// The client's own question, letter by letter (consul-dns-compat=strict).
-std::vector<std::uint8_t> same_query(const Question& question, std::uint16_t id) {
-    std::vector<std::uint8_t> bytes;
-    const auto bits = static_cast<unsigned>(question.header.bits & 0x0130);  // RD, AD, CD
-    put_u16(bytes, id);
-    put_u16(bytes, bits);
-    put_u16(bytes, 1);
-    put_u16(bytes, 0);
-    put_u16(bytes, 0);
-    put_u16(bytes, question.edns.present ? 1 : 0);
-    const Bytes name = question.name.wire();
-    bytes.insert(bytes.end(), name.begin(), name.end());
-    put_u16(bytes, question.type);
-    put_u16(bytes, question.klass);
-    if (!question.edns.present) return bytes;
-    const Bytes subnet = question.edns.subnet_option();
-    bytes.push_back(0);
-    put_u16(bytes, rrtype::opt);
-    put_u16(bytes, question.edns.udp_size);
-    put_u16(bytes, question.edns.version);
-    put_u16(bytes, question.edns.dnssec_ok ? 0x8000 : 0);
-    put_u16(bytes, subnet.empty() ? 0u : static_cast<unsigned>(Writer::option_head + subnet.size()));
-    if (subnet.empty()) return bytes;
-    put_u16(bytes, 8);  // RFC 7871
-    put_u16(bytes, static_cast<unsigned>(subnet.size()));
-    bytes.insert(bytes.end(), subnet.begin(), subnet.end());
-    return bytes;
+/// A question of our own: nothing of the client's but name, type, class, DO and CD goes upstream.
+Wording own_wording(const QuestionKey& key, const Name& written, bool edns, std::uint32_t udp_size, Bytes options) {
+    return {written, static_cast<std::uint16_t>(0x0100u | (key.checking_disabled ? 0x0010u : 0u)), edns, udp_size, 0, options};
+}
+
+/// The client's own, letter by letter (consul-dns-compat=strict).
+Wording same_wording(const Question& question, Bytes options) {
+    return {question.name, static_cast<std::uint16_t>(question.header.bits & 0x0130), question.edns.present, question.edns.udp_size, question.edns.version, options};
 }
 
 /// 0x20: the same name in letters that only the asked upstream can know.
@@ -195,7 +185,8 @@ void Forward::State::send(InFlight& entry, std::size_t member, Transport transpo
         attempt.name = with_random_letters(entry.key.lower, random);
     }
     Ask ask{attempt.id, upstream.endpoint, transport, upstream.interface, upstream.source, false, rules->port_min, rules->port_max,
-            entry.as_asked ? same_query(*entry.as_asked, attempt.dns_id) : query_for(entry.key, attempt.name, attempt.dns_id, attempt.edns, udp_size, entry.options)};
+            query_for(entry.key, attempt.dns_id, entry.as_asked ? same_wording(*entry.as_asked, entry.options)
+                                                                : own_wording(entry.key, attempt.name, attempt.edns, udp_size, entry.options))};
     if (ask.source && ask.source->port != 0) ask.one_port = true;
     if (!ask.source && rules->query_port && !entry.group->agent) {
         ask.one_port = true;

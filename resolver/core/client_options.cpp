@@ -39,6 +39,16 @@ std::vector<std::uint8_t> client_options(const Rules& rules, const Address& clie
     return bytes;
 }
 
+std::vector<std::uint8_t> same_options(const Edns& edns) {
+    std::vector<std::uint8_t> bytes;
+    const Bytes subnet = edns.subnet_option();
+    if (subnet.empty()) return bytes;
+    put_u16(bytes, option_subnet);
+    put_u16(bytes, static_cast<unsigned>(subnet.size()));
+    bytes.insert(bytes.end(), subnet.begin(), subnet.end());
+    return bytes;
+}
+
 bool depends_on_client(const ClientSubnet& subnet, const Address& client) {
     return client.v6 ? !subnet.v6 && subnet.bits6 > 0 : !subnet.v4 && subnet.bits4 > 0;
 }

@@ -1,12 +1,9 @@
 // What does a question come to, with the facts as they stand? Consul's zone, what is stated here, aliases, the agent's DNS, upstreams: the
 // first that has a say has it. Decides from the top each time and remembers nothing but the aliases whose targets are being asked.
-#include <algorithm>
-
 #include "resolver/core/alias.hpp"
 #include "resolver/core/domain_match.hpp"
 #include "resolver/core/query_log.hpp"
 #include "resolver/core/resolver_state.hpp"
-#include "resolver/wire/type_text.hpp"
 
 namespace lictor {
 namespace {

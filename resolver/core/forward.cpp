@@ -107,8 +107,11 @@ Forward::Outcome Forward::State::ask(const Question& question, const Client& cli
     if (!group) return refuse(question, client, ede::not_ready, buffer, actions);
     QuestionKey key = QuestionKey::of(question);
     key.by_stream = way == Way::stream || (way == Way::as_asked && question.over_tcp);
-    if (way == Way::as_asked) key.client = hash_as_asked(question) | 1;
     std::vector<std::uint8_t> options;
+    if (way == Way::as_asked) {
+        key.client = hash_as_asked(question) | 1;
+        options = same_options(question.edns);
+    }
     if (!group->agent && (rules->add_subnet || !rules->cpe_id.empty())) {
         options = client_options(*rules, client.peer.address);
         if (rules->add_subnet && depends_on_client(*rules->add_subnet, client.peer.address)) key.client = NameHash{}(options) | 1;

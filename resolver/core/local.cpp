@@ -94,15 +94,22 @@ bool goes_to_consul(const Rules& rules, const Name& lower) {
     return false;
 }
 
+/// The ends of names that have a meaning of their own.
+enum class Top : std::uint8_t { ordinary, localhost, invalid, arpa };
+Top top_of(const Name& lower) {
+    const auto top = lower.top();
+    return top == "localhost" ? Top::localhost : top == "invalid" ? Top::invalid : top == "arpa" ? Top::arpa : Top::ordinary;
+}
+
 /// Names that have a meaning of their own and are nobody else's business, unless a rule of the operator says so.
 Facts special_facts(const Rules& rules, const Name& lower, std::uint16_t type) {
     static const Name localhost = *Name::parse("localhost");
     static const std::array<Address, 2> loopback = {Address::v4(127, 0, 0, 1), *Address::parse("::1")};
     static const Name pointer4 = reverse_name(loopback[0]), pointer6 = reverse_name(loopback[1]);
-    const auto top = lower.top();
-    if (top == "localhost") return addresses_for(type, loopback, rules.local_ttl);
-    if (top == "invalid") return none(Facts::Kind::no_name, false);
-    if (top == "arpa") {
+    const Top top = top_of(lower);
+    if (top == Top::localhost) return addresses_for(type, loopback, rules.local_ttl);
+    if (top == Top::invalid) return none(Facts::Kind::no_name, false);
+    if (top == Top::arpa) {
         if (goes_to_consul(rules, lower)) return {};
         if ((type == rrtype::ptr || type == rrtype::any) && (lower == pointer4 || lower == pointer6)) return pointers_to({&localhost, 1}, rules.local_ttl);
         const auto& zones = private_reverse_zones();
@@ -203,9 +210,8 @@ Facts facts_for(const Rules& rules, const Name& lower, std::uint16_t type) {
 
 /// Whether nothing local can concern the name, as with most of what is asked. Looks at little memory.
 bool is_nobodys(const Rules& rules, const Name& lower, std::uint16_t type) {
-    if (!rules.plain || !asks_address(type) || has_one_label(lower) || (rules.has_hosts && rules.local->names.contains(lower))) return false;
-    const auto top = lower.top();
-    return top != "localhost" && top != "invalid" && top != "arpa";
+    if (!rules.plain || !asks_address(type) || has_one_label(lower) || top_of(lower) != Top::ordinary) return false;
+    return !rules.has_hosts || !rules.local->names.contains(lower);
 }
 
 /// `cname=alias,target`, also `cname=*.domain,target`.

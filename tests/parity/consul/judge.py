@@ -102,15 +102,14 @@ class Judge(Whole):
             slack = _slack(asked, mine, counts)
             if min(counts) - slack <= mine.count(ANSWER) <= max(counts) + slack and _targets_have_addresses(mine, union):
                 return [LOT]
-        if len(drawn) < 200:
-            # What comes once in a hundred times comes in some of 50,000 questions.
-            same = self.samples(asked, asked.transport, RARE if theirs.size < 1500 else 6 * MANY)
-            union = union_of(self.samples(asked, "tcp", 6 * MANY) + same + drawn)
-            counts = [each.count(ANSWER) for each in same] + [theirs.count(ANSWER)]
-            slack = _slack(asked, mine, counts)
-            if (self._within(mine, union) and min(counts) - slack <= mine.count(ANSWER) <= max(counts) + slack
-                    and _targets_have_addresses(mine, union)):
-                return [LOT]
+        # What comes once in a hundred times comes in some of 50,000 questions.
+        same = self.samples(asked, asked.transport, RARE if theirs.size < 1500 else 6 * MANY)
+        union = union_of(self.samples(asked, "tcp", 6 * MANY) + same + drawn)
+        counts = [each.count(ANSWER) for each in same] + [theirs.count(ANSWER)]
+        slack = _slack(asked, mine, counts)
+        if (self._within(mine, union) and min(counts) - slack <= mine.count(ANSWER) <= max(counts) + slack
+                and _targets_have_addresses(mine, union)):
+            return [LOT]
         return None
 
     def fixed(self, asked, theirs, mine):
