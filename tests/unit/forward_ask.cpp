@@ -555,6 +555,16 @@ TEST_CASE("forward: exact answers of the agent: asked as the client asks, given 
     CHECK(w.reply().header.tc());
     CHECK(w.reply().answer.size() == 1);
     CHECK(w.asked.size() == 2);  // no second way for what the agent has cut
+    SECTION("the client's subnet, flags and EDNS version go along") {
+        const std::vector<std::uint8_t> subnet = {0, 1, 24, 0, 10, 1, 2};
+        w.ask("db.query.consul", rrtype::a, {.edns = 900, .dnssec_ok = true, .cd = true, .way = Wish::Way::agent, .subnet = subnet, .version = 1});
+        const auto& bytes = w.last().bytes;
+        std::vector<std::uint8_t> opt = {0, 0, 41, 900 >> 8, 900 & 255, 0, 1, 0x80, 0, 0, 11, 0, 8, 0, 7};
+        opt.insert(opt.end(), subnet.begin(), subnet.end());
+        REQUIRE(bytes.size() > opt.size());
+        CHECK(std::equal(opt.begin(), opt.end(), bytes.end() - static_cast<std::ptrdiff_t>(opt.size())));
+        CHECK((bytes[2] << 8 | bytes[3]) == 0x0110);
+    }
     SECTION("OPT, RA and AA are the agent's") {
         const std::vector<std::uint8_t> subnet = {0, 8, 0, 7, 0, 1, 24, 0, 10, 1, 2};
         w.says(Said(sized).a("db.query.consul", 0, "10.1.1.1").flags(0x0400, 0x0080).record(2, ".", rrtype::opt, 0, subnet, 700), sized);

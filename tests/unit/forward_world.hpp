@@ -145,6 +145,8 @@ struct Wish {
     bool dnssec_ok = false, cd = false;
     std::uint64_t connection = 0;      ///< over TCP
     enum class Way { plain, agent, own } way = Way::plain;
+    std::vector<std::uint8_t> subnet = {};   ///< data of a client subnet option
+    std::uint8_t version = 0;
 };
 
 class World {
@@ -182,6 +184,9 @@ public:
         question.header.bits = static_cast<std::uint16_t>(0x0100 | (wish.cd ? 0x10 : 0));
         question.header.qdcount = 1;
         question.edns = {wish.edns != 0, static_cast<std::uint16_t>(wish.edns ? wish.edns : 512), 0, 0, wish.dnssec_ok};
+        question.edns.version = wish.version;
+        question.edns.subnet_size = static_cast<std::uint8_t>(wish.subnet.size());
+        std::copy(wish.subnet.begin(), wish.subnet.end(), question.edns.subnet.begin());
         question.over_tcp = wish.connection != 0;
         Client client;
         client.connection = wish.connection;
