@@ -154,7 +154,7 @@ void write_failovers(Families& out, const Status& status) {
     const auto in_seconds = [](microseconds span) { return std::chrono::duration<double>(span).count(); };
     out.begin("lictor_failovers_total", MetricKind::counter, "Changes of leader, those included after which the same one led again.");
     out.line("", failovers.total());
-    out.begin("lictor_leader_answers_late_total", MetricKind::counter, "Answers with an old leader's address made after lictor knew that it leads no more.");
+    out.begin("lictor_leader_answers_late_total", MetricKind::counter, "Questions read after lictor knew that a leader leads no more, and answered with its address all the same.");
     out.line("", failovers.told_late());
     out.begin("lictor_failover_last_seconds", MetricKind::gauge, "Phases of each leader's last change.");
     std::map<std::string, const FailoverRecord*> last;

@@ -25,7 +25,7 @@ Publisher::Publisher(Loop& loop, ViewBoard& board, ControlCounters& counters, Ho
 void Publisher::offer(std::shared_ptr<const Catalog> catalog) {
     catalog_ = std::move(catalog);
     // Before any worker has the View: what is not to be told any more is not told any more.
-    depose(*current_->book, *catalog_);
+    depose(*current_->book, *catalog_, &Loop::now);
     failovers_.on_facts(*catalog_);
     step();
 }

@@ -88,7 +88,7 @@ void ProbeWatch::say(const ProbeFinding& finding) {
     if (std::exchange(said_, true)) return;
     const auto& holder = *probe_.holder();
     log::info("leader scope=" + log::printable(holder.scope) + " probe of member=" + log::printable(holder.member) + " url=" +
-              log::printable(holder.api_url) + " tells nothing: " + log::printable(finding.why) +
+              log::printable(holder.api_url) + " tells nothing: " + log::one_line(finding.why) +
               " (its role is waited for in Consul; leader-probe=off if its REST API cannot be reached from here)");
 }
 

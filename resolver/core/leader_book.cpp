@@ -113,12 +113,13 @@ LeaderMarks marks_of(const LeaderBook& book) {
     return marks;
 }
 
-void depose(const LeaderBook& book, const Catalog& offered) {
+void depose(const LeaderBook& book, const Catalog& offered, Now (*clock)()) {
     for (const auto& [service, page] : book) {
         if (!page->answerable) continue;
         const auto entry = offered.leaders->find(service);
-        if (entry == offered.leaders->end() || answered_as(offered, *entry->second) != page->answered)
-            page->tally->deposed.store(true, std::memory_order_release);
+        if (entry != offered.leaders->end() && answered_as(offered, *entry->second) == page->answered) continue;
+        if (page->tally->deposed.exchange(true, std::memory_order_release)) continue;
+        page->tally->deposed_at.store(clock().count(), std::memory_order_release);
     }
 }
 

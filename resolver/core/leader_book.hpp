@@ -20,15 +20,18 @@ namespace lictor {
 /// this address must not be told any more: workers hold questions from then on, though they may not have seen the View that says so.
 struct LeaderTally {
     std::atomic<bool> deposed{false};
+    std::atomic<std::int64_t> deposed_at{0};  ///< monotonic microseconds, taken after `deposed` was set; 0 = not yet
     std::atomic<std::int64_t> first_told{0};  ///< monotonic microseconds of the first answer; 0 = none yet
-    std::atomic<std::uint64_t> told_late{0};  ///< answers made although `deposed` was set when they were done
+    std::atomic<std::uint64_t> told_late{0};  ///< answers to questions that were read after `deposed_at`; none, or something is wrong here
 
+    /// An answer with this address is made. `now`: when its question was read.
     void told(Now now) noexcept {
         if (first_told.load(std::memory_order_relaxed) == 0) {
             std::int64_t none = 0;
             first_told.compare_exchange_strong(none, now.count(), std::memory_order_relaxed);
         }
-        if (deposed.load(std::memory_order_acquire)) told_late.fetch_add(1, std::memory_order_relaxed);
+        const std::int64_t over = deposed_at.load(std::memory_order_acquire);
+        if (over != 0 && now.count() > over) told_late.fetch_add(1, std::memory_order_relaxed);
     }
 };
 
@@ -73,7 +76,7 @@ std::shared_ptr<const LeaderBook> next_book(const std::shared_ptr<const LeaderBo
                                             const LeaderMarks& marks = {});
 LeaderMarks marks_of(const LeaderBook& book);
 
-/// The moment `offered` is known: what `book` tells and `offered` does not is deposed.
-void depose(const LeaderBook& book, const Catalog& offered);
+/// The moment `offered` is known: what `book` tells and `offered` does not is deposed. `clock` is asked when that is so.
+void depose(const LeaderBook& book, const Catalog& offered, Now (*clock)());
 
 }  // namespace lictor

@@ -49,10 +49,7 @@ Outcome seat_by_tags(ZoneReply& reply, const LeaderEntry& leader, std::uint16_t 
 }
 
 Outcome find_seat(ZoneReply& reply, const LeaderEntry& leader, std::uint16_t type, Seat& seat) {
-    const LeaderPage* page = reply.page_of(leader.service);
-    // The control thread knows already that this is over; its View is on the way.
-    if (page && page->answerable && page->tally->deposed.load(std::memory_order_acquire)) return gap(reply, leader);
-    reply.note_told(page);
+    if (!reply.tell_leader(leader.service)) return gap(reply, leader);
     switch (leader.state) {
         case LeaderState::led:
             seat = {&leader.host, &leader.node_address, leader.port, 1};

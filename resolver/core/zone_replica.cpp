@@ -80,6 +80,7 @@ Outcome find_seats(ZoneReply& reply, const LeaderEntry& leader, Group group, Sea
     const bool everybody = group == Group::any || group == Group::plain;
     // Whoever asks for both in their order takes the first as the primary.
     if (group == Group::ranked && leader.state == LeaderState::vacant) return gap(reply, leader);
+    if (led && group == Group::ranked && !reply.tell_leader(leader.service)) return gap(reply, leader);
     if (led && (everybody || group == Group::ranked)) seats.push_back({&leader.host, &leader.node_address, leader.port, primary_first});
     for (const ReplicaSeat& seat : set.seats) {
         const bool taken = everybody || (group == Group::sync      ? seat.sync
@@ -89,6 +90,7 @@ Outcome find_seats(ZoneReply& reply, const LeaderEntry& leader, Group group, Sea
     }
     if (!seats.empty()) return Outcome::answered;
     if (group == Group::replica && set.leader_last_resort && led) {
+        if (!reply.tell_leader(leader.service)) return gap(reply, leader);
         seats.push_back({&leader.host, &leader.node_address, leader.port, primary_first});
         return Outcome::answered;
     }

@@ -110,6 +110,14 @@ const LeaderPage* ZoneReply::page_of(std::string_view service) const {
     return found == context.book->end() ? nullptr : found->second.get();
 }
 
+bool ZoneReply::tell_leader(std::string_view service) {
+    told_ = page_of(service);
+    told_service_ = service;
+    return !is_over();
+}
+
+bool ZoneReply::is_over() const { return told_ && told_->answerable && told_->tally->deposed.load(std::memory_order_acquire); }
+
 Outcome ZoneReply::wait_for(Need::Kind kind, std::string_view name, std::string_view datacenter, bool leader_gap) {
     wait_ = ZoneWait{{kind, std::string(name), std::string(datacenter)}, leader_gap};
     return Outcome::wait;
@@ -189,6 +197,8 @@ bool ZoneReply::put_soa(Section section, const Name& owner, std::uint32_t serial
 }
 
 ZoneVerdict ZoneReply::finish(Outcome outcome) {
+    // The news came while the answer was made.
+    if (outcome == Outcome::answered && is_over()) outcome = wait_for(Need::Kind::leader, told_service_, {}, true);
     switch (outcome) {
         case Outcome::wait:
             return std::move(*wait_);

@@ -50,8 +50,9 @@ public:
     /// Facts without contact to Consul were used: TTL 0, and an extended error where the client understands it.
     void note_stale(bool stale) { stale_ = stale_ || stale; }
     void note_leader() { leader_ = true; }
-    /// The reply tells this leader's address.
-    void note_told(const LeaderPage* page) { told_ = page; }
+    /// The reply is to tell this service's leader as such. False: the control thread knows already that it leads no more, and its View is on
+    /// the way. `finish` looks once more.
+    bool tell_leader(std::string_view service);
     /// The page of a leader service; none if there is no book.
     const LeaderPage* page_of(std::string_view service) const;
     Outcome wait_for(Need::Kind kind, std::string_view name, std::string_view datacenter, bool leader_gap = false);
@@ -95,6 +96,7 @@ public:
 private:
     bool admit(Section section, std::size_t uncompressed);
     bool done(Section section, bool written);
+    bool is_over() const;
     std::uint32_t ttl_of(std::uint32_t ttl) const { return stale_ ? 0 : ttl; }
     Name soa_domain();
     void begin();
@@ -108,6 +110,7 @@ private:
     std::string_view located_label_, located_datacenter_;
     std::optional<ZoneWait> wait_;
     const LeaderPage* told_ = nullptr;
+    std::string_view told_service_;
     std::size_t answers_ = 0, answers_max_ = std::numeric_limits<std::size_t>::max();
     std::size_t uncompressed_ = 0, reckoned_ = 0;
     bool closed_[3] = {false, false, false};

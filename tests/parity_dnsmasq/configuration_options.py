@@ -120,6 +120,8 @@ def _(ground):
             net.until(lambda: os.path.exists(path) and open(path).read().strip(), 3, "the process id is written")
             with open(path) as file:
                 pid = int(file.read())
+            if not foreground:
+                server.process.wait(5)      # the one that was started ends once the other has written the file
             assert (pid == server.process.pid) == foreground == (server.process.poll() is None), (kind, foreground)
             server.pids = [pid]
         without = Server(ground, kind, [])       # --pid-file= and --keep-in-foreground

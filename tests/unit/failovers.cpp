@@ -36,7 +36,7 @@ struct Stage {
         catalog.leaders = std::move(table);
     }
     void facts() {
-        depose(*book, catalog);
+        depose(*book, catalog, [] { return Now(1); });
         failovers.on_facts(catalog);
     }
     void view() {

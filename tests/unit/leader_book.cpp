@@ -3,7 +3,9 @@
 
 #include <catch2/catch.hpp>
 
+#include "resolver/core/zone_reply.hpp"
 #include "tests/unit/zone_fixture.hpp"
+#include "watch/replicas.hpp"
 
 using namespace lictor;
 using namespace lictor::test;
@@ -19,6 +21,9 @@ struct World : ZoneWorld {
         leaders = std::make_shared<TableOf<LeaderEntry>>();
         auto& entry = leader("pg", where.empty() ? LeaderState::vacant : LeaderState::led, where);
         entry.member = member;
+        auto replicas = std::make_shared<ReplicaSet>();
+        replicas->leader_last_resort = true;
+        entry.replicas = std::move(replicas);
         settle();
     }
     const LeaderPage& next(std::int64_t unix_seconds) {
@@ -97,7 +102,7 @@ TEST_CASE("book: while the keys cannot be read the tagged instances count") {
     CHECK(world.next(130).serial == 130);
 }
 
-TEST_CASE("book: who is deposed is held at once, though the View still names it; late answers are counted") {
+TEST_CASE("book: who is deposed is held at once, though the View still names it; an answer to a question read after that is late") {
     World world;
     world.lead("10.0.0.1");
     const auto tally = world.next(100).tally;
@@ -107,14 +112,19 @@ TEST_CASE("book: who is deposed is held at once, though the View still names it;
 
     World offered;
     offered.lead("10.0.0.2");
-    depose(*world.book, world.catalog);
+    const auto learned = [] { return Now(5'000'000); };
+    const auto learned_again = [] { return Now(9'000'000); };
+    depose(*world.book, world.catalog, learned);
     CHECK_FALSE(tally->deposed);
-    depose(*world.book, offered.catalog);
+    depose(*world.book, offered.catalog, learned);
     CHECK(tally->deposed);
+    depose(*world.book, offered.catalog, learned_again);
+    CHECK(tally->deposed_at == 5'000'000);
     for (const char* line : {"master.pg.service.consul A", "primary.pg.service.consul AAAA", "master.pg.service.consul SRV"})
         CHECK(std::holds_alternative<ZoneWait>(world.answer(line)));
+    tally->told(Now(5'000'000));
     CHECK(tally->told_late == 0);
-    tally->told(world.at.now);  // a worker in the midst of an answer
+    tally->told(Now(5'000'001));
     CHECK(tally->told_late == 1);
     const auto held_in = world.book->at("pg")->gap_ahead;
     CHECK(&world.book->at("pg")->gap_on() == held_in.get());
@@ -125,6 +135,39 @@ TEST_CASE("book: who is deposed is held at once, though the View still names it;
     CHECK(page.gap_ahead != held_in);
     CHECK(page.serial == 100);
     CHECK(std::holds_alternative<ZoneAnswer>(world.answer("master.pg.service.consul A")));
+}
+
+TEST_CASE("book: the news that comes while an answer is made holds the question; as the leader's, so the names that begin or end with it") {
+    World world;
+    world.lead("10.0.0.1");
+    world.next(100);
+    const auto tally = world.book->at("pg")->tally;
+    for (const char* line : {"_postgresql._tcp.pg.service.consul SRV", "replica.pg.service.consul A"}) {
+        tally->first_told = 0;
+        CHECK(std::holds_alternative<ZoneAnswer>(world.answer(line)));
+        CHECK(tally->first_told == world.at.now.count());
+    }
+    {
+        const Question asked = world.question("master.pg.service.consul A");
+        const Name domain = *Name::parse("consul");
+        const ZoneContext context{world.catalog, world.random, world.at, 1232, world.book.get()};
+        world.buffer.assign(65535, 0);
+        ZoneReply reply(asked, domain, context, world.buffer);
+        CHECK(reply.tell_leader("pg"));
+        CHECK(reply.put_address(Writer::Section::answer, asked.name, 0, *Address::parse("10.0.0.1")));
+        World offered;
+        offered.lead("10.0.0.2");
+        depose(*world.book, offered.catalog, [] { return Now(5'000'000); });
+        const auto verdict = reply.finish(Outcome::answered);
+        REQUIRE(std::holds_alternative<ZoneWait>(verdict));
+        const auto& wait = std::get<ZoneWait>(verdict);
+        CHECK(wait.need.kind == Need::Kind::leader);
+        CHECK(wait.need.name == "pg");
+        CHECK(wait.leader_gap);
+    }
+    for (const char* line : {"_postgresql._tcp.pg.service.consul SRV", "replica.pg.service.consul A"})
+        CHECK(std::holds_alternative<ZoneWait>(world.answer(line)));
+    CHECK(tally->told_late == 0);
 }
 
 TEST_CASE("book: a question that is held before the View of a gap counts in that gap") {

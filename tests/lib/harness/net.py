@@ -1,5 +1,6 @@
 """Which ports and addresses may a test use, and how does it wait for something without sleeping blindly?"""
 
+import collections
 import os
 import random
 import socket
@@ -12,12 +13,29 @@ class Timeout(AssertionError):
     """A condition did not come true within its deadline."""
 
 
+_taken = collections.deque()
+
+
 def free_port(address="127.0.0.1", also_udp=True):
-    """A port that is free for TCP and UDP on `address` now. Below the ephemeral range, so that no client takes it first."""
+    """A port that is free for TCP and UDP on `address` now, below the ephemeral range, so that no client takes it first.
+
+    Tests run side by side: a name without a file (unix(7), abstract sockets) is held for each port given, so that nobody gets it twice
+    before whoever asked has bound it.
+    """
     for _ in range(2000):
         port = random.randrange(12000, 32000)
+        mark = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        try:
+            mark.bind(f"\0lictor-test-port-{port}")
+        except OSError:
+            mark.close()
+            continue
         if port_is_free(address, port, also_udp):
+            _taken.append(mark)
+            if len(_taken) > 100:
+                _taken.popleft().close()
             return port
+        mark.close()
     raise RuntimeError(f"no free port on {address}")
 
 
