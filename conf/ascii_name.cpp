@@ -29,6 +29,7 @@ Result<std::string> ascii_name(std::string_view text) {
     char* made = nullptr;
     const int code = idn2_to_ascii_8z(std::string(text).c_str(), &made, IDN2_NONTRANSITIONAL | IDN2_NFC_INPUT);
     const std::unique_ptr<char, Freed> owned(made);
+    if (code == IDN2_ENCODING_ERROR) return refused("it is not UTF-8");
     if (code != IDN2_OK || !made) return refused(idn2_strerror(code));
     return std::string(made);
 }

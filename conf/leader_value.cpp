@@ -86,8 +86,10 @@ Result<LeaderRule> parse_leader(std::string_view value) {
     if (rule.scope.empty()) return Error{"no scope: write SCOPE[,namespace=N][,service=S][,port=P][,address=kv|service|node] or NAME,key=PATH"};
     if (rule.scope.find('/') != std::string::npos)
         return Error{"scope " + shown(rule.scope) + " holds a '/': the part before it is the namespace=, and a key is named by NAME,key=PATH"};
-    for (const std::string_view word : {"namespace=", "service=", "port=", "address=", "key="})
+    for (const std::string_view word : {"namespace=", "service=", "port=", "address=", "key="}) {
         if (rule.scope.starts_with(word)) return Error{"the scope (or a name) comes first, before " + shown(rule.scope)};
+        if (rule.scope.find(' ' + std::string(word)) != std::string::npos) return Error{"a comma belongs before " + std::string(word) + " in " + shown(rule.scope)};
+    }
     LeaderWords seen;
     for (std::size_t i = 1; i < items.size(); ++i)
         if (auto error = set_word(rule, seen, items[i])) return *std::move(error);

@@ -35,8 +35,45 @@ Result<std::vector<std::string>> split_domains(std::string_view& rest) {
         rest.remove_prefix(slash + 1);
     }
     rest = trimmed(rest);
-    if (domains.empty()) return Error{"a domain stands between two slashes: write /" + log::printable(rest, 100) + "/ADDRESS"};
-    return domains;
+    if (!domains.empty()) return domains;
+    const auto blank = rest.find_first_of(" \t");
+    const auto remedy = blank == std::string_view::npos ? std::string(rest) + "/ADDRESS" : std::string(rest.substr(0, blank)) + '/' + std::string(trimmed(rest.substr(blank)));
+    return Error{"a domain stands between two slashes: write /" + log::printable(remedy, 100)};
+}
+
+/// What was meant by text that is no address: how it is written. `ports`: one may stand behind the address.
+std::optional<std::string> address_meant(std::string_view text, bool ports) {
+    const auto with_port = [&](std::string_view address, std::string_view port) {
+        return "write " + std::string(address) + (port.empty() || !ports ? std::string() : '#' + log::printable(port, 20));
+    };
+    const auto blank = text.find_first_of(" \t");
+    if (blank != std::string_view::npos && Endpoint::parse(text.substr(0, blank), 53))
+        return "one address only in " + shown(text) + ": write one line for each";
+    if (text.starts_with('[')) {
+        const auto end = text.find(']');
+        if (end == std::string_view::npos || !Address::parse(text.substr(1, end - 1))) return std::nullopt;
+        const auto behind = text.substr(end + 1);
+        return "no brackets in " + shown(text) + ": " + with_port(text.substr(1, end - 1), behind.empty() ? behind : behind.substr(1));
+    }
+    const auto colon = text.rfind(':');
+    if (colon == std::string_view::npos || text.find(':') != colon || !is_digits(text.substr(colon + 1))) return std::nullopt;
+    if (Address::parse(text.substr(0, colon)))
+        return (ports ? "the port follows a '#': " : "no port belongs to " + shown(text) + ": ") + with_port(text.substr(0, colon), text.substr(colon + 1));
+    if (ports && parse_domain(text.substr(0, colon))) return shown(text.substr(0, colon)) + " is a name: write IP#PORT";
+    return std::nullopt;
+}
+
+/// `consul/127.0.0.1` and `127.0.0.1/consul/` are meant as `/consul/127.0.0.1`.
+std::optional<Error> misplaced_domain(std::string_view text) {
+    const auto slash = text.find('/'), last = text.rfind('/');
+    if (slash == std::string_view::npos) return std::nullopt;
+    auto domain = text.substr(0, last), where = text.substr(last + 1);
+    if (Endpoint::parse(text.substr(0, slash), 53)) {
+        where = text.substr(0, slash);
+        domain = text.substr(slash + 1);
+        while (domain.ends_with('/')) domain.remove_suffix(1);
+    }
+    return Error{"the domain stands in front, between slashes: write " + log::printable('/' + std::string(domain) + '/' + std::string(where), 100)};
 }
 
 /// A domain between slashes: nothing stands for names without dots, `#` for every name, `*foo.example` for all that end so,
@@ -97,6 +134,7 @@ std::optional<Error> parse_server_source(std::string_view text, ServerRule& rule
 Result<Address> parse_address(std::string_view text) {
     if (const auto address = Address::parse(text)) return *address;
     if (text.find('%') != std::string_view::npos) return Error{shown(text) + ": addresses with a zone (%interface) are not supported"};
+    if (auto meant = address_meant(text, false)) return Error{*std::move(meant)};
     return Error{shown(text) + " is not an IP address"};
 }
 
@@ -106,9 +144,7 @@ Result<Endpoint> parse_endpoint(std::string_view text, std::uint16_t default_por
         return *endpoint;
     }
     if (text.find(',') != std::string_view::npos) return Error{"one address only, not the list " + shown(text) + ": write one line for each"};
-    const auto colon = text.rfind(':');
-    if (colon != std::string_view::npos && text.find(':') == colon && Address::parse(text.substr(0, colon)))
-        return Error{"the port follows a '#': write " + std::string(text.substr(0, colon)) + '#' + log::printable(text.substr(colon + 1), 20)};
+    if (auto meant = address_meant(text, true)) return Error{*std::move(meant)};
     const auto address = text.substr(0, text.find('#'));
     if (Address::parse(address)) return Error{"port in " + shown(text) + " is not a number from 1 to 65535"};
     if (address.find('%') == std::string_view::npos && parse_domain(address) && !looks_like_address(address))
@@ -141,7 +177,7 @@ Result<std::string> parse_interface(std::string_view text) {
 Result<std::string> parse_absolute_path(std::string_view text) {
     constexpr std::size_t path_bytes_max = 4095;
     if (text.size() > path_bytes_max) return Error{"longer than 4095 bytes"};
-    if (!text.starts_with('/')) return Error{shown(text) + " is no absolute path (a program with arguments goes into a script of its own)"};
+    if (!text.starts_with('/')) return Error{shown(text) + " is no absolute path"};
     return std::string(text);
 }
 
@@ -174,6 +210,7 @@ Result<ServerRule> parse_server_rule(std::string_view text) {
         rule.interface = *std::move(interface);
         where.erase(percent, hash - percent);
     }
+    if (auto error = misplaced_domain(where)) return *std::move(error);
     auto upstream = parse_server_place(where, 53);
     if (!upstream) return upstream.error();
     rule.upstream = *std::move(upstream);

@@ -7,6 +7,7 @@
 #include "conf/line_syntax.hpp"
 #include "conf/log.hpp"
 #include "conf/parser.hpp"
+#include "conf/shadow_value.hpp"
 #include "conf/shown.hpp"
 
 namespace lictor {
@@ -54,11 +55,16 @@ std::string Parser::place_of(std::string_view name) const {
 void Parser::unknown(std::string_view name, const std::string& place) {
     // The search costs a look at every name; past the last error that is said it would be for nothing.
     if (parsed_.errors.size() >= complaints_max) return error(place, {});
+    // `port 53`: two words, the first of which is a name.
+    const auto blank = name.find_first_of(" \t");
+    const auto first = name.substr(0, blank);
+    if (const auto* row = blank == std::string_view::npos ? nullptr : find_option(first); row && row->shape != Shape::flag)
+        return error(place, shown(name) + " is no option: write " + log::printable(std::string(first) + '=' + std::string(trimmed(name.substr(blank))), 100));
     const auto nearest = nearest_option(name);
     error(place, "unknown option " + shown(name) + (nearest ? "; did you mean '" + *nearest + "'?" : "; --help lists all options"));
 }
 
-bool Parser::may_repeat(std::string_view name, Times times, bool own, Origin origin, const std::string& place) {
+bool Parser::may_repeat(std::string_view name, Times times, Origin origin, const std::string& place) {
     auto& given = given_[name];
     auto& here = origin == Origin::command_line ? given.command_line : origin == Origin::file ? given.file : given.environment;
     const auto before = std::exchange(here, place);
@@ -68,7 +74,7 @@ bool Parser::may_repeat(std::string_view name, Times times, bool own, Origin ori
                                             : "illegal repeated flag --" + std::string(name) + ": give it once");
         return false;
     }
-    if (own && origin == Origin::file && !given.command_line.empty())
+    if (origin == Origin::file && !given.command_line.empty())
         warning(place, std::string(name) + ": given on the command line too; the file's value is used");
     return true;
 }
@@ -80,13 +86,13 @@ void Parser::apply(const Row& row, std::optional<std::string_view> value, Origin
     if (row.shape == Shape::value && !value) return error(place, prefix + "missing parameter: " + with_example(row));
     if (row.shape == Shape::value && value->empty()) {
         if (row.own || refuses_nothing(row.name)) return error(place, prefix + "missing parameter: " + with_example(row));
-        if (!may_repeat(row.name, row.times, row.own, origin, place)) return;
+        if (!may_repeat(row.name, row.times, origin, place)) return;
         return warning(place, prefix + "no value behind '=': passed over");
     }
     if (row.shape == Shape::optional && value && value->empty() && refuses_nothing(row.name)) return error(place, prefix + "no value behind '=': leave the '=' out or write one");
     if (value && has_plain_control_byte(*value) && !holds_any_byte(row.field)) return error(place, prefix + "control character in the value: no such option takes one");
     if (row.shape == Shape::emptiable && !value) return error(place, prefix + "missing parameter: " + with_example(row));
-    if (!may_repeat(row.name, row.times, row.own, origin, place)) return;
+    if (!may_repeat(row.name, row.times, origin, place)) return;
     if (row.steer != Steer::nothing) return steer(row, value.value_or(""), origin, place);
 
     std::vector<std::string> notes;
@@ -128,7 +134,7 @@ void Parser::pass_over(const DnsmasqName& name, std::optional<std::string_view> 
     const auto prefix = std::string(name.name) + ": ";
     if (name.argument == '-' && value) return error(place, prefix + "extraneous parameter: it takes no value");
     if (name.argument == '1' && !value) return error(place, prefix + "missing parameter");
-    if (!may_repeat(name.name, name.once ? Times::once : Times::repeatable, false, origin, place)) return;
+    if (!may_repeat(name.name, name.once ? Times::once : Times::repeatable, origin, place)) return;
     const auto text = std::string(name.name) + ": known to dnsmasq, not supported: ignored" + (name.loss.empty() ? "" : " (" + std::string(name.loss) + ")");
     switch (name.passed) {
         case Passed::quiet: return;
@@ -228,12 +234,21 @@ void Parser::check_aliases() {
     }
 }
 
+/// Following what it writes itself, it would ask its own questions for ever.
+void Parser::check_shadow() {
+    const auto& options = parsed_.options;
+    const auto rule = read_shadow(options.shadow);
+    if (rule && !rule->log_file.empty() && rule->log_file == options.log_facility)
+        error(place_of("shadow"), "shadow: " + shown(rule->log_file) + " is lictor's own log-facility: name the log of the dnsmasq that serves, and another file for lictor's");
+}
+
 void Parser::finish() {
     check_consul();
     check_listening();
     check_upstreams();
     check_leaders();
     check_aliases();
+    check_shadow();
     say_passed_over();
     if (errors_unsaid_) parsed_.errors.push_back({"", std::to_string(errors_unsaid_) + " more errors", false});
     if (warnings_unsaid_) parsed_.warnings.push_back({"", std::to_string(warnings_unsaid_) + " more warnings", false});

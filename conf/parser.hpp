@@ -48,7 +48,7 @@ private:
 
     // parse.cpp: one option, and what follows from all
     void apply(const Row& row, std::optional<std::string_view> value, Origin origin, const std::string& place);
-    bool may_repeat(std::string_view name, Times times, bool own, Origin origin, const std::string& place);
+    bool may_repeat(std::string_view name, Times times, Origin origin, const std::string& place);
     void steer(const Row& row, std::string_view value, Origin origin, const std::string& place);
     void pass_over(const DnsmasqName& name, std::optional<std::string_view> value, Origin origin, const std::string& place);
     void unknown(std::string_view name, const std::string& place);
@@ -58,6 +58,7 @@ private:
     void check_consul();
     void check_leaders();
     void check_aliases();
+    void check_shadow();
     void say_passed_over();
 
     /// Where the value that counts was given.

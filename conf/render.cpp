@@ -30,7 +30,8 @@ std::string render_help() {
         "lictor - a DNS resolver beside an application: answers Consul's domain from memory, forwards the rest, knows who leads\n"
         "\n"
         "usage: lictor [OPTION…]            serve\n"
-        "       lictor [OPTION…] COMMAND    ask a running lictor: stats, leaders, failovers, services, health, ready, flush [NAME]\n"
+        "       lictor [OPTION…] COMMAND    ask a running lictor: stats, leaders, failovers, services,\n"
+        "                                   shadow, health, ready, flush [NAME]\n"
         "       lictor import FILE…         say what each line of a dnsmasq's configuration would do here\n"
         "\n"
         "Every option may stand in a file as well, without dashes, one on a line (--conf-file).\n";

@@ -2,6 +2,7 @@
 #include <string>
 
 #include "conf/metrics_rows.hpp"
+#include "conf/metrics_state.hpp"
 #include "conf/option_rows.hpp"
 #include "conf/render.hpp"
 
@@ -128,7 +129,25 @@ std::string render_reference() {
         "\n"
         "| metric | kind | labels | meaning |\n"
         "|---|---|---|---|\n";
-    return out + metric_lines(control_metric_rows());
+    out += metric_lines(control_metric_rows());
+    out +=
+        "\n"
+        "### State\n"
+        "\n"
+        "What the process, its upstreams, leaders and watches are like when `/metrics` is asked for.\n"
+        "\n"
+        "| metric | kind | labels | meaning |\n"
+        "|---|---|---|---|\n";
+    for (const auto& row : state_metric_rows) {
+        std::string labels;
+        for (std::string_view rest = row.labels; !rest.empty();) {
+            const auto key = rest.substr(0, rest.find(','));
+            labels += (labels.empty() ? "`" : ", `") + std::string(key) + '`';
+            rest.remove_prefix(std::min(rest.size(), key.size() + 1));
+        }
+        out += "| `" + std::string(row.name) + "` | " + std::string(word(row.kind)) + " | " + labels + " | " + std::string(row.help) + " |\n";
+    }
+    return out;
 }
 
 }  // namespace lictor

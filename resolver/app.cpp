@@ -483,9 +483,10 @@ Status App::status() const {
     status.consul_address = options_.consul_http_addr.empty() ? "" : watcher_->consul_address();
     const bool synced = !status.consul_on || watcher_->first_sync_done();
     const bool answered = upstream_answered_ || any_answered;
+    const std::string consul_failure = watcher_->consul_failure();
     status.ready = status.healthy && synced && answered;
     if (!status.healthy) status.not_ready_because = "a worker's loop stands still";
-    else if (!synced) status.not_ready_because = "the first reads from Consul are not done";
+    else if (!synced) status.not_ready_because = "the first reads from Consul are not done" + (consul_failure.empty() ? std::string() : ": " + consul_failure);
     else if (!answered) status.not_ready_because = "no upstream has answered yet";
     if (shadow_) status.shadow = shadow_->report();
     status.resident_bytes = resident_bytes();

@@ -11,6 +11,7 @@
 #include "conf/render.hpp"
 #include "resolver/app.hpp"
 #include "resolver/command.hpp"
+#include "resolver/preflight.hpp"
 
 extern char** environ;  // NOLINT: POSIX
 
@@ -42,6 +43,9 @@ int run(int argc, char** argv) {
     }
     // The files of another program are looked at, whatever lictor's own say.
     if (parsed.action == Action::command && parsed.words.front() == "import") return run_import(parsed.words, *invocation.files);
+    const bool tells = parsed.action == Action::test || !parsed.errors.empty();
+    for (const auto& warning : parsed.warnings)
+        if (tells) std::fprintf(stderr, "lictor: warning: %s\n", log::one_line(warning.line()).c_str());
     bool file_missing = false;
     for (const auto& complaint : parsed.errors) {
         std::fprintf(stderr, "lictor: %s\n", log::one_line(complaint.line()).c_str());
@@ -52,7 +56,7 @@ int run(int argc, char** argv) {
         return file_missing ? 3 : 1;
     }
     if (parsed.action == Action::test) {
-        for (const auto& warning : parsed.warnings) std::fprintf(stderr, "lictor: %s\n", log::one_line(warning.line()).c_str());
+        for (const auto& sentence : look_ahead(parsed.options)) std::fprintf(stderr, "lictor: warning: %s\n", log::one_line(sentence).c_str());
         std::fputs("lictor: syntax check OK.\n", stderr);
         return 0;
     }

@@ -7,6 +7,7 @@
 #include <set>
 
 #include "conf/log.hpp"
+#include "conf/metrics_state.hpp"
 #include "resolver/stats_json.hpp"
 #include "resolver/stats_parts.hpp"
 #include "watch/leader.hpp"
@@ -30,6 +31,7 @@ std::string label(std::string_view key, std::string_view value) {
 
 class Families {
 public:
+    void begin(StateMetric metric) { begin(metric->name, metric->kind, metric->help); }
     void begin(std::string_view name, MetricKind kind, std::string_view help) {
         name_ = name;
         seen_.clear();
@@ -51,8 +53,8 @@ public:
     }
     /// A gauge of one line.
     template <class Value>
-    void gauge(std::string_view name, std::string_view help, Value value) {
-        begin(name, MetricKind::gauge, help);
+    void gauge(StateMetric metric, Value value) {
+        begin(metric);
         line("", value);
     }
     std::string take() { return std::move(text_); }
@@ -87,82 +89,76 @@ void write_rows(Families& out, std::span<const Row> rows, Value value) {
 }
 
 void write_process(Families& out, const Status& status) {
-    out.begin("lictor_build_info", MetricKind::gauge, "Always 1; the version is in the label.");
+    out.begin("lictor_build_info");
     out.line(label("version", status.version), std::uint64_t{1});
-    out.gauge("lictor_start_timestamp_seconds", "Wall-clock time of the start.", static_cast<std::uint64_t>(status.started_unix));
-    out.gauge("lictor_uptime_seconds", "Seconds since the start.", status.uptime_seconds);
-    out.gauge("lictor_healthy", "1 while every worker's loop turns.", std::uint64_t{status.healthy});
-    out.gauge("lictor_ready", "1 once Consul was read and an upstream has answered.", std::uint64_t{status.ready});
-    out.gauge("lictor_resident_bytes", "Resident memory of the process.", status.resident_bytes);
-    out.gauge("lictor_open_descriptors", "Open file descriptors.", std::uint64_t{status.open_descriptors});
-    out.gauge("lictor_workers", "Workers of the data plane.", std::uint64_t{status.workers.size()});
-    out.begin("lictor_worker_heartbeat_age_seconds", MetricKind::gauge, "Seconds since a worker's loop last turned.");
+    out.gauge("lictor_start_timestamp_seconds", static_cast<std::uint64_t>(status.started_unix));
+    out.gauge("lictor_uptime_seconds", status.uptime_seconds);
+    out.gauge("lictor_healthy", std::uint64_t{status.healthy});
+    out.gauge("lictor_ready", std::uint64_t{status.ready});
+    out.gauge("lictor_resident_bytes", status.resident_bytes);
+    out.gauge("lictor_open_descriptors", std::uint64_t{status.open_descriptors});
+    out.gauge("lictor_workers", std::uint64_t{status.workers.size()});
+    out.begin("lictor_worker_heartbeat_age_seconds");
     for (std::size_t i = 0; i < status.heartbeat_age_seconds.size(); ++i)
         out.line(label("worker", std::to_string(i)), status.heartbeat_age_seconds[i]);
-    out.gauge("lictor_config_loaded_timestamp_seconds", "Wall-clock time at which the configuration in force was read.",
-              static_cast<std::uint64_t>(status.config_loaded_unix));
-    out.gauge("lictor_config_reload_failed", "1 if the last HUP found a configuration that was refused.",
-              std::uint64_t{!status.reload_errors.empty()});
-    out.gauge("lictor_cache_max_entries", "Bound of cache entries.", std::uint64_t{rules_of(status).cache_entries} * status.workers.size());
-    out.gauge("lictor_cache_max_bytes", "Bound of the cache's bytes.", std::uint64_t{rules_of(status).cache_bytes} * status.workers.size());
+    out.gauge("lictor_config_loaded_timestamp_seconds", static_cast<std::uint64_t>(status.config_loaded_unix));
+    out.gauge("lictor_config_reload_failed", std::uint64_t{!status.reload_errors.empty()});
+    out.gauge("lictor_cache_max_entries", std::uint64_t{rules_of(status).cache_entries} * status.workers.size());
+    out.gauge("lictor_cache_max_bytes", std::uint64_t{rules_of(status).cache_bytes} * status.workers.size());
 }
 
 void write_upstreams(Families& out, const Status& status) {
-    const auto family = [&](std::string_view name, MetricKind kind, std::string_view help, auto value) {
-        out.begin(name, kind, help);
+    const auto family = [&](StateMetric metric, auto value) {
+        out.begin(metric);
         for (const auto& row : status.upstreams) out.line(label("upstream", row.endpoint.text()), value(row));
     };
     using Report = UpstreamReport;
-    using enum MetricKind;
-    family("lictor_upstream_sent_total", counter, "Questions sent to an upstream.", [](const Report& r) { return r.sent; });
-    family("lictor_upstream_answered_total", counter, "Replies of an upstream.", [](const Report& r) { return r.answered; });
-    family("lictor_upstream_failed_total", counter, "Replies of an upstream that were of no use (SERVFAIL and its like).",
-           [](const Report& r) { return r.failed; });
-    family("lictor_upstream_refused_total", counter, "Replies REFUSED of an upstream.", [](const Report& r) { return r.refused; });
-    family("lictor_upstream_timeouts_total", counter, "Questions that an upstream left unanswered.", [](const Report& r) { return r.timeouts; });
-    family("lictor_upstream_down", gauge, "1 while an upstream is left aside.", [](const Report& r) { return std::uint64_t{r.down}; });
-    family("lictor_upstream_rtt_seconds", gauge, "Smoothed round-trip time of an upstream, the worst of all workers; 0 = never answered.",
-           [](const Report& r) { return std::chrono::duration<double>(r.rtt).count(); });
+    family("lictor_upstream_sent_total", [](const Report& r) { return r.sent; });
+    family("lictor_upstream_answered_total", [](const Report& r) { return r.answered; });
+    family("lictor_upstream_failed_total", [](const Report& r) { return r.failed; });
+    family("lictor_upstream_refused_total", [](const Report& r) { return r.refused; });
+    family("lictor_upstream_timeouts_total", [](const Report& r) { return r.timeouts; });
+    family("lictor_upstream_down", [](const Report& r) { return std::uint64_t{r.down}; });
+    family("lictor_upstream_rtt_seconds", [](const Report& r) { return std::chrono::duration<double>(r.rtt).count(); });
 }
 
 void write_leaders(Families& out, const Status& status) {
     const auto entries = leaders_in_order(catalog_of(status));
-    const auto family = [&](std::string_view name, std::string_view help, auto value) {
-        out.begin(name, MetricKind::gauge, help);
+    const auto family = [&](StateMetric metric, auto value) {
+        out.begin(metric);
         for (const auto* entry : entries) out.line(label("service", entry->service), value(*entry));
     };
-    out.begin("lictor_leader_state", MetricKind::gauge, "1 for the state in which a leader scope is, 0 for the others.");
+    out.begin("lictor_leader_state");
     for (const auto* entry : entries)
         for (const auto state : {LeaderState::loading, LeaderState::led, LeaderState::vacant, LeaderState::standby, LeaderState::unreadable,
                                  LeaderState::gone})
             out.line(label("service", entry->service) + ",state=\"" + word(state) + '"', std::uint64_t{entry->state == state});
-    out.begin("lictor_leader_info", MetricKind::gauge, "Always 1; who is answered as leader is in the labels.");
+    out.begin("lictor_leader_info");
     for (const auto* entry : entries)
         if (entry->state == LeaderState::led)
             out.line(label("service", entry->service) + ',' + label("scope", entry->scope) + ',' + label("member", entry->member) + ',' +
                          label("host", entry->host.text),
                      std::uint64_t{1});
-    family("lictor_leader_since_timestamp_seconds", "Wall-clock time at which the answer for a leader last changed.",
-           [](const LeaderEntry& entry) { return static_cast<std::uint64_t>(std::max<std::int64_t>(0, entry.since_unix)); });
-    family("lictor_leader_timeline", "Timeline of the leader, 0 = not known.", [](const LeaderEntry& entry) { return entry.timeline.value_or(0); });
-    family("lictor_leader_members", "Members of a leader scope.", [](const LeaderEntry& entry) { return std::uint64_t{entry.members.size()}; });
+    family("lictor_leader_since_timestamp_seconds", [](const LeaderEntry& entry) { return static_cast<std::uint64_t>(std::max<std::int64_t>(0, entry.since_unix)); });
+    family("lictor_leader_timeline", [](const LeaderEntry& entry) { return entry.timeline.value_or(0); });
+    family("lictor_leader_members", [](const LeaderEntry& entry) { return std::uint64_t{entry.members.size()}; });
 }
 
 void write_failovers(Families& out, const Status& status) {
     static const Failovers nothing;
     const auto& failovers = status.failovers ? *status.failovers : nothing;
     const auto in_seconds = [](microseconds span) { return std::chrono::duration<double>(span).count(); };
-    out.begin("lictor_failovers_total", MetricKind::counter, "Changes of leader, those included after which the same one led again.");
+    out.begin("lictor_failovers_total");
     out.line("", failovers.total());
-    out.begin("lictor_leader_answers_late_total", MetricKind::counter, "Questions read after lictor knew that a leader leads no more, and answered with its address all the same.");
+    out.begin("lictor_leader_answers_late_total");
     out.line("", failovers.told_late());
-    out.begin("lictor_failover_last_seconds", MetricKind::gauge, "Phases of each leader's last change.");
+    out.begin("lictor_failover_last_seconds");
     std::map<std::string, const FailoverRecord*> last;
     for (const auto& record : failovers.records()) last[record.service] = &record;
     for (const auto& [service, record] : last)
         for (const auto& span : failover_spans())
             if (const auto value = span.of(*record)) out.line(label("service", service) + ',' + label("phase", span.name), in_seconds(*value));
-    out.begin("lictor_failover_max_seconds", MetricKind::gauge, "The longest phases of the changes that are remembered.");
+    out.begin("lictor_failover_max_seconds");
     for (const auto& span : failover_spans()) {
         std::optional<microseconds> most;
         for (const auto& record : failovers.records())
@@ -173,12 +169,12 @@ void write_failovers(Families& out, const Status& status) {
 
 void write_consul(Families& out, const Status& status) {
     const auto& catalog = catalog_of(status);
-    out.gauge("lictor_consul_enabled", "1 if Consul is configured.", std::uint64_t{status.consul_on});
-    out.gauge("lictor_consul_contact_lost", "1 while last known answers are given without contact with Consul.", std::uint64_t{catalog.contact_lost});
-    out.gauge("lictor_view_generation", "Number of the View in force.", status.view ? status.view->generation : std::uint64_t{0});
+    out.gauge("lictor_consul_enabled", std::uint64_t{status.consul_on});
+    out.gauge("lictor_consul_contact_lost", std::uint64_t{catalog.contact_lost});
+    out.gauge("lictor_view_generation", status.view ? status.view->generation : std::uint64_t{0});
     std::map<std::pair<std::string, std::string>, std::uint64_t> watches;
     for (const auto& watch : status.watches) ++watches[{watch.kind, watch.state}];
-    out.begin("lictor_watches", MetricKind::gauge, "Watches on Consul, by kind and state.");
+    out.begin("lictor_watches");
     for (const auto& [of, count] : watches) out.line(label("kind", of.first) + ',' + label("state", of.second), count);
 }
 

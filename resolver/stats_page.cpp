@@ -120,18 +120,19 @@ const members_table = leader => {
   }
   return box;
 };
+const told_instead = {"by tags": "whom the tags in the catalog name", "as a service": "the service's instances, as any other's", "no data": "no record: a standby cluster", "held": "questions wait for the first reads"};
 const show_leaders = leaders => {
   if (!leaders.length) return put("leaders", make("p", "No leader scope is configured or known.", "soft"));
   put("leaders", ...leaders.map(leader => {
     const box = make("div", null, "leader"), top = make("div", null, "row"), line = make("div", null, "row soft");
     const led = leader.state === "led";
     top.append(make("strong", leader.scope), pill(led ? "led" : leader.state, look_of_state[leader.state] || "wait"), make("span", leader.reason, "soft"));
-    const who = make("div", led ? leader.member + "  " + (leader.addresses[0] || leader.host) + ":" + leader.port : "nobody is answered", "big" + (led ? "" : " wait"));
+    const who = make("div", led ? leader.member + "  " + (leader.addresses[0] || leader.host) + ":" + leader.port : told_instead[leader.answer] || "nobody is answered", "big" + (led ? "" : " wait"));
     line.append(make("span", leader.name), make("span", "for " + span(leader.age_seconds)), make("span", "since " + new Date(leader.since_unix * 1000).toLocaleString()));
     if (leader.timeline !== null) line.append(make("span", "timeline " + leader.timeline));
     const scroll = make("div", null, "scroll");
     if (leader.members.length) scroll.append(members_table(leader));
-    box.append(top, who, line, scroll);
+    box.append(top, who, make("div", leader.why, "soft"), line, scroll);
     return box;
   }));
 };

@@ -90,6 +90,12 @@ constexpr Route routes[] = {
     {"/failovers", false, get_failovers}, {"/events", false, get_events}, {"/shadow", false, get_shadow},
 };
 
+std::string list_of_paths() {
+    std::string text;
+    for (const auto& route : routes) text += (text.empty() ? "" : ", ") + std::string(route.changes ? "POST " : "") + std::string(route.path);
+    return text;
+}
+
 std::optional<StatsReply> refuse_host(const StatsRequest& request, const StatsSources& sources) {
     if (request.over_unix) return std::nullopt;
     if (request.hosts.size() > 1) return refusal(400, "more than one Host header");
@@ -128,7 +134,7 @@ StatsReply too_many_listeners() { return refusal(503, "too many listen already; 
 StatsReply answer_stats_request(const StatsRequest& request, const StatsSources& sources) {
     if (auto refused = refuse_host(request, sources)) return *std::move(refused);
     const auto route = std::find_if(std::begin(routes), std::end(routes), [&](const Route& row) { return row.path == request.path; });
-    if (route == std::end(routes)) return refusal(404, "there is: / /stats /metrics /health /ready /leaders /failovers /services /events, POST /flush");
+    if (route == std::end(routes)) return refusal(404, "there is: " + list_of_paths());
     const bool fits = route->changes ? request.method == "POST" : request.method == "GET" || request.method == "HEAD";
     if (!fits) {
         auto reply = refusal(405, "the path takes another method");

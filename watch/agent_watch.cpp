@@ -85,7 +85,7 @@ void AgentWatch::on_reply(const HttpReply& reply) {
         outcome = ContactOutcome::good;
     } else if (reply.status == 0) {
         outcome = reply.unreachable ? ContactOutcome::unreachable : ContactOutcome::broken;
-        why_ = log::printable(reply.error);
+        why_ = log::one_line(reply.error);
     } else {
         outcome = reply.status == 429 || reply.status == 503 ? ContactOutcome::limited : ContactOutcome::refused;
         why_ = "status " + std::to_string(reply.status);

@@ -112,6 +112,8 @@ bool Watcher::first_sync_done() const {
 
 std::int64_t Watcher::last_contact() const { return state_->last_contact; }
 
+std::string Watcher::consul_failure() const { return state_->running ? state_->running->agent.why() : std::string(); }
+
 std::string Watcher::consul_address() const { return state_->running ? state_->running->http.current() : std::string(); }
 
 }  // namespace lictor

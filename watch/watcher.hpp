@@ -55,6 +55,8 @@ public:
     std::int64_t last_contact() const;
     /// The Consul address in use, for people.
     std::string consul_address() const;
+    /// Why the agent's own word could not be read the last time; empty if it could.
+    std::string consul_failure() const;
 
 private:
     struct State;

@@ -44,6 +44,7 @@ def _(ctx):
     lictor = Lictor(ctx, f"--consul-token-file={token}", consul=agent.api.url)
     net.steadily(lambda: lictor.http("/ready")[0] == 503, 2.0, "/ready is 503 while the token is unknown")
     lictor.until_logged("ACL not found")
+    assert "ACL not found" in lictor.http("/ready")[2], lictor.http("/ready")
     begin = time.monotonic()
     ctx.file("token", agent.api.put("/v1/acl/token", {"Policies": [{"Name": "seen"}]})["SecretID"])
     lictor.wait_ready()

@@ -34,6 +34,9 @@ def _(ctx):
     for file, line in ((conf, 2), (conf, 3), (conf, 4), (conf, 7), (conf, 8), (more, 1), (more, 2)):
         assert has_place(text, file, line), f"no error names {os.path.basename(file)} line {line}:\n{text}"
     assert "listen-address" in text, f"the nearest name of listen-adress is not offered:\n{text}"
+    conf = ctx.file("both.conf", "dhcp-range=10.0.0.1,10.0.0.9\nport=x\n")
+    code, out, err = run(ctx, "--test", f"--conf-file={conf}")
+    assert code == 1 and has_place(err, conf, 2) and "warning" in err and has_place(err, conf, 1), f"what is passed over is said together with errors:\n{err}"
 
 
 @test("--test says that a right configuration is right, exit 0, and serves nothing")
@@ -42,6 +45,27 @@ def _(ctx):
                                  "no-resolv\nserver=192.0.2.1\nleader=pglab,namespace=/digitalis.io/\ncache-size=500\n")
     code, out, err = run(ctx, "--test", f"--conf-file={conf}")
     assert code == 0 and "ok" in (out + err).lower(), f"exit {code}\n{out}{err}"
+
+
+@test("--test looks at users and files as well, and warns", ONCE)
+def _(ctx):
+    nothing = ctx.path("nothing")
+    wrong = [f"consul-ca-file={nothing}", f"consul-token-file={nothing}", f"resolv-file={nothing}", f"addn-hosts={nothing}", f"hostsdir={nothing}",
+             f"pid-file={nothing}/lictor.pid", f"log-facility={nothing}/lictor.log", f"snapshot-file={nothing}/snapshot", f"leader-exec={nothing}",
+             f"shadow=log:{nothing}"] + (["user=no-such-user-here"] if os.geteuid() == 0 else [])
+    code, out, err = run(ctx, "--test", f"--conf-file={ctx.file('wrong.conf', chr(10).join(wrong) + chr(10))}")
+    lines = err.splitlines()
+    assert code == 0 and lines[-1].endswith("syntax check OK."), err
+    for option in wrong:
+        name, value = option.split("=", 1)
+        assert sum(line.startswith("lictor: warning: ") and name in line for line in lines) == 1, f"not one warning about {option}:\n{err}"
+    there = ctx.file("there", "")
+    os.chmod(there, 0o755)
+    right = [f"consul-ca-file={there}", f"consul-token-file={there}", f"resolv-file={there}", f"addn-hosts={there}", f"hostsdir={ctx.path('')}",
+             f"pid-file={ctx.path('lictor.pid')}", f"log-facility={ctx.path('lictor.log')}", f"snapshot-file={ctx.path('snapshot')}",
+             f"leader-exec={there}", f"shadow=log:{there}", "user=nobody"]
+    code, out, err = run(ctx, "--test", f"--conf-file={ctx.file('right.conf', chr(10).join(right) + chr(10))}")
+    assert code == 0 and "warning" not in err, err
 
 
 @test("an unknown option on the command line is an error with the nearest known name")

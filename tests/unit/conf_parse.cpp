@@ -95,10 +95,26 @@ TEST_CASE("what may be given once is refused the second time") {
     CHECK_THAT(only_error(parse_configuration({"-C", "/c"}, {}, files)), Contains("/d:1: illegal repeated keyword 'port': already given at /c:1"));
 }
 
+TEST_CASE("an option with a blank where '=' belongs is shown how it is written") {
+    CHECK_THAT(only_error(parse_text("port 53\n")), Contains("/c:1: 'port 53' is no option: write port=53"));
+    CHECK_THAT(only_error(parse_text("leader\t pglab\n")), Contains("write leader=pglab"));
+    CHECK_THAT(only_error(parse_text("no-resolv really\n")), Contains("unknown option 'no-resolv really'"));
+    CHECK_THAT(only_error(parse_text("prt 53\n")), Contains("unknown option 'prt 53'"));
+}
+
+TEST_CASE("lictor does not follow its own log as another server's") {
+    const std::string log = "shadow=log:/var/log/dns.log\n";
+    CHECK_THAT(only_error(parse_text("log-facility=/var/log/dns.log\n" + log)), Contains("/c:2: shadow: '/var/log/dns.log' is lictor's own log-facility"));
+    CHECK(parse_text("log-facility=/var/log/lictor.log\n" + log).errors.empty());
+    CHECK(parse_text("log-facility=/var/log/dns.log\nshadow=192.0.2.1\n").errors.empty());
+    CHECK(parse_text("shadow=192.0.2.1\n").errors.empty());
+}
+
 TEST_CASE("a once-only value in a file beats the command line") {
     const auto dnsmasq = parse_text("port=5\n", {}, {"--port=6"});
     CHECK(dnsmasq.options.port == 5);
-    CHECK(dnsmasq.warnings.empty());
+    CHECK(lines(dnsmasq.warnings) == "/c:1: port: given on the command line too; the file's value is used\n");
+    CHECK(parse_text("no-resolv\n", {}, {"--no-resolv", "--server=192.0.2.1"}).warnings.empty());
     const auto own = parse_text("leader-hold=5\n", {}, {"--leader-hold=6"});
     CHECK(own.options.leader_hold.count() == 5);
     CHECK(lines(own.warnings) == "/c:1: leader-hold: given on the command line too; the file's value is used\n");

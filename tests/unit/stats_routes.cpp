@@ -81,7 +81,9 @@ TEST_CASE("stats routes: what is not in the table is not there") {
     Ground ground;
     for (const char* path : {"/nothing", "/stats/", "//stats", "/../../etc/passwd", "", "/Stats", "stats", "http://127.0.0.1/stats", "*"}) {
         INFO(path);
-        CHECK(ground.get(path).code == 404);
+        const auto reply = ground.get(path);
+        CHECK(reply.code == 404);
+        CHECK(reply.body.find("there is: /, /stats, /metrics, /health, /ready, /leaders, /services, POST /flush, /failovers, /events, /shadow") != std::string::npos);
     }
 }
 
