@@ -350,7 +350,7 @@ void App::on_mail() {
 }
 
 void App::on_news(const LeaderNews& news) {
-    tell(news.withdrawn() ? "withdrawn" : "leader", news_json(news));
+    tell(news.leads ? "leader" : "withdrawn", news_json(news));
     if (hooks_runner_) hooks_runner_->tell(news);
 }
 

@@ -62,7 +62,7 @@ std::string news_json(const LeaderNews& news) {
     json.field("scope", shown(news.scope));
     json.field("service", shown(news.service));
     write_seat(json, "old", news.old_leader);
-    if (!news.withdrawn()) write_seat(json, "new", news.new_leader);
+    if (news.leads) write_seat(json, "new", news.new_leader);
     json.field("reason", shown(news.reason));
     json.key("timeline");
     if (news.timeline) json.number(*news.timeline);

@@ -1,19 +1,11 @@
-// Small questions about texts that strangers wrote: lower case as Consul and DNS understand it, and whether a text can be a name at all.
+// Small questions about texts that strangers wrote: whether a text can be a name at all. Lower case is line_syntax's.
 #pragma once
 
-#include <algorithm>
-#include <string>
 #include <string_view>
 
-namespace lictor {
+#include "conf/line_syntax.hpp"
 
-/// ASCII only: names in Consul and DNS know no other case.
-inline std::string lower_case(std::string_view text) {
-    std::string lower(text);
-    std::transform(lower.begin(), lower.end(), lower.begin(),
-                   [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; });
-    return lower;
-}
+namespace lictor {
 
 inline bool has_nul(std::string_view text) {
     return text.find('\0') != std::string_view::npos;

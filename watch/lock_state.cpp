@@ -17,7 +17,8 @@ bool fits_host(std::string_view host) {
            std::none_of(host.begin(), host.end(), [](char c) { return static_cast<unsigned char>(c) <= ' ' || c == '\x7f' || c == '/' || c == '"'; });
 }
 
-std::string_view trimmed(std::string_view text) {
+/// Without blanks and control bytes at both ends: a value that was written with `echo` ends in a line feed.
+std::string_view without_ends(std::string_view text) {
     while (!text.empty() && static_cast<unsigned char>(text.front()) <= ' ') text.remove_prefix(1);
     while (!text.empty() && static_cast<unsigned char>(text.back()) <= ' ') text.remove_suffix(1);
     return text;
@@ -67,7 +68,7 @@ std::optional<LockAddress> from_object(JsonValue root) {
 std::string lock_name(const LeaderRule& rule) { return lower_case(rule.scope) + ".leader"; }
 
 std::optional<LockAddress> parse_lock_address(std::string_view value) {
-    value = trimmed(value);
+    value = without_ends(value);
     if (value.empty() || has_nul(value)) return std::nullopt;
     if (value.front() == '{') {
         const auto tree = read_json(value, "lock");

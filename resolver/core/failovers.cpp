@@ -90,11 +90,21 @@ Now FailoverRecord::began() const {
     return first.value_or(Now{});
 }
 
+/// Patroni registers itself as `<scope>/<member>`.
+LeaderSeat seat_by_tags(const Instance& instance) {
+    const auto& address = instance.address.empty() ? instance.node->address : instance.address;
+    return {instance.id.substr(instance.id.rfind('/') + 1), address.text, static_cast<std::uint16_t>(instance.port)};
+}
+
 LeaderSeat seat_of(const Catalog& catalog, const LeaderEntry& entry) {
+    if (entry.state == LeaderState::unreadable) {
+        const auto* instance = leader_by_tags(catalog, entry);
+        return instance ? seat_by_tags(*instance) : LeaderSeat{};
+    }
     LeaderSeat seat{entry.member, entry.host.text, entry.port};
     if (entry.host.ip) return seat;
-    if (const auto host = catalog.hosts->find(entry.host.text); host != catalog.hosts->end() && !(host->second->v4.empty() && host->second->v6.empty()))
-        seat.address = (host->second->v4.empty() ? host->second->v6 : host->second->v4).front().text();
+    if (const auto* host = host_row(catalog, entry.host); host && !(host->v4.empty() && host->v6.empty()))
+        seat.address = (host->v4.empty() ? host->v6 : host->v4).front().text();
     else if (entry.node_address.ip)
         seat.address = entry.node_address.text;
     return seat;
@@ -185,6 +195,7 @@ std::vector<LeaderNews> Failovers::on_view(const View& view, Moment at) {
             item.reason = record->reason;
             scope.published_in = view.generation;
         }
+        item.leads = true;
         item.new_leader = scope.seat;
         news.push_back(std::move(item));
     }

@@ -67,10 +67,10 @@ std::span<const FailoverSpan> failover_spans();
 /// Somebody leads who did not lead before, or nobody does any more.
 struct LeaderNews {
     std::string scope, service, reason;
-    LeaderSeat old_leader, new_leader;  ///< old_leader empty: the first one that is known; new_leader empty: withdrawn
+    LeaderSeat old_leader, new_leader;  ///< old_leader empty: the first one that is known
     std::optional<std::uint64_t> timeline;
     std::uint32_t serial = 0;
-    bool withdrawn() const { return new_leader.member.empty() && new_leader.address.empty(); }
+    bool leads = false;                 ///< somebody does; else the old one was withdrawn
 };
 
 class Failovers {

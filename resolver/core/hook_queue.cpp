@@ -19,7 +19,7 @@ std::string clean(std::string_view text) {
 }  // namespace
 
 bool HookQueue::push(const LeaderNews& news) {
-    if (news.withdrawn()) return false;
+    if (!news.leads) return false;
     const auto same = std::find_if(waiting_.begin(), waiting_.end(), [&](const auto& run) { return run.news.service == news.service; });
     if (same == waiting_.end()) {
         if (news.old_leader == news.new_leader) return false;  // the same one leads again

@@ -4,6 +4,9 @@
 #include <algorithm>
 #include <limits>
 
+#include "conf/line_syntax.hpp"
+#include "resolver/core/zone_select.hpp"
+
 namespace lictor {
 namespace {
 
@@ -14,14 +17,20 @@ void add(std::string& text, std::string_view word) {
     text += word;
 }
 
+/// Below one of Consul's domains: its addresses are Consul's own records, not a row of the host table.
+bool is_consul_name(const Catalog& catalog, const HostText& host) {
+    const auto name = lower_case(host.text);
+    return std::ranges::any_of(catalog.settings->domains, [&](const std::string& domain) { return name.ends_with('.' + domain); });
+}
+
 std::string by_host(const Catalog& catalog, const LeaderEntry& entry) {
     std::string text = entry.member;
     add(text, entry.host.text);
     add(text, std::to_string(entry.port));
-    if (entry.host.ip) return text;
+    if (entry.host.ip || is_consul_name(catalog, entry.host)) return text;
     bool any = false;
-    if (const auto host = catalog.hosts->find(entry.host.text); host != catalog.hosts->end())
-        for (const auto* family : {&host->second->v4, &host->second->v6})
+    if (const auto* host = host_row(catalog, entry.host))
+        for (const auto* family : {&host->v4, &host->v6})
             for (const auto& address : *family) {
                 add(text, address.text());
                 any = true;
@@ -31,24 +40,30 @@ std::string by_host(const Catalog& catalog, const LeaderEntry& entry) {
     return text;
 }
 
-/// The keys cannot be read: the instances whose tags say that they lead.
+/// The keys cannot be read: the instance whose tag says that it leads.
 std::string by_tags(const Catalog& catalog, const LeaderEntry& entry) {
-    const auto service = catalog.services->find(entry.service);
+    const Instance* instance = leader_by_tags(catalog, entry);
     std::string text;
-    if (service == catalog.services->end()) return text;
-    for (const auto& instance : service->second->instances) {
-        const bool leads = std::any_of(instance.tags.begin(), instance.tags.end(), [](const auto& tag) { return tag == "master" || tag == "primary"; });
-        if (!leads || instance.health == Health::critical) continue;
-        add(text, instance.id);
-        add(text, instance.node->name_lower);
-        add(text, instance.node->address.text);
-        add(text, instance.address.text);
-        add(text, std::to_string(instance.port));
-    }
+    if (!instance) return text;
+    add(text, instance->id);
+    add(text, instance->node->name_lower);
+    add(text, instance->node->address.text);
+    add(text, instance->address.text);
+    add(text, std::to_string(instance->port));
     return text;
 }
 
 }  // namespace
+
+const HostEntry* host_row(const Catalog& catalog, const HostText& host) {
+    const auto found = catalog.hosts->find(lower_case(host.text));
+    return found == catalog.hosts->end() ? nullptr : found->second.get();
+}
+
+const Instance* leader_by_tags(const Catalog& catalog, const LeaderEntry& entry) {
+    const auto service = catalog.services->find(entry.service);
+    return service == catalog.services->end() ? nullptr : tagged_leader(*service->second, *catalog.settings);
+}
 
 std::string answered_as(const Catalog& catalog, const LeaderEntry& entry) {
     if (entry.state == LeaderState::led) return by_host(catalog, entry);

@@ -62,6 +62,11 @@ struct LeaderPage {
 /// By service, lower case.
 using LeaderBook = TableOf<LeaderPage>;
 
+/// The addresses behind a host name, as far as they are known.
+const HostEntry* host_row(const Catalog& catalog, const HostText& host);
+/// While the keys cannot be read: the instance that is answered; none if no tag names one.
+const Instance* leader_by_tags(const Catalog& catalog, const LeaderEntry& entry);
+
 /// What the leader's names are answered with, as one text to compare; empty while questions are held or refused.
 std::string answered_as(const Catalog& catalog, const LeaderEntry& entry);
 

@@ -29,18 +29,13 @@ struct Seat {
     std::uint16_t port = 0, weight = 1;
 };
 
-/// The keys cannot be read: tags say who leads. The first by node, so that all lictors and all answers agree on one.
+/// The keys cannot be read: tags say who leads.
 Outcome seat_by_tags(ZoneReply& reply, const LeaderEntry& leader, std::uint16_t type, Seat& seat) {
     const ServiceEntry* entry = nullptr;
     const Outcome found = find_service(reply, leader.service, {}, entry);
     if (found == Outcome::wait || found == Outcome::expired) return found;
     if (found != Outcome::answered) return gap(reply, leader);
-    const Instance* first = nullptr;
-    for (const Instance& instance : entry->instances) {
-        if (!is_usable(instance, reply.settings) || !(has_tag(instance, "master") || has_tag(instance, "primary"))) continue;
-        const int order = first ? instance.node->name_lower.compare(first->node->name_lower) : -1;
-        if (order < 0 || (order == 0 && instance.id < first->id)) first = &instance;
-    }
+    const Instance* first = tagged_leader(*entry, reply.settings);
     if (!first) return gap(reply, leader);
     const Target target = target_of(*first, type, reply.question.name, false);
     if (target.kind == Target::Kind::none) return gap(reply, leader);

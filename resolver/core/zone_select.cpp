@@ -31,6 +31,16 @@ bool has_tag(const Instance& instance, std::string_view tag_lower) {
     return std::ranges::any_of(instance.tags, [&](const std::string& tag) { return tag == tag_lower; });
 }
 
+const Instance* tagged_leader(const ServiceEntry& entry, const ConsulSettings& settings) {
+    const Instance* first = nullptr;
+    for (const Instance& instance : entry.instances) {
+        if (!is_usable(instance, settings) || !(has_tag(instance, "master") || has_tag(instance, "primary"))) continue;
+        const int order = first ? instance.node->name_lower.compare(first->node->name_lower) : -1;
+        if (order < 0 || (order == 0 && instance.id < first->id)) first = &instance;
+    }
+    return first;
+}
+
 void pick_instances(const ServiceEntry& entry, std::string_view tag_lower, const ConsulSettings& settings, Random& random, Picks& picks) {
     for (const Instance& instance : entry.instances)
         if (is_usable(instance, settings) && (tag_lower.empty() || has_tag(instance, tag_lower))) picks.push_back(&instance);

@@ -53,6 +53,9 @@ using Picks = NearList<const Instance*, 64>;
 /// Instances that health (and tag, unless empty) let through, in random order.
 void pick_instances(const ServiceEntry& entry, std::string_view tag_lower, const ConsulSettings& settings, Random& random, Picks& picks);
 bool is_usable(const Instance& instance, const ConsulSettings& settings);
+/// Where the keys of a Patroni scope cannot be read: the usable instance whose tag says that it leads. The first by node, so that all
+/// lictors and all answers agree on one; none if no tag says so.
+const Instance* tagged_leader(const ServiceEntry& entry, const ConsulSettings& settings);
 bool has_tag(const Instance& instance, std::string_view tag_lower);
 
 std::uint32_t service_ttl(const ConsulSettings& settings, std::string_view service_lower);

@@ -12,7 +12,7 @@ namespace {
 LeaderSeat seat(const std::string& name) { return name.empty() ? LeaderSeat{} : LeaderSeat{name, "10.0.0." + name.substr(2), 5432}; }
 
 LeaderNews move(const std::string& from, const std::string& to, const std::string& service = "pg") {
-    return {.scope = service, .service = service, .reason = "lock moved", .old_leader = seat(from), .new_leader = seat(to), .timeline = 3, .serial = 9};
+    return {.scope = service, .service = service, .reason = "lock moved", .old_leader = seat(from), .new_leader = seat(to), .timeline = 3, .serial = 9, .leads = !to.empty()};
 }
 
 bool has(const std::vector<std::string>& lines, const std::string& line) { return std::find(lines.begin(), lines.end(), line) != lines.end(); }

@@ -85,6 +85,21 @@ TEST_CASE("book: a host name counts with the addresses behind it") {
     CHECK(world.next(120).serial == 120);
 }
 
+TEST_CASE("book: a host name is found in whatever letters it was registered, and one of Consul's own is answerable by itself") {
+    World world;
+    world.lead("PG1.Example");
+    CHECK_FALSE(world.next(100).answerable);
+    world.host("pg1.example", FactState::known, {"10.0.0.1"});
+    CHECK(world.next(110).answerable);
+    CHECK(world.next(110).serial == 110);
+    world.lead("PG1.node.CONSUL");
+    world.host("pg1.node.consul", FactState::known, {});  // upstreams know nothing of it
+    CHECK(world.next(120).answerable);
+    CHECK(world.next(120).serial == 120);
+    world.lead("pg1.nodeconsul");
+    CHECK_FALSE(world.next(130).answerable);
+}
+
 TEST_CASE("book: while the keys cannot be read the tagged instances count") {
     World world;
     const auto a = world.node("n1", "10.0.0.1"), b = world.node("n2", "10.0.0.2");
