@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "conf/leader_name.hpp"
 #include "conf/line_syntax.hpp"
 #include "conf/log.hpp"
 #include "conf/parser.hpp"
@@ -201,14 +202,22 @@ void Parser::check_consul() {
 
 void Parser::check_leaders() {
     const auto& leaders = parsed_.options.leader;
-    std::map<std::string, std::size_t> seen;
+    std::map<std::string, std::size_t> seen, names;
     for (std::size_t i = 0; i < leaders.size(); ++i) {
         if (consul_.off) error(leader_places_[i], "leader: needs Consul, which an empty consul-http-addr switches off");
         const auto& rule = leaders[i];
         // A lock is known by its name, a Patroni scope by namespace and scope.
         const auto key = rule.key.empty() ? rule.name_space + '/' + rule.scope : "//" + rule.scope;
         const auto [known, fresh] = seen.emplace(key, i);
-        if (!fresh) error(leader_places_[i], "leader: " + shown(rule.scope) + " is already given at " + leader_places_[known->second]);
+        if (!fresh) {
+            error(leader_places_[i], "leader: " + shown(rule.scope) + " is already given at " + leader_places_[known->second]);
+            continue;
+        }
+        if (!rule.key.empty()) continue;
+        const auto name = rule.service.empty() ? patroni_service_name(rule.scope) : lower_case(rule.service);
+        if (const auto [other, free] = names.emplace(name, i); !free)
+            error(leader_places_[i], "leader: " + shown("master." + name + ".service.consul") + " is already the leader of " + shown(leaders[other->second].scope) + " at " +
+                                         leader_places_[other->second] + ": give one of them service=");
     }
 }
 

@@ -4,9 +4,9 @@
 #include <algorithm>
 #include <utility>
 
+#include "conf/leader_name.hpp"
 #include "watch/json_text.hpp"
 #include "watch/leader_member.hpp"
-#include "watch/leader_name.hpp"
 
 namespace lictor {
 

@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "watch/leader_name.hpp"
+#include "conf/leader_name.hpp"
 
 namespace lictor {
 namespace {

@@ -2,10 +2,9 @@
 #include <algorithm>
 #include <utility>
 
+#include "conf/leader_name.hpp"
 #include "conf/log.hpp"
-#include "watch/leader_name.hpp"
 #include "watch/json_text.hpp"
-#include "watch/leader_name.hpp"
 #include "watch/watcher_state.hpp"
 
 namespace lictor {

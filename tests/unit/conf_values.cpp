@@ -303,7 +303,11 @@ TEST_CASE("an empty resolv-file switches the reading off") {
 
 TEST_CASE("leaders and aliases are checked against each other") {
     CHECK(lines(parse_text("leader=a\nleader=b\nleader=a\n").errors) == "/c:3: leader: 'a' is already given at /c:1\n");
-    CHECK(parse_text("leader=a\nleader=a,namespace=x\n").errors.empty());
+    CHECK(parse_text("leader=a\nleader=a,namespace=x,service=b\n").errors.empty());
+    CHECK(lines(parse_text("leader=a\nleader=a,namespace=x\n").errors) ==
+          "/c:2: leader: 'master.a.service.consul' is already the leader of 'a' at /c:1: give one of them service=\n");
+    CHECK_THAT(lines(parse_text("leader=cluster_1\nleader=other,service=Cluster-1\n").errors), Contains("'master.cluster-1.service.consul' is already the leader of 'cluster_1'"));
+    CHECK(parse_text("leader=a\nleader=a,key=x\n").errors.empty());
     CHECK(lines(parse_text("consul-http-addr=\nleader=a\n").errors) == "/c:2: leader: needs Consul, which an empty consul-http-addr switches off\n");
     CHECK(lines(parse_text("cname=a,b\ncname=a,c\n").errors) == "/c:2: cname: 'a' is already an alias at /c:1\n");
     CHECK_THAT(lines(parse_text("cname=a,b\ncname=b,c\ncname=c,a\n").errors), Contains("leads back to itself"));

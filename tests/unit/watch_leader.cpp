@@ -9,9 +9,9 @@
 #include <string>
 #include <vector>
 
+#include "conf/leader_name.hpp"
 #include "tests/support/patroni_history.hpp"
 #include "tests/support/patroni_stage.hpp"
-#include "watch/leader_name.hpp"
 
 using namespace lictor;
 using namespace lictor::test;

@@ -1,5 +1,5 @@
 // Patroni's spelling of a scope as a service name (its ConsulClient makes it with a regular expression over code points).
-#include "watch/leader_name.hpp"
+#include "conf/leader_name.hpp"
 
 #include <cstdint>
 
