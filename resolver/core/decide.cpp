@@ -30,14 +30,16 @@ const Name* Resolver::State::reverse_domain(const Question& question) const {
     }
 }
 
-/// A rule of the operator's own at or below the Consul domain, for this name, wins (longest match).
-bool Resolver::State::overridden(const Name& lower, const Name& domain) const {
+/// Rules of the operator's own at or below the Consul domain go first, for what they say; his upstreams there for all else, or Consul.
+Resolver::State::OwnWord Resolver::State::own_word(const Name& lower, const Name& domain) const {
     const Rules& rules = *view->rules;
-    const LocalData& local = *rules.local;
-    if (local.names.contains(lower) || local.aliases.contains(lower)) return true;
-    bool found = false;
-    for_each_domain(rules, lower, [&](const Name& at, const DomainPlace&) { return found = at.size() >= domain.size(), true; });
-    return found;
+    OwnWord word = is_stated(*rules.local, lower) ? OwnWord::data : OwnWord::nothing;
+    for_each_domain(rules, lower, [&](const Name& at, const DomainPlace& place) {
+        if (at.size() < domain.size()) return true;
+        word = place.route ? OwnWord::route : OwnWord::data;
+        return word == OwnWord::route;
+    });
+    return word;
 }
 
 Decided Resolver::State::fail(const Question& question, unsigned code, std::uint16_t extended, std::span<std::uint8_t> buffer) {
@@ -52,8 +54,8 @@ Decided Resolver::State::delegate(const Question& question, const Client& client
 }
 
 Decided Resolver::State::decide_consul(const Question& question, const Name& domain, const Client& client, Moment at,
-                                       std::span<std::uint8_t> buffer, Actions& actions) {
-    const ZoneContext context{*view->catalog, random, at, view->rules->edns_packet_max, view->book.get()};
+                                       std::span<std::uint8_t> buffer, Actions& actions, bool stated) {
+    const ZoneContext context{*view->catalog, random, at, view->rules->edns_packet_max, view->book.get(), stated};
     const ZoneVerdict verdict = answer_zone(question, domain, context, buffer);
     if (const auto* answer = std::get_if<ZoneAnswer>(&verdict)) {
         (answer->leader ? counters.answers_leader : counters.answers_consul).add();
@@ -120,10 +122,9 @@ void Resolver::State::finish_aliases(Actions& actions, std::size_t from) {
 
 Decided Resolver::State::decide(const Question& question, const Client& client, Moment at, std::span<std::uint8_t> buffer, Actions& actions,
                                 unsigned depth) {
-    if (view->catalog->consul_on) {
-        if (const Name* domain = consul_domain(question.lower); domain && !(rules_below_consul && overridden(question.lower, *domain)))
-            return decide_consul(question, *domain, client, at, buffer, actions);
-    }
+    const Name* domain = view->catalog->consul_on ? consul_domain(question.lower) : nullptr;
+    const OwnWord own = domain && rules_below_consul ? own_word(question.lower, *domain) : OwnWord::nothing;
+    if (domain && own == OwnWord::nothing) return decide_consul(question, *domain, client, at, buffer, actions);
     // The agent looks at no class: an address in PTR form that is Consul's stays so.
     if (question.klass == rrclass::chaos && !(view->catalog->consul_on && reverse_domain(question))) {
         const auto size = answer_chaos(question, *view->rules, [this] { return tally(); }, buffer);
@@ -139,8 +140,9 @@ Decided Resolver::State::decide(const Question& question, const Client& client, 
         }
         return decide_alias(question, std::get<LocalAliasTo>(*local), client, at, buffer, actions, depth);
     }
+    if (domain && own == OwnWord::data) return decide_consul(question, *domain, client, at, buffer, actions, true);
     if (view->catalog->consul_on) {
-        if (const Name* domain = reverse_domain(question)) return decide_consul(question, *domain, client, at, buffer, actions);
+        if (const Name* reverse = reverse_domain(question)) return decide_consul(question, *reverse, client, at, buffer, actions);
     }
     if (question.type == rrtype::axfr || question.type == rrtype::ixfr) return fail(question, rcode::notimp, ede::other, buffer);
     return from_forward(forward.ask(question, client, at, buffer, actions));

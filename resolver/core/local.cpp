@@ -282,6 +282,8 @@ LocalAnswer write_answer(const Question& question, const Rules& rules, const std
 
 }  // namespace
 
+bool is_stated(const LocalData& data, const Name& lower) { return is_known_locally(data, lower) || find_alias(data, lower); }
+
 std::optional<std::variant<LocalAnswer, LocalAliasTo>> answer_local(const Question& question, const Rules& rules, std::span<std::uint8_t> buffer,
                                                                     const Address& asked_at) {
     if (question.klass != rrclass::in && question.klass != rrclass::any) return std::nullopt;

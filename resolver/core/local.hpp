@@ -22,6 +22,9 @@ struct LocalAliasTo {
     std::uint32_t ttl = 0;
 };
 
+/// True if something is stated for exactly this name, of whatever type: a record, an alias (`*.` ones too), a name made from an address.
+bool is_stated(const LocalData& data, const Name& lower);
+
 /// Nothing: local data says nothing about the name. `asked_at`: the address of ours that the question came to.
 std::optional<std::variant<LocalAnswer, LocalAliasTo>> answer_local(const Question& question, const Rules& rules, std::span<std::uint8_t> buffer,
                                                                     const Address& asked_at = {});

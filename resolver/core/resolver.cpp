@@ -157,6 +157,7 @@ void Resolver::on_view(std::shared_ptr<const View> view, Moment at, Actions& act
             return std::any_of(table.begin(), table.end(), [&](const auto& row) { return s.consul_domain(row.first) != nullptr; });
         };
         s.rules_below_consul = below_consul(rules.routes) || below_consul(rules.local->names) || below_consul(rules.local->aliases) ||
+                               below_consul(rules.local->records) || std::ranges::any_of(rules.local->made, [&](const auto& made) { return s.consul_domain(made.domain) != nullptr; }) ||
                                below_consul(rules.local->wildcards) || below_consul(rules.local->starred) || below_consul(rules.starred_routes);
     }
 

@@ -56,10 +56,12 @@ struct Resolver::State {
     // ---- decide.cpp
     const Name* consul_domain(const Name& lower) const;
     const Name* reverse_domain(const Question& question) const;
-    bool overridden(const Name& lower, const Name& domain) const;
+    /// What the operator says himself about a name in a Consul domain: data of some type, or upstreams for it.
+    enum class OwnWord : std::uint8_t { nothing, data, route };
+    OwnWord own_word(const Name& lower, const Name& domain) const;
     Decided decide(const Question& question, const Client& client, Moment at, std::span<std::uint8_t> buffer, Actions& actions, unsigned depth);
     Decided decide_consul(const Question& question, const Name& domain, const Client& client, Moment at, std::span<std::uint8_t> buffer,
-                          Actions& actions);
+                          Actions& actions, bool stated = false);
     Decided decide_alias(const Question& question, const LocalAliasTo& alias, const Client& client, Moment at, std::span<std::uint8_t> buffer,
                          Actions& actions, unsigned depth);
     Decided delegate(const Question& question, const Client& client, Moment at, std::span<std::uint8_t> buffer, Actions& actions);

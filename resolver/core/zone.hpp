@@ -37,6 +37,7 @@ struct ZoneContext {
     Moment at;
     std::size_t udp_max = 1232;   ///< edns-packet-max
     const LeaderBook* book = nullptr;  ///< serials, and where told leaders are noted; none: neither
+    bool stated = false;               ///< the operator states something of this name: it exists, whatever Consul says
 };
 
 /// `question.lower` is at or below `domain` (one of the settings' domains), or below arpa for PTR from Consul (`domain` = primary one).

@@ -197,6 +197,7 @@ bool ZoneReply::put_soa(Section section, const Name& owner, std::uint32_t serial
 }
 
 ZoneVerdict ZoneReply::finish(Outcome outcome) {
+    if (outcome == Outcome::no_name && context.stated) outcome = Outcome::no_data;
     // The news came while the answer was made.
     if (outcome == Outcome::answered && is_over()) outcome = wait_for(Need::Kind::leader, told_service_, {}, true);
     switch (outcome) {
