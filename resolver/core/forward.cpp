@@ -186,17 +186,18 @@ void Forward::State::finish(InFlight& entry, CleanReply& reply, Now now, Actions
 
 /// RFC 2308 §5 for negatives; the operator's bounds for all but the agent's replies, which say how long they are true.
 void Forward::State::keep(const InFlight& entry, const CleanReply& reply, Now now) {
-    if (rules->cache_entries == 0 || (reply.negative && rules->no_negcache) || entry.key.client != 0) return;
+    if (rules->cache_entries == 0 || entry.key.client != 0) return;
     auto lifetime = reply.seconds;
     if (!lifetime && reply.negative) lifetime = rules->neg_ttl;
-    if (!lifetime) return;
+    if (reply.negative && rules->no_negcache) lifetime.reset();
     const auto bounded = [&](std::uint32_t value) {
         if (rules->min_cache_ttl && !entry.group->agent) value = std::max(value, *rules->min_cache_ttl);
         if (rules->max_cache_ttl) value = std::min(value, *rules->max_cache_ttl);
         return value;
     };
-    const std::uint32_t kept_seconds = std::min(bounded(*lifetime), reply.negative ? negative_seconds_max : positive_seconds_max);
-    if (kept_seconds == 0) return;
+    const std::uint32_t kept_seconds = lifetime ? std::min(bounded(*lifetime), reply.negative ? negative_seconds_max : positive_seconds_max) : 0;
+    // RFC 8767 §4: an old answer is for when there is no newer one, and this one is newer.
+    if (kept_seconds == 0) return cache.put(entry.key, {}, now);
     kept.assign(reply.message.begin(), reply.message.end());
     if (!entry.key.dnssec_ok) kept[3] &= 0xdf;  // AD is a word about this exchange
     for (const std::uint16_t at : reply.ttl_at) {
