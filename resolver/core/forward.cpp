@@ -95,7 +95,7 @@ Forward::Outcome Forward::State::answer(const Question& question, const Client& 
 void Forward::State::refresh(const Question& question, const std::shared_ptr<Group>& group, Moment at, Actions& actions) {
     const QuestionKey key = QuestionKey::of(question);
     if (pending.find(key, group.get()) || pending.size() >= rules->forward_max) return;
-    InFlight& entry = pending.add(key, group);
+    InFlight& entry = pending.add(key, group, epoch);
     entry.refresh = true;
     entry.begun = at.now;
     counters.forward_pending.set(pending.size());
@@ -126,7 +126,7 @@ Forward::Outcome Forward::State::ask(const Question& question, const Client& cli
         return {};
     }
     if (pending.size() >= rules->forward_max || pending.waiters() >= waiters_max) return overload(question, client, at.now, buffer, actions);
-    InFlight& entry = pending.add(key, group);
+    InFlight& entry = pending.add(key, group, epoch);
     entry.options = std::move(options);
     if (way == Way::as_asked) entry.as_asked = std::make_shared<const Question>(question);
     pending.join(entry, Waiter::of(question, client), waiters_max);
@@ -186,7 +186,7 @@ void Forward::State::finish(InFlight& entry, CleanReply& reply, Now now, Actions
 
 /// RFC 2308 §5 for negatives; the operator's bounds for all but the agent's replies, which say how long they are true.
 void Forward::State::keep(const InFlight& entry, const CleanReply& reply, Now now) {
-    if (rules->cache_entries == 0 || entry.key.client != 0) return;
+    if (!may_keep(entry)) return;
     auto lifetime = reply.seconds;
     if (!lifetime && reply.negative) lifetime = rules->neg_ttl;
     if (reply.negative && rules->no_negcache) lifetime.reset();
@@ -218,7 +218,7 @@ void Forward::State::fail(InFlight& entry, Now now, bool remember, Actions& acti
     counters.forward_failed.add(entry.waiters.size());
     answer_all(entry, {message, {}, {}, why}, counters.answers_error, actions);
     // The agent's own failures are over the moment Consul is back.
-    if (remember && !entry.refresh && !entry.group->agent && entry.key.client == 0 && rules->cache_entries != 0) cache.put(entry.key, {message, {}, {}, why, failure_life, true}, now);
+    if (remember && !entry.refresh && !entry.group->agent && may_keep(entry)) cache.put(entry.key, {message, {}, {}, why, failure_life, true}, now);
     pending.remove(entry);
     counters.forward_pending.set(pending.size());
 }
@@ -233,6 +233,7 @@ void Forward::adopt(std::shared_ptr<const Rules> rules, Now now) {
     s.latest = now;
     s.upstreams.adopt(*rules);
     s.rules = std::move(rules);
+    ++s.epoch;
     s.cache.limit(s.rules->cache_entries, s.rules->cache_bytes, now);
     s.cache.forget_failures();
 }

@@ -33,7 +33,8 @@ public:
     Forward(const Forward&) = delete;
     Forward& operator=(const Forward&) = delete;
 
-    /// New rules (also the first). Entries in flight go on with copies of what they need; the cache stays, shrunk if its bound shrank.
+    /// New rules (also the first). Entries in flight go on with copies of what they need, for those who wait: their replies are not kept.
+    /// The cache stays, shrunk if its bound shrank.
     void adopt(std::shared_ptr<const Rules> rules, Now now);
 
     struct Outcome {

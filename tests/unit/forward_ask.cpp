@@ -719,6 +719,48 @@ TEST_CASE("forward: questions in flight outlive new rules") {
     CHECK(w.last().upstream.address.text() == "10.0.0.9");
 }
 
+TEST_CASE("forward: what comes of a question by old rules is not kept") {
+    World w;
+    w.ask("a.example");
+    const Ask old = w.last();
+    w.options.server.clear();
+    w.add_server({}, "10.0.0.9");
+    w.adopt();
+    SECTION("an answer") {
+        w.says(Said(old).a("a.example", 60, "9.9.9.1"), old);
+        REQUIRE(w.replied.size() == 1);
+        CHECK(w.counters.cache_entries.get() == 0);
+        CHECK_FALSE(w.ask("a.example"));
+        CHECK(w.last().upstream.address.text() == "10.0.0.9");
+    }
+    SECTION("an answer to a question asked again") {
+        w.flush("example");
+        w.says(Said(w.last()).a("a.example", 60, "9.9.9.1"), w.last());
+        REQUIRE(w.replied.size() == 1);
+        CHECK_FALSE(w.ask("a.example"));
+    }
+    SECTION("in place of a newer answer") {
+        w.ask("a.example");
+        w.says(Said(w.last()).a("a.example", 60, "9.9.9.9"), w.last());
+        const auto ttl = GENERATE(0u, 60u);
+        w.says(Said(old).a("a.example", ttl, "9.9.9.1"), old);
+        REQUIRE(w.replied.size() == 2);
+        CHECK(w.ask("a.example")->values() == "9.9.9.9");
+    }
+    SECTION("a failure") {
+        w.wait(seconds(3));
+        CHECK(w.reply().rcode() == rcode::servfail);
+        CHECK_FALSE(w.ask("a.example"));
+    }
+    SECTION("a failure in place of a newer answer") {
+        w.ask("a.example");
+        w.says(Said(w.last()).a("a.example", 60, "9.9.9.9"), w.last());
+        w.wait(seconds(3));
+        CHECK(w.reply().rcode() == rcode::servfail);
+        CHECK(w.ask("a.example")->values() == "9.9.9.9");
+    }
+}
+
 TEST_CASE("forward: health outlives new rules") {
     World w;
     w.ask("a.example");
