@@ -84,7 +84,7 @@ Forward::Outcome Forward::State::answer(const Question& question, const Client& 
     const bool own = way == Way::as_asked || (rules->add_subnet && group && !group->agent && depends_on_client(*rules->add_subnet, client.peer.address));
     if (!own) {
         if (const auto hit = from_cache(question, client, group && group->agent, way == Way::stream, at.now, buffer, actions)) {
-            if (hit->expired && group) refresh(question, group, at, actions);
+            if (hit->expired && group) refresh(question, client, group, at, actions);
             return hit->outcome;
         }
     }
@@ -92,10 +92,11 @@ Forward::Outcome Forward::State::answer(const Question& question, const Client& 
 }
 
 /// use-stale-cache: the old answer has been given, the new one is fetched behind it.
-void Forward::State::refresh(const Question& question, const std::shared_ptr<Group>& group, Moment at, Actions& actions) {
+void Forward::State::refresh(const Question& question, const Client& client, const std::shared_ptr<Group>& group, Moment at, Actions& actions) {
     const QuestionKey key = QuestionKey::of(question);
     if (pending.find(key, group.get()) || pending.size() >= rules->forward_max) return;
     InFlight& entry = pending.add(key, group, epoch);
+    if (!group->agent) entry.options = client_options(*rules, client.peer.address);
     entry.refresh = true;
     entry.begun = at.now;
     counters.forward_pending.set(pending.size());

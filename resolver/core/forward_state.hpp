@@ -42,7 +42,7 @@ struct Forward::State {
                                         Actions& actions);
     Outcome answer(const Question& question, const Client& client, const std::shared_ptr<Group>& group, Moment at, std::span<std::uint8_t> buffer,
                    Actions& actions, Way way = Way::usual);
-    void refresh(const Question& question, const std::shared_ptr<Group>& group, Moment at, Actions& actions);
+    void refresh(const Question& question, const Client& client, const std::shared_ptr<Group>& group, Moment at, Actions& actions);
     Outcome ask(const Question& question, const Client& client, const std::shared_ptr<Group>& group, Moment at, std::span<std::uint8_t> buffer,
                 Actions& actions, Way way);
     Outcome refuse(const Question& question, const Client& client, std::uint16_t extended_error, std::span<std::uint8_t> buffer, Actions& actions);

@@ -139,6 +139,22 @@ TEST_CASE("forward: an expired answer outlives failures to fetch it anew") {
     CHECK(w.ask("a.example")->values() == "9.9.9.1");
 }
 
+TEST_CASE("forward: an expired answer is fetched anew with the same data about the client") {
+    World w;
+    w.options.use_stale_cache = 100;
+    w.options.add_cpe_id = "site";
+    w.options.add_subnet = ClientSubnet{.v4 = Address::v4(9, 9, 9, 0), .v6 = {}, .bits4 = 24, .bits6 = 0, .v4_given = true, .v6_given = false};
+    w.adopt();
+    w.ask("a.example");
+    const auto first = w.last().bytes;
+    w.says(Said(w.last()).a("a.example", 5, "9.9.9.1"), w.last());
+    w.wait(seconds(10));
+    REQUIRE(w.ask("a.example"));
+    REQUIRE(w.asked.size() == 2);
+    const auto second = w.last().bytes;
+    CHECK(std::equal(first.begin() + 2, first.end(), second.begin() + 2, second.end()));  // all but the id
+}
+
 TEST_CASE("forward: now and then all upstreams are asked, and the quickest is taken from then on") {
     World w({"10.0.0.1", "10.0.0.2"});
     w.options.strict_order = false;
