@@ -311,6 +311,6 @@ std::vector<TableRow> Forward::table(Moment at, std::size_t rows_max) const {
 }
 
 std::size_t Forward::pending() const { return state_->pending.size(); }
-std::vector<UpstreamReport> Forward::upstream_reports() const { return state_->upstreams.reports(state_->latest); }
+std::vector<UpstreamReport> Forward::upstream_reports(Now now) const { return state_->upstreams.reports(now); }
 
 }  // namespace lictor

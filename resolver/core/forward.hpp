@@ -71,7 +71,7 @@ public:
     void fail_all(Actions& actions);
 
     std::size_t pending() const;
-    std::vector<UpstreamReport> upstream_reports() const;
+    std::vector<UpstreamReport> upstream_reports(Now now) const;
     /// The cache as rows of dnsmasq's table.
     std::vector<TableRow> table(Moment at, std::size_t rows_max) const;
 

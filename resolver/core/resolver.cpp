@@ -58,9 +58,10 @@ bool Resolver::State::takes_any_version(const Question& question) const {
 }
 
 /// RFC 1035 §4.1.1; several CHAOS questions in one message are answered together, as dnsmasq does.
-Decided Resolver::State::answer_fault(QuestionFault fault, const Question& question, Bytes message, const Client& client, std::span<std::uint8_t> buffer) {
+Decided Resolver::State::answer_fault(QuestionFault fault, const Question& question, Bytes message, const Client& client, Moment at,
+                                      std::span<std::uint8_t> buffer) {
     if (fault == QuestionFault::formerr && !is_foreign(client)) {
-        const auto size = answer_chaos_together(message, question.over_tcp, *view->rules, [this] { return tally(); }, buffer);
+        const auto size = answer_chaos_together(message, question.over_tcp, *view->rules, [&] { return tally(at.now); }, buffer);
         if (size) return {Decided::Kind::answer, *size, {}, false};
     }
     const unsigned code = fault == QuestionFault::notimp ? rcode::notimp : fault == QuestionFault::badvers ? rcode::badvers : rcode::formerr;
@@ -106,7 +107,7 @@ Verdict Resolver::on_query(Bytes message, const Client& asker, Moment at, std::s
         decided = s.decide(question, client, at, buffer, actions, 0);
         if (decided.kind == Decided::Kind::wait) decided = s.hold(question, message, client, decided, at, at.now, {}, buffer, actions);
     } else {
-        decided = s.answer_fault(fault, question, message, client, buffer);
+        decided = s.answer_fault(fault, question, message, client, at, buffer);
     }
     if (actions.size() != actions_before) {
         s.finish_aliases(actions, actions_before);
@@ -219,6 +220,6 @@ std::optional<Now> Resolver::deadline() const {
 const std::shared_ptr<const View>& Resolver::view() const { return state_->view; }
 std::size_t Resolver::waiting() const { return state_->waiting.size(); }
 std::vector<TableRow> Resolver::cache_table(Moment at, std::size_t rows_max) const { return state_->forward.table(at, rows_max); }
-std::vector<UpstreamReport> Resolver::upstream_reports() const { return state_->forward.upstream_reports(); }
+std::vector<UpstreamReport> Resolver::upstream_reports(Now now) const { return state_->forward.upstream_reports(now); }
 
 }  // namespace lictor

@@ -92,14 +92,15 @@ struct Resolver::State {
     bool is_owed_nothing(const Question& question, const Client& client, Actions& actions);
     void note(const Question& question, const Client& client, Moment at, Actions& actions);
     bool takes_any_version(const Question& question) const;
-    Decided answer_fault(QuestionFault fault, const Question& question, Bytes message, const Client& client, std::span<std::uint8_t> buffer);
+    Decided answer_fault(QuestionFault fault, const Question& question, Bytes message, const Client& client, Moment at,
+                         std::span<std::uint8_t> buffer);
     void count(Bytes reply);
     void gauges() { counters.waiting.set(waiting.size()); }
     /// For the CHAOS names: what all workers counted, this one's upstreams as they stand now.
-    Tally tally() const {
+    Tally tally(Now now) const {
         Tally all = others ? others() : Tally{};
         all.counters.push_back(&counters);
-        for (auto& report : forward.upstream_reports()) all.upstreams.push_back(std::move(report));
+        for (auto& report : forward.upstream_reports(now)) all.upstreams.push_back(std::move(report));
         return all;
     }
 };
