@@ -105,7 +105,7 @@ Verdict Resolver::on_query(Bytes message, const Client& asker, Moment at, std::s
         if (s.is_owed_nothing(question, client, actions)) return {};
         s.note(question, client, at, actions);
         decided = s.decide(question, client, at, buffer, actions, 0);
-        if (decided.kind == Decided::Kind::wait) decided = s.hold(question, message, client, decided, at, at.now, {}, buffer, actions);
+        if (decided.kind == Decided::Kind::wait) decided = s.hold(question, message, client, decided, at, nullptr, buffer, actions);
     } else {
         decided = s.answer_fault(fault, question, message, client, at, buffer);
     }

@@ -73,7 +73,8 @@ struct Resolver::State {
 
     // ---- hold.cpp
     std::uint64_t stamp(const Need& need) const;
-    Decided hold(const Question& question, Bytes message, const Client& client, const Decided& decided, Moment at, Now arrived, Now deadline_before,
+    /// `before`: how it has waited so far; null for a new question.
+    Decided hold(const Question& question, Bytes message, const Client& client, const Decided& decided, Moment at, const WaitingQuestion* before,
                  std::span<std::uint8_t> buffer, Actions& actions);
     void again(WaitingQuestion held, Moment at, Actions& actions);
     void end_hold(WaitingQuestion held, Moment at, Actions& actions);
