@@ -90,11 +90,11 @@ struct Resolver::State {
     // ---- resolver.cpp
     bool is_neighbour(const Address& client) const;
     bool is_foreign(const Client& client) const;
-    bool is_owed_nothing(const Question& question, const Client& client, Actions& actions);
+    void pass_over(const Client& client, Actions& actions);
+    bool is_own_probe(const Question& question, Actions& actions);
     void note(const Question& question, const Client& client, Moment at, Actions& actions);
     bool takes_any_version(const Question& question) const;
-    Decided answer_fault(QuestionFault fault, const Question& question, Bytes message, const Client& client, Moment at,
-                         std::span<std::uint8_t> buffer);
+    Decided answer_fault(QuestionFault fault, const Question& question, Bytes message, Moment at, std::span<std::uint8_t> buffer);
     void count(Bytes reply);
     void gauges() { counters.waiting.set(waiting.size()); }
     /// For the CHAOS names: what all workers counted, this one's upstreams as they stand now.
