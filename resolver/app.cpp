@@ -370,13 +370,14 @@ void App::offer_rules() {
         if (note.starts_with("inotify: ") || std::find(notes_said_.begin(), notes_said_.end(), note) == notes_said_.end()) log::info(log::one_line(note));
     notes_said_ = std::move(notes);
     if (rules->upstreams.empty()) log::warning("no upstream servers configured");
-    if (options_.clear_on_reload && !upstreams_before_.empty() && upstreams_before_ != rules->upstreams)
-        crew_.flush();
     const bool upstreams_moved = upstreams_before_ != rules->upstreams;
+    const bool clears = options_.clear_on_reload && !upstreams_before_.empty() && upstreams_moved;
     upstreams_before_ = rules->upstreams;
     hosts_->adopt(rules);
     if (upstreams_moved && !rules->loop_probes.empty()) loop_probe_->start(loop_probe_after);
     publisher_->offer(std::move(rules));
+    // Behind the offer: a worker takes over the newest view before it forgets what came by the old one.
+    if (clears) crew_.flush();
 }
 
 void App::probe_upstreams() {

@@ -132,9 +132,10 @@ struct Worker::Inside {
 
     /// Shown from outside: a worker that hangs does not come here. No timer of its own: with one every wait for a question would arm it anew.
     void on_beat() {
-        self.beat_.store(Loop::now().count(), std::memory_order_relaxed);
+        const Now now = Loop::now();
+        self.beat_.store(now.count(), std::memory_order_relaxed);
         self.counters_.heartbeat.add();
-        auto reports = resolver.upstream_reports();
+        auto reports = resolver.upstream_reports(now);
         const std::lock_guard lock(self.mutex_);
         self.upstreams_ = std::move(reports);
     }

@@ -59,6 +59,7 @@ public:
         microseconds lifetime{0};
         bool failure = false;                     ///< a SERVFAIL of ours (RFC 9520), not an upstream's answer
     };
+    /// Takes the place of what was kept for the key; without a lifetime that is only dropped.
     void put(const QuestionKey& key, const Item& item, Now now);
 
     /// Drops everything at or below a lower-case name; gives the number.

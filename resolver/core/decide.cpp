@@ -127,7 +127,7 @@ Decided Resolver::State::decide(const Question& question, const Client& client, 
     if (domain && own == OwnWord::nothing) return decide_consul(question, *domain, client, at, buffer, actions);
     // The agent looks at no class: an address in PTR form that is Consul's stays so.
     if (question.klass == rrclass::chaos && !(view->catalog->consul_on && reverse_domain(question))) {
-        const auto size = answer_chaos(question, *view->rules, [this] { return tally(); }, buffer);
+        const auto size = answer_chaos(question, *view->rules, [&] { return tally(at.now); }, buffer);
         counters.answers_local.add();
         if (view->rules->log_queries) log_message("config", Bytes(buffer).first(*size), client, actions);
         return {Decided::Kind::answer, *size, {}, false};

@@ -84,7 +84,7 @@ Forward::Outcome Forward::State::answer(const Question& question, const Client& 
     const bool own = way == Way::as_asked || (rules->add_subnet && group && !group->agent && depends_on_client(*rules->add_subnet, client.peer.address));
     if (!own) {
         if (const auto hit = from_cache(question, client, group && group->agent, way == Way::stream, at.now, buffer, actions)) {
-            if (hit->expired && group) refresh(question, group, at, actions);
+            if (hit->expired && group) refresh(question, client, group, at, actions);
             return hit->outcome;
         }
     }
@@ -92,10 +92,11 @@ Forward::Outcome Forward::State::answer(const Question& question, const Client& 
 }
 
 /// use-stale-cache: the old answer has been given, the new one is fetched behind it.
-void Forward::State::refresh(const Question& question, const std::shared_ptr<Group>& group, Moment at, Actions& actions) {
+void Forward::State::refresh(const Question& question, const Client& client, const std::shared_ptr<Group>& group, Moment at, Actions& actions) {
     const QuestionKey key = QuestionKey::of(question);
     if (pending.find(key, group.get()) || pending.size() >= rules->forward_max) return;
-    InFlight& entry = pending.add(key, group);
+    InFlight& entry = pending.add(key, group, epoch);
+    if (!group->agent) entry.options = client_options(*rules, client.peer.address);
     entry.refresh = true;
     entry.begun = at.now;
     counters.forward_pending.set(pending.size());
@@ -126,7 +127,7 @@ Forward::Outcome Forward::State::ask(const Question& question, const Client& cli
         return {};
     }
     if (pending.size() >= rules->forward_max || pending.waiters() >= waiters_max) return overload(question, client, at.now, buffer, actions);
-    InFlight& entry = pending.add(key, group);
+    InFlight& entry = pending.add(key, group, epoch);
     entry.options = std::move(options);
     if (way == Way::as_asked) entry.as_asked = std::make_shared<const Question>(question);
     pending.join(entry, Waiter::of(question, client), waiters_max);
@@ -186,17 +187,18 @@ void Forward::State::finish(InFlight& entry, CleanReply& reply, Now now, Actions
 
 /// RFC 2308 §5 for negatives; the operator's bounds for all but the agent's replies, which say how long they are true.
 void Forward::State::keep(const InFlight& entry, const CleanReply& reply, Now now) {
-    if (rules->cache_entries == 0 || (reply.negative && rules->no_negcache) || entry.key.client != 0) return;
+    if (!may_keep(entry)) return;
     auto lifetime = reply.seconds;
     if (!lifetime && reply.negative) lifetime = rules->neg_ttl;
-    if (!lifetime) return;
+    if (reply.negative && rules->no_negcache) lifetime.reset();
     const auto bounded = [&](std::uint32_t value) {
         if (rules->min_cache_ttl && !entry.group->agent) value = std::max(value, *rules->min_cache_ttl);
         if (rules->max_cache_ttl) value = std::min(value, *rules->max_cache_ttl);
         return value;
     };
-    const std::uint32_t kept_seconds = std::min(bounded(*lifetime), reply.negative ? negative_seconds_max : positive_seconds_max);
-    if (kept_seconds == 0) return;
+    const std::uint32_t kept_seconds = lifetime ? std::min(bounded(*lifetime), reply.negative ? negative_seconds_max : positive_seconds_max) : 0;
+    // RFC 8767 §4: an old answer is for when there is no newer one, and this one is newer.
+    if (kept_seconds == 0) return cache.put(entry.key, {}, now);
     kept.assign(reply.message.begin(), reply.message.end());
     if (!entry.key.dnssec_ok) kept[3] &= 0xdf;  // AD is a word about this exchange
     for (const std::uint16_t at : reply.ttl_at) {
@@ -217,7 +219,7 @@ void Forward::State::fail(InFlight& entry, Now now, bool remember, Actions& acti
     counters.forward_failed.add(entry.waiters.size());
     answer_all(entry, {message, {}, {}, why}, counters.answers_error, actions);
     // The agent's own failures are over the moment Consul is back.
-    if (remember && !entry.refresh && !entry.group->agent && entry.key.client == 0 && rules->cache_entries != 0) cache.put(entry.key, {message, {}, {}, why, failure_life, true}, now);
+    if (remember && !entry.refresh && !entry.group->agent && may_keep(entry)) cache.put(entry.key, {message, {}, {}, why, failure_life, true}, now);
     pending.remove(entry);
     counters.forward_pending.set(pending.size());
 }
@@ -232,6 +234,7 @@ void Forward::adopt(std::shared_ptr<const Rules> rules, Now now) {
     s.latest = now;
     s.upstreams.adopt(*rules);
     s.rules = std::move(rules);
+    ++s.epoch;
     s.cache.limit(s.rules->cache_entries, s.rules->cache_bytes, now);
     s.cache.forget_failures();
 }
@@ -308,6 +311,6 @@ std::vector<TableRow> Forward::table(Moment at, std::size_t rows_max) const {
 }
 
 std::size_t Forward::pending() const { return state_->pending.size(); }
-std::vector<UpstreamReport> Forward::upstream_reports() const { return state_->upstreams.reports(state_->latest); }
+std::vector<UpstreamReport> Forward::upstream_reports(Now now) const { return state_->upstreams.reports(now); }
 
 }  // namespace lictor

@@ -33,7 +33,8 @@ public:
     Forward(const Forward&) = delete;
     Forward& operator=(const Forward&) = delete;
 
-    /// New rules (also the first). Entries in flight go on with copies of what they need; the cache stays, shrunk if its bound shrank.
+    /// New rules (also the first). Entries in flight go on with copies of what they need, for those who wait: their replies are not kept.
+    /// The cache stays, shrunk if its bound shrank.
     void adopt(std::shared_ptr<const Rules> rules, Now now);
 
     struct Outcome {
@@ -70,7 +71,7 @@ public:
     void fail_all(Actions& actions);
 
     std::size_t pending() const;
-    std::vector<UpstreamReport> upstream_reports() const;
+    std::vector<UpstreamReport> upstream_reports(Now now) const;
     /// The cache as rows of dnsmasq's table.
     std::vector<TableRow> table(Moment at, std::size_t rows_max) const;
 

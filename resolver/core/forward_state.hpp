@@ -20,6 +20,7 @@ struct Forward::State {
     WorkerCounters& counters;
     Random& random;
     std::shared_ptr<const Rules> rules = std::make_shared<Rules>();
+    std::uint64_t epoch = 0;                 ///< moves with each change of rules
     Upstreams upstreams;
     Cache cache;
     Pending pending;
@@ -41,12 +42,14 @@ struct Forward::State {
                                         Actions& actions);
     Outcome answer(const Question& question, const Client& client, const std::shared_ptr<Group>& group, Moment at, std::span<std::uint8_t> buffer,
                    Actions& actions, Way way = Way::usual);
-    void refresh(const Question& question, const std::shared_ptr<Group>& group, Moment at, Actions& actions);
+    void refresh(const Question& question, const Client& client, const std::shared_ptr<Group>& group, Moment at, Actions& actions);
     Outcome ask(const Question& question, const Client& client, const std::shared_ptr<Group>& group, Moment at, std::span<std::uint8_t> buffer,
                 Actions& actions, Way way);
     Outcome refuse(const Question& question, const Client& client, std::uint16_t extended_error, std::span<std::uint8_t> buffer, Actions& actions);
     Outcome overload(const Question& question, const Client& client, Now now, std::span<std::uint8_t> buffer, Actions& actions);
     void answer_all(InFlight& entry, const StoredReply& reply, Count& counter, Actions& actions);
+    /// True if what comes of the entry may enter the cache: it is for everybody, and by the rules in force.
+    bool may_keep(const InFlight& entry) const { return rules->cache_entries != 0 && entry.key.client == 0 && entry.epoch == epoch; }
     void keep(const InFlight& entry, const CleanReply& reply, Now now);
     /// Ends an entry with an upstream's reply.
     void finish(InFlight& entry, CleanReply& reply, Now now, Actions& actions);

@@ -45,11 +45,10 @@ std::uint64_t Resolver::State::stamp(const Need& need) const {
     return 0;
 }
 
-Decided Resolver::State::hold(const Question& question, Bytes message, const Client& client, const Decided& decided, Moment at, Now arrived,
-                              Now deadline_before, std::span<std::uint8_t> buffer, Actions& actions) {
-    const bool first_time = deadline_before == Now{};
-    Now deadline = deadline_before;
-    if (first_time) {
+Decided Resolver::State::hold(const Question& question, Bytes message, const Client& client, const Decided& decided, Moment at,
+                              const WaitingQuestion* before, std::span<std::uint8_t> buffer, Actions& actions) {
+    Now deadline = before ? before->deadline : Now{};
+    if (!before) {
         microseconds bound = first_read_max;
         if (decided.leader_gap) {
             bound = view->rules->leader_hold;
@@ -62,7 +61,7 @@ Decided Resolver::State::hold(const Question& question, Bytes message, const Cli
     if (deadline <= at.now) return fail(question, rcode::servfail, ede::not_ready, buffer);
     if (waiting.tell(decided.need, at.now)) actions.emplace_back(Want{decided.need});
     WaitingQuestion held{{message.begin(), message.end()}, client, question.lower, question.header.id, question.type, decided.need,
-                         decided.leader_gap, arrived, deadline};
+                         decided.leader_gap, before ? before->arrived : at.now, deadline};
     const auto number_max = decided.leader_gap ? view->rules->leader_hold_max : waiting_max;
     switch (waiting.put(std::move(held), stamp(decided.need), number_max)) {
         case Waiting::Put::full:
@@ -70,7 +69,7 @@ Decided Resolver::State::hold(const Question& question, Bytes message, const Cli
             actions.emplace_back(Notice{Notice::Kind::waiting_overflow, "too many questions wait for an answer from Consul: SERVFAIL"});
             return fail(question, rcode::servfail, ede::not_ready, buffer);
         case Waiting::Put::held:
-            if (!first_time || !decided.leader_gap) break;
+            if (!decided.leader_gap || (before && before->leader_gap)) break;
             counters.held.add();
             if (const auto* page = page_of(decided.need)) page->gap_on().held.fetch_add(1, std::memory_order_relaxed);
             break;
@@ -92,7 +91,7 @@ void Resolver::State::again(WaitingQuestion held, Moment at, Actions& actions) {
     question.over_tcp = held.client.connection != 0;
     const auto buffer = scratch_for(held.client);
     Decided decided = decide(question, held.client, at, buffer, actions, 0);
-    if (decided.kind == Decided::Kind::wait) decided = hold(question, held.message, held.client, decided, at, held.arrived, held.deadline, buffer, actions);
+    if (decided.kind == Decided::Kind::wait) decided = hold(question, held.message, held.client, decided, at, &held, buffer, actions);
     else if (held.leader_gap) {
         counters.held_released.add();
         if (const auto* page = page_of(held.need)) page->gap->released(at.now - held.arrived);

@@ -44,9 +44,10 @@ InFlight* Pending::find(const QuestionKey& key, const Group* group) {
     return found == entries_.end() ? nullptr : found->second.get();
 }
 
-InFlight& Pending::add(const QuestionKey& key, std::shared_ptr<Group> group) {
+InFlight& Pending::add(const QuestionKey& key, std::shared_ptr<Group> group, std::uint64_t epoch) {
     auto entry = std::make_unique<InFlight>();
     entry->key = key;
+    entry->epoch = epoch;
     entry->tried.resize(group->members.size());
     entry->plain.resize(group->members.size());
     entry->group = std::move(group);

@@ -50,6 +50,7 @@ struct Attempt {
 struct InFlight {
     QuestionKey key;
     std::shared_ptr<Group> group;
+    std::uint64_t epoch = 0;           ///< of the rules it began under
     std::vector<Waiter> waiters;
     std::vector<Attempt> attempts;     ///< live
     std::vector<Tried> tried;          ///< by member
@@ -75,7 +76,7 @@ public:
     explicit Pending(std::uint64_t seed) : entries_(16, KeyHash{NameHash(seed)}) {}
 
     InFlight* find(const QuestionKey& key, const Group* group);
-    InFlight& add(const QuestionKey& key, std::shared_ptr<Group> group);
+    InFlight& add(const QuestionKey& key, std::shared_ptr<Group> group, std::uint64_t epoch);
     void remove(InFlight& entry);
 
     enum class Join : std::uint8_t { joined, repeated, full };

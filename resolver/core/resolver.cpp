@@ -24,17 +24,18 @@ bool Resolver::State::is_neighbour(const Address& client) const {
            });
 }
 
-/// With local-service strangers are not answered.
+/// With local-service strangers are not answered, whatever they send.
 bool Resolver::State::is_foreign(const Client& client) const { return view->rules->local_service && !is_neighbour(client.peer.address); }
 
-/// A question that is answered with silence: a stranger's, or a loop probe of our own that has come back.
-bool Resolver::State::is_owed_nothing(const Question& question, const Client& client, Actions& actions) {
-    if (is_foreign(client)) {
-        counters.dropped_foreign.add();
-        if (!std::exchange(foreign_told, true))
-            actions.emplace_back(Notice{Notice::Kind::rebind, "ignoring query from non-local network " + client.peer.address.text() + " (logged only once)"});
-        return true;
-    }
+/// A stranger's message is counted, and said once.
+void Resolver::State::pass_over(const Client& client, Actions& actions) {
+    counters.dropped_foreign.add();
+    if (!std::exchange(foreign_told, true))
+        actions.emplace_back(Notice{Notice::Kind::rebind, "ignoring query from non-local network " + client.peer.address.text() + " (logged only once)"});
+}
+
+/// A loop probe of our own that has come back is told, and not answered.
+bool Resolver::State::is_own_probe(const Question& question, Actions& actions) {
     const auto& probes = view->rules->loop_probes;
     if (probes.empty() || question.type != rrtype::txt) return false;
     const auto probe = std::find_if(probes.begin(), probes.end(), [&](const auto& row) { return row.first == question.lower; });
@@ -58,9 +59,9 @@ bool Resolver::State::takes_any_version(const Question& question) const {
 }
 
 /// RFC 1035 §4.1.1; several CHAOS questions in one message are answered together, as dnsmasq does.
-Decided Resolver::State::answer_fault(QuestionFault fault, const Question& question, Bytes message, const Client& client, std::span<std::uint8_t> buffer) {
-    if (fault == QuestionFault::formerr && !is_foreign(client)) {
-        const auto size = answer_chaos_together(message, question.over_tcp, *view->rules, [this] { return tally(); }, buffer);
+Decided Resolver::State::answer_fault(QuestionFault fault, const Question& question, Bytes message, Moment at, std::span<std::uint8_t> buffer) {
+    if (fault == QuestionFault::formerr) {
+        const auto size = answer_chaos_together(message, question.over_tcp, *view->rules, [&] { return tally(at.now); }, buffer);
         if (size) return {Decided::Kind::answer, *size, {}, false};
     }
     const unsigned code = fault == QuestionFault::notimp ? rcode::notimp : fault == QuestionFault::badvers ? rcode::badvers : rcode::formerr;
@@ -98,15 +99,19 @@ Verdict Resolver::on_query(Bytes message, const Client& asker, Moment at, std::s
         (fault == QuestionFault::too_short ? s.counters.dropped_short : s.counters.dropped_response).add();
         return {};
     }
+    if (s.is_foreign(client)) {
+        s.pass_over(client, actions);
+        return {};
+    }
     const std::size_t actions_before = actions.size();
     Decided decided;
     if (fault == QuestionFault::none || (fault == QuestionFault::badvers && s.takes_any_version(question))) {
-        if (s.is_owed_nothing(question, client, actions)) return {};
+        if (s.is_own_probe(question, actions)) return {};
         s.note(question, client, at, actions);
         decided = s.decide(question, client, at, buffer, actions, 0);
-        if (decided.kind == Decided::Kind::wait) decided = s.hold(question, message, client, decided, at, at.now, {}, buffer, actions);
+        if (decided.kind == Decided::Kind::wait) decided = s.hold(question, message, client, decided, at, nullptr, buffer, actions);
     } else {
-        decided = s.answer_fault(fault, question, message, client, buffer);
+        decided = s.answer_fault(fault, question, message, at, buffer);
     }
     if (actions.size() != actions_before) {
         s.finish_aliases(actions, actions_before);
@@ -220,6 +225,6 @@ std::optional<Now> Resolver::deadline() const {
 const std::shared_ptr<const View>& Resolver::view() const { return state_->view; }
 std::size_t Resolver::waiting() const { return state_->waiting.size(); }
 std::vector<TableRow> Resolver::cache_table(Moment at, std::size_t rows_max) const { return state_->forward.table(at, rows_max); }
-std::vector<UpstreamReport> Resolver::upstream_reports() const { return state_->forward.upstream_reports(); }
+std::vector<UpstreamReport> Resolver::upstream_reports(Now now) const { return state_->forward.upstream_reports(now); }
 
 }  // namespace lictor

@@ -58,7 +58,7 @@ public:
     std::optional<Now> deadline() const;
     const std::shared_ptr<const View>& view() const;
     std::size_t waiting() const;
-    std::vector<UpstreamReport> upstream_reports() const;
+    std::vector<UpstreamReport> upstream_reports(Now now) const;
     std::vector<TableRow> cache_table(Moment at, std::size_t rows_max) const;
 
 private:

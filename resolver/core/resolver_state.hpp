@@ -75,7 +75,8 @@ struct Resolver::State {
 
     // ---- hold.cpp
     std::uint64_t stamp(const Need& need) const;
-    Decided hold(const Question& question, Bytes message, const Client& client, const Decided& decided, Moment at, Now arrived, Now deadline_before,
+    /// `before`: how it has waited so far; null for a new question.
+    Decided hold(const Question& question, Bytes message, const Client& client, const Decided& decided, Moment at, const WaitingQuestion* before,
                  std::span<std::uint8_t> buffer, Actions& actions);
     void again(WaitingQuestion held, Moment at, Actions& actions);
     void end_hold(WaitingQuestion held, Moment at, Actions& actions);
@@ -91,17 +92,18 @@ struct Resolver::State {
     // ---- resolver.cpp
     bool is_neighbour(const Address& client) const;
     bool is_foreign(const Client& client) const;
-    bool is_owed_nothing(const Question& question, const Client& client, Actions& actions);
+    void pass_over(const Client& client, Actions& actions);
+    bool is_own_probe(const Question& question, Actions& actions);
     void note(const Question& question, const Client& client, Moment at, Actions& actions);
     bool takes_any_version(const Question& question) const;
-    Decided answer_fault(QuestionFault fault, const Question& question, Bytes message, const Client& client, std::span<std::uint8_t> buffer);
+    Decided answer_fault(QuestionFault fault, const Question& question, Bytes message, Moment at, std::span<std::uint8_t> buffer);
     void count(Bytes reply);
     void gauges() { counters.waiting.set(waiting.size()); }
     /// For the CHAOS names: what all workers counted, this one's upstreams as they stand now.
-    Tally tally() const {
+    Tally tally(Now now) const {
         Tally all = others ? others() : Tally{};
         all.counters.push_back(&counters);
-        for (auto& report : forward.upstream_reports()) all.upstreams.push_back(std::move(report));
+        for (auto& report : forward.upstream_reports(now)) all.upstreams.push_back(std::move(report));
         return all;
     }
 };

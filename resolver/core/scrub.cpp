@@ -125,19 +125,26 @@ bool Scrubber::parse(Bytes message, const Header& header, std::size_t at, Judgem
     return reader.left() == 0;
 }
 
-bool Scrubber::owned_by(Bytes message, const Found& found, const Name& name) const {
-    if (found.owner_hash != hash_(name)) return false;
+/// `hash`: the name's, taken once for all records.
+bool Scrubber::owned_by(Bytes message, const Found& found, const Name& name, std::uint64_t hash) {
+    if (found.owner_hash != hash) return false;
     Reader reader(message);
     reader.skip(found.owner_at);
     return reader.name().lower() == name;
+}
+
+void Scrubber::add_owner(const Name& name, std::uint64_t hash) {
+    const auto same = [&](const auto& owner) { return owner.second == hash && owner.first == name; };
+    if (std::none_of(chain_.begin(), chain_.end(), same)) chain_.emplace_back(name, hash);
 }
 
 /// Marks the chain of CNAMEs (and the DNAMEs that made them, RFC 6672) and the records at its end. Records may stand in any order.
 Judgement::Kind Scrubber::follow(Bytes message, const Asked& asked) {
     using Kind = Judgement::Kind;
     chain_.clear();
-    chain_.push_back(asked.lower);
     last_ = asked.lower;
+    std::uint64_t last_hash = hash_(last_);
+    add_owner(last_, last_hash);
     has_data_ = false;
     std::erase_if(found_, [&](const Found& found) { return found.klass != asked.klass && asked.klass != rrclass::any; });
     const bool has_dname = std::any_of(found_.begin(), found_.end(), [](const Found& found) { return found.type == rrtype::dname; });
@@ -145,31 +152,32 @@ Judgement::Kind Scrubber::follow(Bytes message, const Asked& asked) {
     const bool chases = asked.type != rrtype::cname && asked.type != rrtype::any;
     for (std::size_t links = 0; chases; ++links) {
         const auto link = std::find_if(found_.begin(), found_.end(), [&](const Found& found) {
-            return found.section == 0 && found.type == rrtype::cname && owned_by(message, found, last_);
+            return found.section == 0 && found.type == rrtype::cname && owned_by(message, found, last_, last_hash);
         });
         if (link == found_.end()) break;
         if (links == chain_max) return Kind::failed;
         link->keep = true;
         if (has_dname) {
             for (Found& found : found_) {
-                if (found.section != 0 || found.type != rrtype::dname) continue;
+                if (found.section != 0 || found.type != rrtype::dname || found.keep) continue;
                 Reader reader(message);
                 reader.skip(found.owner_at);
                 const Name owner = reader.name().lower();
                 if (owner == last_ || !last_.is_below_or_equal(owner)) continue;
                 found.keep = true;
-                chain_.push_back(owner);  // its signature belongs to the answer
+                add_owner(owner, found.owner_hash);  // its signature belongs to the answer
             }
         }
         Reader reader(message.first(link->data_at + link->size));
         reader.skip(link->data_at);
         last_ = reader.name().lower();
         if (!reader.ok() || reader.left() != 0) return Kind::malformed;
-        chain_.push_back(last_);
+        last_hash = hash_(last_);
+        add_owner(last_, last_hash);
     }
     for (Found& found : found_) {
         if (found.section != 0 || (found.type != asked.type && asked.type != rrtype::any)) continue;
-        if (!owned_by(message, found, last_)) continue;
+        if (!owned_by(message, found, last_, last_hash)) continue;
         found.keep = has_data_ = true;
     }
     if (asked.dnssec_ok) keep_signatures(message, asked);
@@ -181,7 +189,7 @@ void Scrubber::keep_signatures(Bytes message, const Asked& asked) {
         if (found.section != 0 || found.type != rrtype::rrsig || found.keep) continue;
         const std::uint16_t covers = covered_type(message, found.data_at, found.size);
         if (covers != asked.type && covers != rrtype::cname && covers != rrtype::dname) continue;
-        found.keep = std::any_of(chain_.begin(), chain_.end(), [&](const Name& name) { return owned_by(message, found, name); });
+        found.keep = std::any_of(chain_.begin(), chain_.end(), [&](const auto& owner) { return owned_by(message, found, owner.first, owner.second); });
     }
 }
 

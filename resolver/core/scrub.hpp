@@ -65,6 +65,8 @@ public:
     /// Judges; if good, `reply()` is the cut reply until the next call. `with_edns`: our question carried OPT.
     Judgement read(Bytes message, const Asked& asked, bool with_edns);
     CleanReply& reply() { return reply_; }
+    /// Names whose signatures may stand in the reply.
+    std::size_t owners() const { return chain_.size(); }
 
 private:
     struct Found {
@@ -78,11 +80,12 @@ private:
 
     bool parse(Bytes message, const Header& header, std::size_t at, Judgement& judgement);
     Judgement::Kind follow(Bytes message, const Asked& asked);
+    void add_owner(const Name& name, std::uint64_t hash);
     void keep_signatures(Bytes message, const Asked& asked);
     void keep_authority(Bytes message, const Asked& asked, bool negative);
     void keep_all(const Header& header);
     bool is_lame(const Header& header) const;
-    bool owned_by(Bytes message, const Found& found, const Name& name) const;
+    static bool owned_by(Bytes message, const Found& found, const Name& name, std::uint64_t hash);
     Judgement::Kind write(Bytes message, const Asked& asked, const Header& header);
     void note_times(bool negative);
     // ---- scrub_filter.cpp
@@ -93,7 +96,8 @@ private:
 
     NameHash hash_;
     std::vector<Found> found_;
-    std::vector<Name> chain_;            ///< the question's name and what its CNAMEs lead to
+    /// The question's name, what its CNAMEs lead to and the owners of their DNAMEs, each once with its hash.
+    std::vector<std::pair<Name, std::uint64_t>> chain_;
     MessageBuffer buffer_;
     CleanReply reply_;
     Name last_;                          ///< the end of the chain

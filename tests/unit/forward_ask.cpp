@@ -218,8 +218,8 @@ TEST_CASE("forward: who is merely slower than another is not blamed, who is sile
     w.ask("a.example");
     w.wait(silent ? milliseconds(500) : milliseconds(50));
     w.says(Said(w.asked[1]).a("a.example", 60, "192.0.2.2"), w.asked[1]);
-    CHECK(w.forward.upstream_reports()[1].timeouts == (silent ? 1 : 0));
-    CHECK(w.forward.upstream_reports()[2].timeouts == 0);
+    CHECK(w.forward.upstream_reports(w.now)[1].timeouts == (silent ? 1 : 0));
+    CHECK(w.forward.upstream_reports(w.now)[2].timeouts == 0);
 }
 
 TEST_CASE("forward: an unreachable upstream is passed at once") {
@@ -255,7 +255,7 @@ TEST_CASE("forward: an upstream that fails three times is left aside for a pause
         return asked_first;
     };
     for (int i = 0; i < 3; ++i) CHECK(fail_first() == "10.0.0.1");
-    CHECK(w.forward.upstream_reports()[1].down);
+    CHECK(w.forward.upstream_reports(w.now)[1].down);
     CHECK(fail_first() == "10.0.0.2");
     w.wait(milliseconds(1001));
     CHECK(fail_first() == "10.0.0.1");
@@ -273,11 +273,21 @@ TEST_CASE("forward: an upstream that fails three times is left aside for a pause
             w.ask("b" + std::to_string(i) + ".example");
             while (!w.open.empty()) w.breaks(w.last()), w.wait(milliseconds(200));
         }
-        CHECK(w.forward.upstream_reports()[1].down);
-        CHECK(w.forward.upstream_reports()[2].down);
+        CHECK(w.forward.upstream_reports(w.now)[1].down);
+        CHECK(w.forward.upstream_reports(w.now)[2].down);
         CHECK_FALSE(w.ask("c.example"));
         CHECK_FALSE(w.open.empty());
     }
+}
+
+TEST_CASE("forward: the pause of an upstream is seen to end, also where nobody asks") {
+    World w;
+    for (int i = 0; i < 3; ++i) {
+        w.ask("n" + std::to_string(i) + ".example");
+        w.breaks(w.last());
+    }
+    CHECK(w.forward.upstream_reports(w.now)[1].down);
+    CHECK_FALSE(w.forward.upstream_reports(w.now + seconds(60))[1].down);
 }
 
 TEST_CASE("forward: SERVFAIL, REFUSED, NOTIMP and lame replies move the question to the next upstream") {
@@ -297,7 +307,7 @@ TEST_CASE("forward: SERVFAIL, REFUSED, NOTIMP and lame replies move the question
     CHECK(w.reply().values() == "192.0.2.2");
     if (mode == 1) {
         CHECK(w.notices == std::vector<std::string>{"nameserver 10.0.0.1 refused to do a recursive query"});
-        CHECK(w.forward.upstream_reports()[1].refused == 1);
+        CHECK(w.forward.upstream_reports(w.now)[1].refused == 1);
     }
 }
 
@@ -357,8 +367,8 @@ TEST_CASE("forward: one wrong id closes the socket and moves the question to TCP
     CHECK(w.replied.empty());
     w.says(Said(w.last()).a("a.example", 60, "192.0.2.1"), w.last());
     CHECK(w.reply().values() == "192.0.2.1");
-    CHECK(w.forward.upstream_reports()[1].timeouts == 0);
-    CHECK(w.forward.upstream_reports()[1].failed == 0);
+    CHECK(w.forward.upstream_reports(w.now)[1].timeouts == 0);
+    CHECK(w.forward.upstream_reports(w.now)[1].failed == 0);
 }
 
 TEST_CASE("forward: an upstream without EDNS is asked without, and remembered so") {
@@ -719,6 +729,48 @@ TEST_CASE("forward: questions in flight outlive new rules") {
     CHECK(w.last().upstream.address.text() == "10.0.0.9");
 }
 
+TEST_CASE("forward: what comes of a question by old rules is not kept") {
+    World w;
+    w.ask("a.example");
+    const Ask old = w.last();
+    w.options.server.clear();
+    w.add_server({}, "10.0.0.9");
+    w.adopt();
+    SECTION("an answer") {
+        w.says(Said(old).a("a.example", 60, "9.9.9.1"), old);
+        REQUIRE(w.replied.size() == 1);
+        CHECK(w.counters.cache_entries.get() == 0);
+        CHECK_FALSE(w.ask("a.example"));
+        CHECK(w.last().upstream.address.text() == "10.0.0.9");
+    }
+    SECTION("an answer to a question asked again") {
+        w.flush("example");
+        w.says(Said(w.last()).a("a.example", 60, "9.9.9.1"), w.last());
+        REQUIRE(w.replied.size() == 1);
+        CHECK_FALSE(w.ask("a.example"));
+    }
+    SECTION("in place of a newer answer") {
+        w.ask("a.example");
+        w.says(Said(w.last()).a("a.example", 60, "9.9.9.9"), w.last());
+        const auto ttl = GENERATE(0u, 60u);
+        w.says(Said(old).a("a.example", ttl, "9.9.9.1"), old);
+        REQUIRE(w.replied.size() == 2);
+        CHECK(w.ask("a.example")->values() == "9.9.9.9");
+    }
+    SECTION("a failure") {
+        w.wait(seconds(3));
+        CHECK(w.reply().rcode() == rcode::servfail);
+        CHECK_FALSE(w.ask("a.example"));
+    }
+    SECTION("a failure in place of a newer answer") {
+        w.ask("a.example");
+        w.says(Said(w.last()).a("a.example", 60, "9.9.9.9"), w.last());
+        w.wait(seconds(3));
+        CHECK(w.reply().rcode() == rcode::servfail);
+        CHECK(w.ask("a.example")->values() == "9.9.9.9");
+    }
+}
+
 TEST_CASE("forward: health outlives new rules") {
     World w;
     w.ask("a.example");
@@ -726,7 +778,7 @@ TEST_CASE("forward: health outlives new rules") {
     w.says(Said(w.last()).a("a.example", 60, "192.0.2.1"), w.last());
     w.add_server({"corp"}, "10.0.0.2");
     w.adopt();
-    const auto reports = w.forward.upstream_reports();
+    const auto reports = w.forward.upstream_reports(w.now);
     CHECK(reports[1].endpoint.address.text() == "10.0.0.1");
     CHECK(reports[1].rtt == milliseconds(10));
     CHECK(reports[1].answered == 1);

@@ -89,6 +89,72 @@ TEST_CASE("forward: an expired answer is given at once and fetched anew behind i
     CHECK(w.asked.size() == 3);
 }
 
+TEST_CASE("forward: an expired answer ends with the newer one, also with one that is not kept") {
+    World w;
+    w.options.use_stale_cache = 100;
+    const auto expire = [&w] {
+        w.adopt();
+        w.ask("a.example");
+        w.says(Said(w.last()).a("a.example", 5, "9.9.9.1"), w.last());
+        w.wait(seconds(10));
+        REQUIRE(w.ask("a.example"));
+        return Said(w.last());
+    };
+    SECTION("TTL 0") {
+        auto said = expire();
+        w.says(said.a("a.example", 0, "9.9.9.2"), w.last());
+    }
+    SECTION("a negative without SOA") {
+        auto said = expire();
+        w.says(said.code(GENERATE(rcode::nxdomain, rcode::noerror)), w.last());
+    }
+    SECTION("a negative for no time") {
+        auto said = expire();
+        w.says(said.code(GENERATE(rcode::nxdomain, rcode::noerror)).soa("example", 60, 0), w.last());
+    }
+    SECTION("a negative where none is kept") {
+        w.options.no_negcache = true;
+        auto said = expire();
+        w.says(said.code(GENERATE(rcode::nxdomain, rcode::noerror)).soa("example", 60, 60), w.last());
+    }
+    SECTION("a private address from outside") {
+        w.options.stop_dns_rebind = true;
+        auto said = expire();
+        w.says(said.a("a.example", 60, "10.1.2.3"), w.last());
+    }
+    CHECK(w.counters.cache_entries.get() == 0);
+    CHECK_FALSE(w.ask("a.example"));
+}
+
+TEST_CASE("forward: an expired answer outlives failures to fetch it anew") {
+    World w;
+    w.options.use_stale_cache = 100;
+    w.adopt();
+    w.ask("a.example");
+    w.says(Said(w.last()).a("a.example", 5, "9.9.9.1"), w.last());
+    w.wait(seconds(10));
+    REQUIRE(w.ask("a.example"));
+    for (int i = 0; i < 9 && w.forward.pending() > 0; ++i) w.says(Said(w.last()).code(rcode::servfail), w.last());
+    CHECK(w.forward.pending() == 0);
+    CHECK(w.ask("a.example")->values() == "9.9.9.1");
+}
+
+TEST_CASE("forward: an expired answer is fetched anew with the same data about the client") {
+    World w;
+    w.options.use_stale_cache = 100;
+    w.options.add_cpe_id = "site";
+    w.options.add_subnet = ClientSubnet{.v4 = Address::v4(9, 9, 9, 0), .v6 = {}, .bits4 = 24, .bits6 = 0, .v4_given = true, .v6_given = false};
+    w.adopt();
+    w.ask("a.example");
+    const auto first = w.last().bytes;
+    w.says(Said(w.last()).a("a.example", 5, "9.9.9.1"), w.last());
+    w.wait(seconds(10));
+    REQUIRE(w.ask("a.example"));
+    REQUIRE(w.asked.size() == 2);
+    const auto second = w.last().bytes;
+    CHECK(std::equal(first.begin() + 2, first.end(), second.begin() + 2, second.end()));  // all but the id
+}
+
 TEST_CASE("forward: now and then all upstreams are asked, and the quickest is taken from then on") {
     World w({"10.0.0.1", "10.0.0.2"});
     w.options.strict_order = false;

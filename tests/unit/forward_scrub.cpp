@@ -3,6 +3,7 @@
 #include <catch2/catch.hpp>
 
 #include "forward_world.hpp"
+#include "resolver/core/scrub.hpp"
 
 using namespace lictor;
 using namespace lictor::test;
@@ -164,6 +165,22 @@ TEST_CASE("scrub: DNAME stays with the CNAME it made") {
     REQUIRE(seen.answer.size() == 3);
     CHECK(seen.answer[0].type == rrtype::dname);
     CHECK(seen.answer[0].owner == "old.example");
+}
+
+TEST_CASE("scrub: an owner stands once in the chain, however many records and links it has") {
+    World w;
+    w.ask("l0.x.example", rrtype::a, {.edns = 1232, .dnssec_ok = true});
+    Said said(w.last());
+    constexpr int links = 16, copies = 500;
+    for (int i = 0; i < links; ++i) said.cname("l" + std::to_string(i) + ".x.example", 60, "l" + std::to_string(i + 1) + ".x.example");
+    for (int i = 0; i < copies; ++i) said.record(0, "x.example", rrtype::dname, 60, name_bytes("y.example"));
+    said.a("l16.x.example", 60, "192.0.2.1").record(0, "x.example", rrtype::rrsig, 60, signature(rrtype::dname, "example"));
+    Scrubber scrubber;
+    Asked asked{said.id, said.question, rrtype::a, rrclass::in};
+    asked.dnssec_ok = true;
+    REQUIRE(scrubber.read(said.bytes(), asked, true).kind == Judgement::Kind::good);
+    CHECK(scrubber.owners() == links + 2);
+    CHECK(read_header(scrubber.reply().message)->ancount == links + copies + 2);
 }
 
 TEST_CASE("scrub: endless chains are no answer") {

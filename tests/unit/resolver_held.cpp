@@ -1,0 +1,64 @@
+// Which figures does a question move that is held for a leader?
+#include <catch2/catch.hpp>
+
+#include "tests/unit/resolver_world.hpp"
+#include "tests/unit/zone_fixture.hpp"
+
+namespace lictor::test {
+namespace {
+
+const std::vector<std::uint8_t> question = Wording{.name = "master.pg.service.consul"}.bytes();
+
+/// What is known of Consul: nothing, or a service whose leader stands so.
+Catalog facts(std::optional<LeaderState> state) {
+    ZoneWorld world;
+    if (state) {
+        world.service("pg");
+        LeaderEntry& leader = world.leader("pg", *state, "10.0.0.1");
+        leader.version = *state == LeaderState::led ? 2 : 1;
+    }
+    world.settle();
+    return world.catalog;
+}
+
+}  // namespace
+
+TEST_CASE("held: a question counts once it waits for a leader, also when it waited for its service before") {
+    const bool service_first = GENERATE(true, false);
+    ResolverWorld w;
+    w.show(facts(service_first ? std::nullopt : std::optional(LeaderState::vacant)));
+    REQUIRE(w.ask(question).kind == Verdict::Kind::later);
+    CHECK(w.counters.held.get() == (service_first ? 0 : 1));
+    w.wait(milliseconds(100));
+    w.show(facts(LeaderState::vacant));
+    REQUIRE(w.resolver.waiting() == 1);
+    CHECK(w.counters.held.get() == 1);
+    const auto gap = w.resolver.view()->book->at("pg")->gap;
+    CHECK(gap->held.load() == 1);
+    SECTION("until somebody leads") {
+        w.show(facts(LeaderState::led));
+        CHECK(w.count<Reply>() == 1);
+        CHECK(w.counters.held_released.get() == 1);
+        CHECK(w.counters.held_expired.get() == 0);
+    }
+    SECTION("until its time is over") {
+        w.wait(seconds(4));
+        CHECK(w.count<Reply>() == 1);
+        CHECK(w.counters.held_expired.get() == 1);
+        CHECK(gap->expired.load() == 1);
+    }
+    SECTION("and once only") {
+        auto again = facts(LeaderState::vacant);
+        auto leaders = std::make_shared<TableOf<LeaderEntry>>(*again.leaders);
+        auto entry = std::make_shared<LeaderEntry>(*leaders->at("pg"));
+        entry->version = 3;
+        (*leaders)["pg"] = entry;
+        again.leaders = leaders;
+        w.show(again);
+        CHECK(w.resolver.waiting() == 1);
+    }
+    CHECK(w.counters.held.get() == 1);
+    CHECK(gap->held.load() == 1);
+}
+
+}  // namespace lictor::test
