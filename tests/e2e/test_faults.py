@@ -6,6 +6,7 @@ number, a server lost behind a client agent, floods of names that are not there.
 
 import multiprocessing
 import os
+import re
 import socket
 import threading
 import time
@@ -17,6 +18,7 @@ from harness.relay import Relay
 from harness.runner import ONCE, TIMED, test
 from harness.upstream import Scripted, Sink, answer
 
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 MASTER = "11111111-2222-3333-4444-555555555555"
 
 
@@ -85,6 +87,27 @@ def _(ctx):
     theirs = ask.rcode(ask.udp(agent.dns, "secret.service.consul"))
     ctx.note(f"hidden: NXDOMAIN (the agent with no token of its own: {theirs}); {sink.count()} questions at the agent's DNS")
     assert sink.count() == 0
+
+
+@test("a token of the README's policy reads all that lictor wants to know", ONCE)
+def _(ctx):
+    with open(os.path.join(ROOT, "README.md")) as file:
+        rules = re.search(r"```hcl\n(.*?)```", file.read(), re.S).group(1)
+    agent = guarded(ctx)
+    agent.api.put("/v1/acl/policy", {"Name": "readme", "Rules": rules})
+    token = ctx.file("token", agent.api.put("/v1/acl/token", {"Policies": [{"Name": "readme"}]})["SecretID"])
+    web(agent.api, "10.8.0.1")
+    Patroni("pglab", [agent, agent], ["10.7.0.1", "10.7.0.2"], namespace="service").start(leader=1)
+    session = agent.api.put("/v1/session/create", {"Name": "jobs"})["ID"]
+    agent.api.put_key("service/jobs/.lock", "held", acquire=session)
+    lictor = Lictor(ctx, f"--consul-token-file={token}", "--leader=pglab", "--leader=jobs,key=service/jobs/.lock", consul=agent.api.url)
+    lictor.until_resolves("master.pglab.service.consul", ["10.7.0.2"], within=5)
+    lictor.until_resolves("web.service.consul", ["10.8.0.1"])
+    lictor.until_resolves("node0.node.consul", ["10.8.0.1"])
+    lictor.until_resolves("jobs.leader.consul", [agent.api.address])
+    assert lictor.json("/stats")["consul"]["settings"]["agent_version"], "agent/self is read"
+    log = lictor.process.log()
+    assert not re.search("denied|needs|hides|403", log), log
 
 
 @test("keys that the token may not read: the tags name the leader, one address, never the old one after the new one; and the lock once they may be read",
