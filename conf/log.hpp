@@ -34,6 +34,8 @@ inline void error(std::string_view line) { write(Level::error, line); }
 
 /// Control bytes, quotes, backslash and bytes above 0x7e as `\DDD`; at most `max` bytes of input, then "…".
 std::string printable(std::string_view text, std::size_t max = 300);
+/// The same for a sentence that stands between double quotes: an apostrophe stays.
+std::string quotable(std::string_view text, std::size_t max = 300);
 /// For a message whose outside parts passed through `printable` already: only control bytes as `\DDD`, so that its own quotes stay.
 std::string one_line(std::string_view message, std::size_t max = 2000);
 

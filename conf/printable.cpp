@@ -32,6 +32,10 @@ std::string printable(std::string_view text, std::size_t max) {
     return escaped(text, max, [](unsigned char byte) { return byte >= 0x20 && byte <= 0x7e && byte != '"' && byte != '\'' && byte != '\\'; });
 }
 
+std::string quotable(std::string_view text, std::size_t max) {
+    return escaped(text, max, [](unsigned char byte) { return byte >= 0x20 && byte <= 0x7e && byte != '"' && byte != '\\'; });
+}
+
 std::string one_line(std::string_view message, std::size_t max) {
     return escaped(message, max, [](unsigned char byte) { return byte >= 0x20 && byte != 0x7f; });
 }

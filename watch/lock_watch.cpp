@@ -157,7 +157,7 @@ void LockWatch::put() {
     if ((moved && entry_) || verdict.reason == LeaderReason::access_denied)
         log::info("leader lock=" + log::printable(rule_.scope) + " state=" + word(verdict.state) + " reason=\"" + word(verdict.reason) +
                   "\" node=" + log::printable(verdict.member) + " address=" + log::printable(verdict.host.text) + " port=" +
-                  std::to_string(verdict.port) + " why=\"" + log::printable(leader_why(verdict), 400) + '"');
+                  std::to_string(verdict.port) + " why=\"" + log::quotable(leader_why(verdict), 400) + '"');
     state_version_ = verdict.version;
     entry_ = std::move(entry);
     context_.builder.put_leader(verdict.service, entry_);

@@ -213,7 +213,7 @@ void ScopeWatch::put() {
     else if (entry_ && (moved || other_reason))
         log::info("leader scope=" + log::printable(rule_.scope) + " state=" + word(verdict.state) + " reason=\"" + word(verdict.reason) +
                   "\" member=" + log::printable(verdict.member) + " address=" + log::printable(verdict.host.text) + " port=" +
-                  std::to_string(verdict.port) + " why=\"" + log::printable(leader_why(verdict), 400) + '"');
+                  std::to_string(verdict.port) + " why=\"" + log::quotable(leader_why(verdict), 400) + '"');
     fusion_version_ = verdict.version;
     entry_ = std::move(entry);
     context_.builder.put_leader(verdict.service, entry_);

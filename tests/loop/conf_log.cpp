@@ -64,6 +64,7 @@ TEST_CASE("text from outside is made printable") {
     CHECK(log::printable(std::string("a\n\"'\\\x7f\xff\0b", 9)) == "a\\010\\034\\039\\092\\127\\255\\000b");
     CHECK(log::printable("abcdef", 3) == "abc…");
     CHECK(log::printable("abc", 3) == "abc");
+    CHECK(log::quotable("the \"cluster's\" key\\\n") == "the \\034cluster's\\034 key\\092\\010");
     CHECK(log::one_line("'a' is no \"b\" …\n\x7f") == "'a' is no \"b\" …\\010\\127");
 }
 
