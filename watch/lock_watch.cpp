@@ -35,7 +35,10 @@ LockWatch::~LockWatch() {
     if (asking_) context_.http.cancel(asking_);
 }
 
-std::string LockWatch::path() const { return "/v1/kv/" + encode_path(rule_.key) + "?recurse"; }
+std::string LockWatch::path() const {
+    const auto parameter = datacenter_parameter(context_.options, {});
+    return "/v1/kv/" + encode_path(rule_.key) + "?recurse" + (parameter.empty() ? "" : '&' + parameter);
+}
 
 BlockingWatch::Parse LockWatch::parse() const {
     return [key = rule_.key](std::string_view body) -> Parsed {

@@ -158,6 +158,24 @@ TEST_CASE("leader: a prefix that may not be read is told from one that is not th
     }
 }
 
+TEST_CASE("leader: keys are read in the datacenter that the options name", "[leader]") {
+    Cluster scene;
+    scene.options.consul_datacenter = "dc2";
+    LeaderRule lock;
+    lock.scope = "lock";
+    lock.key = "locks/a";
+    scene.options.leader.push_back(lock);
+    scene.consul.set(prefix, {.status = 404, .index = 30});
+    const std::string single = std::string(prefix) + "leader";
+    scene.start();
+    REQUIRE(scene.until([&] { return scene.consul.count(single) > 0 && scene.consul.count("/v1/kv/locks/a") > 1; }));
+    for (const auto& path : {std::string(prefix), single, std::string("/v1/kv/locks/a")})
+        for (const auto& request : scene.consul.requests(path)) {
+            INFO(request.target);
+            CHECK(request.target.find("dc=dc2") != std::string::npos);
+        }
+}
+
 TEST_CASE("leader: a prefix that vanishes is read twice and asked about before it counts", "[leader]") {
     Cluster scene;
     scene.consul.set("/v1/kv/service/pg/leader", {.status = 403, .body = "Permission denied"});
