@@ -139,7 +139,9 @@ void Discovery::look(Now now, const std::function<std::shared_ptr<const ServiceE
         auto& [service, look] = *at;
         const bool idle = !look.search && now >= look.again;
         const auto entry = idle ? entry_of(service) : nullptr;
-        if (idle && (!entry || hooks_.followed(service) || !on())) {
+        const bool followed = idle && hooks_.followed(service);
+        if (idle && (!entry || followed || !on())) {
+            if (!followed) unwait(service, look);
             at = looks_.erase(at);
             continue;
         }

@@ -80,6 +80,21 @@ TEST_CASE("discovery: a Consul without a leader is asked again, and tags are no 
     CHECK(scene.never_by_tags());
 }
 
+TEST_CASE("discovery: a service that nobody watches any more leaves no leader waiting", "[discovery]") {
+    Found scene;
+    scene.options.consul_watch_idle = 1s;
+    scene.list_status = 500;
+    scene.consul.set("/v1/kv/", {.status = 500, .body = "No cluster leader"});
+    scene.start();
+    scene.want("pg");
+    REQUIRE(scene.known("pg", 2));
+    REQUIRE(scene.leader("pg"));
+    scene.pass(2200ms);
+    scene.registered(11, "master");  // the reply after which nobody asks again
+    REQUIRE(scene.until([&] { return !scene.service("pg"); }));
+    CHECK(scene.until([&] { return !scene.leader("pg"); }, 3s));
+}
+
 TEST_CASE("discovery: without rights to the keys, or under strict, the service is an ordinary one", "[discovery]") {
     Found scene;
     scene.list_status = 403;
