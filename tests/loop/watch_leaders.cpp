@@ -247,6 +247,19 @@ TEST_CASE("leader: host names of members are resolved before anybody asks", "[le
     }));
 }
 
+TEST_CASE("leader: without Consul nobody's host name is resolved any more", "[leader]") {
+    Cluster scene;
+    scene.keys(20, "m1", "db.example-");
+    scene.start();
+    REQUIRE(scene.until([&] { return scene.resolved.size() >= 3; }));
+    const auto asked = scene.resolved.size();
+    scene.options.consul_http_addr.clear();
+    scene.watcher->adopt(scene.options);
+    scene.pass(1s);
+    CHECK(scene.resolved.size() == asked);
+    CHECK(scene.now().hosts->empty());
+}
+
 TEST_CASE("leader: scopes come and go with the options", "[leader]") {
     Cluster scene;
     scene.start();
