@@ -127,11 +127,13 @@ void ScopeWatch::recall() {
 }
 
 void ScopeWatch::with_contact() {
-    if (std::exchange(lost_, false)) fusion_.on_contact(false, Loop::moment(), context_.options.leader_max_stale);
+    if (!lost_) return;
+    lost_ = unconfirmed();
+    fusion_.on_contact(lost_, Loop::moment(), context_.options.leader_max_stale);
 }
 
 void ScopeWatch::look(Now now) {
-    if (!lost_ && failing_for(now, lost_after)) {
+    if (!lost_ && unconfirmed_for(now, lost_after)) {
         lost_ = true;
         fusion_.on_contact(true, Loop::moment(), context_.options.leader_max_stale);
         put();
