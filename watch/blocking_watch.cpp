@@ -158,7 +158,7 @@ void BlockingWatch::on_reply(HttpReply reply) {
         case PollVerdict::same:
             good();
             context_.counters.consul_unchanged.add();
-            on_same();
+            if (!unconfirmed()) on_same();
             break;
         case PollVerdict::absent:
             good();
@@ -201,6 +201,7 @@ void BlockingWatch::judge_facts(Parsed parsed, const HttpReply& reply) {
 
 void BlockingWatch::good() {
     failing_since_.reset();
+    if (!poll_.second_chance()) unconfirmed_since_.reset();
     why_.clear();
     last_good_ = Loop::now();
 }
@@ -208,6 +209,7 @@ void BlockingWatch::good() {
 void BlockingWatch::trouble(Trouble trouble, std::string why) {
     ++errors_;
     if (!failing_since_) failing_since_ = Loop::now();
+    if (!unconfirmed_since_) unconfirmed_since_ = Loop::now();
     why_ = std::move(why);
     on_trouble(trouble, why_);
 }

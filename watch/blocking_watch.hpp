@@ -62,6 +62,9 @@ public:
     /// The last exchange did not bring what was asked for.
     bool failing() const { return failing_since_.has_value(); }
     bool failing_for(Now now, Now duration) const { return failing_since_ && now - *failing_since_ > duration; }
+    /// The same, or what came was told by a server without a leader.
+    bool unconfirmed() const { return unconfirmed_since_.has_value(); }
+    bool unconfirmed_for(Now now, Now duration) const { return unconfirmed_since_ && now - *unconfirmed_since_ > duration; }
     bool in_flight() const { return ticket_ != 0; }
     bool halted() const { return halted_; }
     const std::string& why() const { return why_; }
@@ -88,7 +91,7 @@ protected:
     virtual void on_facts(Parsed parsed, const HttpReply& reply) = 0;
     /// KV only: nothing is there.
     virtual void on_absent(const HttpReply&) {}
-    /// The same as before, with contact.
+    /// The same as before, with contact; not by a server without a leader.
     virtual void on_same() {}
     /// Nothing is there that the token may see, though something was: kept, with contact.
     virtual void on_hidden() { on_same(); }
@@ -116,7 +119,7 @@ private:
     Http::Ticket ticket_ = 0;
     Background::Ticket parsing_ = 0;
     bool parked_ = false, halted_ = false, waiting_ = false;
-    std::optional<Now> failing_since_, last_good_;
+    std::optional<Now> failing_since_, unconfirmed_since_, last_good_;
     std::string why_;
     std::uint64_t replies_ = 0, changes_ = 0, errors_ = 0;
     std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);

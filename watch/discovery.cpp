@@ -36,6 +36,7 @@ void Discovery::on_service(const ServiceEntry& service) {
     }
     if (known != looks_.end()) {
         auto& look = known->second;
+        look.stale = service.stale;
         if (look.search || look.registration == *registration) return;
         look.registration = *registration;
         look.again = std::min(look.again, Loop::now() + search_anew);
@@ -51,6 +52,7 @@ void Discovery::on_service(const ServiceEntry& service) {
     }
     auto& look = looks_[service.name];
     look.registration = *registration;
+    look.stale = service.stale;
     // Known and not known at once: until the keys are found or not, nobody can say who leads.
     auto entry = std::make_shared<LeaderEntry>();
     entry->scope = registration->scope;
@@ -100,17 +102,11 @@ void Discovery::on_reply(const std::string& service, const HttpReply& reply) {
 void Discovery::conclude(const std::string service, Look& look) {
     const NamespaceSearch search = *std::exchange(look.search, std::nullopt);
     const std::string scope = log::printable(look.registration.scope);
-    if (const auto name_space = search.found()) {
-        LeaderRule rule;
-        rule.scope = look.registration.scope;
-        rule.name_space = *name_space;
-        log::info("leader scope=" + scope + " found by its registration service=" + log::printable(service) + " namespace=" +
-                  log::printable(name_space->empty() ? "/" : *name_space));
-        looks_.erase(service);
-        return hooks_.found(std::move(rule));  // its own entry takes the place of the one that waits
-    }
+    if (const auto name_space = search.found()) return follow(service, look, *name_space, "found by its registration");
+    const auto remembered = look.failed ? hooks_.remembered(look.registration.scope, service) : std::nullopt;
+    if (remembered) return follow(service, look, *remembered, "known from the snapshot");
     // Consul has no leader, or is away: who leads is not known, and tags are no answer to that.
-    if (look.failed && look.waits && look.failures++ < failures_max) {
+    if (look.waits && (look.stale || (look.failed && look.failures++ < failures_max))) {
         look.again = Loop::now() + search_after_failure;
         return;
     }
@@ -123,6 +119,16 @@ void Discovery::conclude(const std::string service, Look& look) {
     else if (look.failed || look.denied) log::warning("leader scope=" + scope + " is registered, and keys could not be listed to find its namespace" + remedy);
     else if (search.cut_short()) log::warning("leader scope=" + scope + " is registered, and there are too many folders of keys to look for it in" + remedy);
     else log::info("service=" + log::printable(service) + " is registered as Patroni does, but has no keys: an ordinary service");
+}
+
+void Discovery::follow(const std::string& service, const Look& look, const std::string& name_space, const char* how) {
+    LeaderRule rule;
+    rule.scope = look.registration.scope;
+    rule.name_space = name_space;
+    log::info("leader scope=" + log::printable(rule.scope) + ' ' + how + " service=" + log::printable(service) + " namespace=" +
+              log::printable(name_space.empty() ? "/" : name_space));
+    looks_.erase(service);
+    hooks_.found(std::move(rule));  // its own entry takes the place of the one that waits
 }
 
 bool Discovery::has_room() const {
@@ -139,12 +145,15 @@ void Discovery::look(Now now, const std::function<std::shared_ptr<const ServiceE
         auto& [service, look] = *at;
         const bool idle = !look.search && now >= look.again;
         const auto entry = idle ? entry_of(service) : nullptr;
-        if (idle && (!entry || hooks_.followed(service) || !on())) {
+        const bool followed = idle && hooks_.followed(service);
+        if (idle && (!entry || followed || !on())) {
+            if (!followed) unwait(service, look);
             at = looks_.erase(at);
             continue;
         }
         if (idle && (look.waits || has_room())) {
             if (const auto registration = patroni_registration(*entry)) look.registration = *registration;
+            look.stale = entry->stale;
             look.search.emplace(look.registration);
             look.denied = look.failed = false;
         }

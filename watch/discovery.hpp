@@ -21,6 +21,8 @@ public:
         std::function<bool(const std::string& service)> followed;  ///< there is a scope for this service already
         std::function<bool(std::size_t coming)> room;              ///< one more may be followed, besides those that may come
         std::function<void(LeaderRule)> found;                     ///< follow it
+        /// The namespace in which a scope of this service was followed before a restart, as long as Consul was not read since.
+        std::function<std::optional<std::string>(const std::string& scope, const std::string& service)> remembered;
     };
     Discovery(WatchContext& context, Hooks hooks) : context_(context), hooks_(std::move(hooks)) {}
     ~Discovery();
@@ -38,6 +40,7 @@ private:
         std::optional<NamespaceSearch> search;  ///< while one is under way
         Http::Ticket ticket = 0;
         bool waits = false;                     ///< a leader entry stands in the Catalog until the search is over
+        bool stale = false;                     ///< the registration is from before an outage: its tags are no answer while it lasts
         bool warned = false;
         bool denied = false, failed = false;    ///< something may not be read; something could not be read just now
         unsigned failures = 0;                  ///< searches in a row that failed
@@ -48,6 +51,7 @@ private:
     void go_on(const std::string& service);
     void on_reply(const std::string& service, const HttpReply& reply);
     void conclude(const std::string service, Look& look);
+    void follow(const std::string& service, const Look& look, const std::string& name_space, const char* how);
     void unwait(const std::string& service, Look& look);
     bool has_room() const;
 

@@ -31,7 +31,10 @@ public:
     /// The result of one resolution. Without any address what is known stays, and so does a family whose question failed.
     void on_host(const std::string& name, HostAnswer answer);
     /// Consul is switched off: nothing of it is kept.
-    void clear() { rows_.clear(); }
+    void clear() {
+        rows_.clear();
+        required_.clear();
+    }
     /// Names to be resolved now; forgets those that nobody asks for any more.
     std::vector<std::string> due(Now now);
 

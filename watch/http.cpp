@@ -121,6 +121,7 @@ struct Http::State {
         exchange.easy = take_easy();
         exchange.headers = headers;
         exchange.resolve = list_of(target.resolve_entry());
+        exchange.connect = list_of(target.connect_entry());
         exchange.reply.address = exchange.target;
         exchange.prepare(target.url + exchange.path, target.unix_path);
         curl.keep_connections(static_cast<long>(exchanges.size()) + connections_spare);

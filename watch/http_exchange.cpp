@@ -114,6 +114,7 @@ void Exchange::prepare(const std::string& url, const std::string& unix_path) {
     curl_easy_setopt(handle, CURLOPT_URL, url.c_str());
     curl_easy_setopt(handle, CURLOPT_UNIX_SOCKET_PATH, unix_path.empty() ? nullptr : unix_path.c_str());
     curl_easy_setopt(handle, CURLOPT_RESOLVE, resolve.get());
+    curl_easy_setopt(handle, CURLOPT_CONNECT_TO, connect.get());
     curl_easy_setopt(handle, CURLOPT_HTTPHEADER, headers.get());
     curl_easy_setopt(handle, CURLOPT_TIMEOUT_MS, static_cast<long>(std::max<std::int64_t>(1, timeout.count())));
     curl_easy_setopt(handle, CURLOPT_PRIVATE, this);

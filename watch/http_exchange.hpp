@@ -31,7 +31,7 @@ struct Exchange {
     std::size_t target = 0;
     std::uint64_t generation = 0; ///< of the addresses that `target` counts in
     bool probe = false;           ///< asks an address that is not in use; its failure moves nothing
-    List headers, resolve;        ///< libcurl keeps pointers to these
+    List headers, resolve, connect;  ///< libcurl keeps pointers to these
     HttpReply reply;
     std::size_t body_max = 32u << 20;
     std::size_t header_bytes = 0;

@@ -2,6 +2,11 @@
 #include "watch/http_target.hpp"
 
 namespace lictor {
+namespace {
+
+std::string bracketed(const std::string& host) { return host.find(':') == std::string::npos ? host : '[' + host + ']'; }
+
+}  // namespace
 
 HttpTarget HttpTarget::from(const ConsulAddress& address, std::string_view tls_server_name) {
     HttpTarget target;
@@ -33,22 +38,26 @@ HttpTarget HttpTarget::from(const ConsulAddress& address, std::string_view tls_s
         target.literal = false;
     }
     target.url_host = target.tls && !tls_server_name.empty() ? std::string(tls_server_name) : target.host;
-    const bool brackets = target.url_host.find(':') != std::string::npos;
     target.url = target.tls ? "https://" : "http://";
-    target.url += brackets ? '[' + target.url_host + ']' : target.url_host;
+    target.url += bracketed(target.url_host);
     target.url += ':' + std::to_string(target.port);
     target.url += prefix;
     return target;
 }
 
 std::string HttpTarget::resolve_entry() const {
-    if (!unix_path.empty() || found.empty() || Address::parse(url_host)) return {};
-    std::string entry = url_host + ':' + std::to_string(port) + ':';
+    if (!unix_path.empty() || found.empty() || Address::parse(host)) return {};
+    std::string entry = host + ':' + std::to_string(port) + ':';
     for (const auto& address : found) {
         if (entry.back() != ':') entry += ',';
-        entry += address.v6 ? '[' + address.text() + ']' : address.text();
+        entry += bracketed(address.text());
     }
     return entry;
+}
+
+std::string HttpTarget::connect_entry() const {
+    if (!unix_path.empty() || url_host == host) return {};
+    return "::" + bracketed(host) + ':' + std::to_string(port);
 }
 
 HttpTargets::HttpTargets(const Options& options) {

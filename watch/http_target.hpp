@@ -28,8 +28,11 @@ struct HttpTarget {
     bool literal = false;         ///< nothing to resolve (a literal, `localhost`, a unix socket)
 
     static HttpTarget from(const ConsulAddress& address, std::string_view tls_server_name);
-    /// libcurl's `HOST:PORT:ADDRESS,…`; empty if the URL's host is a literal or nothing has been found.
+    /// libcurl's `HOST:PORT:ADDRESS,…` for `host`; empty if that is a literal or nothing has been found.
     std::string resolve_entry() const;
+    /// libcurl's `::HOST:PORT` where the URL's host is not the one to connect to, else empty. A kept connection is used again only for
+    /// the same one: targets under one certificate's name never share theirs.
+    std::string connect_entry() const;
 };
 
 class HttpTargets {

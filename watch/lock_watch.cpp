@@ -35,7 +35,10 @@ LockWatch::~LockWatch() {
     if (asking_) context_.http.cancel(asking_);
 }
 
-std::string LockWatch::path() const { return "/v1/kv/" + encode_path(rule_.key) + "?recurse"; }
+std::string LockWatch::path() const {
+    const auto parameter = datacenter_parameter(context_.options, {});
+    return "/v1/kv/" + encode_path(rule_.key) + "?recurse" + (parameter.empty() ? "" : '&' + parameter);
+}
 
 BlockingWatch::Parse LockWatch::parse() const {
     return [key = rule_.key](std::string_view body) -> Parsed {
@@ -80,11 +83,13 @@ void LockWatch::on_trouble(Trouble trouble, const std::string& why) {
 }
 
 void LockWatch::with_contact() {
-    if (std::exchange(lost_, false)) state_.on_contact(false, Loop::moment(), context_.options.leader_max_stale);
+    if (!lost_) return;
+    lost_ = unconfirmed();
+    state_.on_contact(lost_, Loop::moment(), context_.options.leader_max_stale);
 }
 
 void LockWatch::look(Now now) {
-    if (!lost_ && failing_for(now, lost_after)) {
+    if (!lost_ && unconfirmed_for(now, lost_after)) {
         lost_ = true;
         state_.on_contact(true, Loop::moment(), context_.options.leader_max_stale);
         put();

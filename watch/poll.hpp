@@ -74,6 +74,8 @@ public:
     Now resume_at(Now now, Random& random) const;
     /// The last exchange failed or was refused.
     bool failing() const { return failures_ > 0; }
+    /// The last reply told what a server without a leader holds, while Consul's leader tells nothing.
+    bool second_chance() const { return second_chance_; }
     /// Index of the facts held.
     std::uint64_t index() const { return held_index_; }
     /// The agent was lost or changed: start over at index 0, without a pause. What is held stays.

@@ -67,6 +67,7 @@ void NamespaceSearch::on_names(const std::vector<std::string>& names) {
 void NamespaceSearch::on_failure() {
     queue_.pop_front();
     ++sent_;
+    missed_ = true;
 }
 
 /// The keys below `<namespace>/<scope>/`.
@@ -123,6 +124,8 @@ std::vector<const NamespaceSearch::Place*> NamespaceSearch::best() const {
 std::optional<std::string> NamespaceSearch::found() const {
     const auto places = best();
     if (places.size() != 1) return std::nullopt;
+    // A cluster of the same name, with this one's keys where nobody could look.
+    if ((cut_ || missed_) && places.front()->members == 0) return std::nullopt;
     return places.front()->name_space;
 }
 

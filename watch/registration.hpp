@@ -42,7 +42,8 @@ public:
     void on_failure();
 
     bool over() const { return queue_.empty(); }
-    /// Where the keys are. Nothing: nowhere, or in several places alike (`ambiguous`).
+    /// Where the keys are. Nothing: nowhere, or in several places alike (`ambiguous`), or, where not everything was listed, in one without any
+    /// registered member.
     std::optional<std::string> found() const;
     bool ambiguous() const;
     /// There were more folders than may be read.
@@ -65,7 +66,7 @@ private:
     std::deque<Request> queue_;
     std::vector<Place> places_;
     std::size_t sent_ = 0;
-    bool cut_ = false;
+    bool cut_ = false, missed_ = false;  ///< more folders than may be read; a request that could not be read
 };
 
 }  // namespace lictor

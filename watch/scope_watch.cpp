@@ -60,7 +60,10 @@ ScopeWatch::~ScopeWatch() {
     if (single_) context_.http.cancel(single_);
 }
 
-std::string ScopeWatch::path() const { return "/v1/kv/" + encode_path(prefix_) + "?recurse"; }
+std::string ScopeWatch::path() const {
+    const auto parameter = datacenter_parameter(context_.options, {});
+    return "/v1/kv/" + encode_path(prefix_) + "?recurse" + (parameter.empty() ? "" : '&' + parameter);
+}
 
 BlockingWatch::Parse ScopeWatch::parse() const {
     return [prefix = prefix_](std::string_view body) -> Parsed {
@@ -124,11 +127,13 @@ void ScopeWatch::recall() {
 }
 
 void ScopeWatch::with_contact() {
-    if (std::exchange(lost_, false)) fusion_.on_contact(false, Loop::moment(), context_.options.leader_max_stale);
+    if (!lost_) return;
+    lost_ = unconfirmed();
+    fusion_.on_contact(lost_, Loop::moment(), context_.options.leader_max_stale);
 }
 
 void ScopeWatch::look(Now now) {
-    if (!lost_ && failing_for(now, lost_after)) {
+    if (!lost_ && unconfirmed_for(now, lost_after)) {
         lost_ = true;
         fusion_.on_contact(true, Loop::moment(), context_.options.leader_max_stale);
         put();
@@ -149,7 +154,9 @@ void ScopeWatch::take(const ScopeFacts& facts) {
 void ScopeWatch::ask_single_key() {
     if (single_ || halted()) return;
     asked_single_at_ = Loop::now();
-    single_ = context_.http.get("/v1/kv/" + encode_path(prefix_) + "leader", single_key_timeout, [this](const HttpReply& reply) {
+    const auto parameter = datacenter_parameter(context_.options, {});
+    const auto target = "/v1/kv/" + encode_path(prefix_) + "leader" + (parameter.empty() ? "" : '?' + parameter);
+    single_ = context_.http.get(target, single_key_timeout, [this](const HttpReply& reply) {
         single_ = 0;
         on_single_key(reply);
         context_.settled();

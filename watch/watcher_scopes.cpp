@@ -96,6 +96,7 @@ bool Watcher::State::has_room(std::size_t coming) const {
 
 void Watcher::State::follow(LeaderRule rule) {
     auto scope = std::make_unique<ScopeWatch>(running->context, std::move(rule), true);
+    remind(*scope);
     scope->start();
     if (const auto entry = running->services.find(scope->service())) scope->on_service(*entry);
     running->scopes.push_back(std::move(scope));

@@ -19,6 +19,13 @@ void Watcher::State::remind(ScopeWatch& scope) const {
     }
 }
 
+std::optional<std::string> Watcher::State::remembered_namespace(const std::string& scope, const std::string& service) const {
+    if (!remembered) return std::nullopt;
+    for (const auto& leader : remembered->leaders)
+        if (leader.scope == scope && leader.service == service) return leader.name_space;
+    return std::nullopt;
+}
+
 std::optional<Snapshot> Watcher::snapshot() const {
     const auto& self = *state_;
     if (!self.running || !first_sync_done() || self.running->contact.lost()) return std::nullopt;

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -44,7 +45,8 @@ struct Watcher::State {
               agent(context, [&state] { state.agent_first_done(); }),
               services(context, [&state](const ServiceEntry& entry) { state.service_changed(entry); }),
               discovery(context, {[&state](const std::string& service) { return state.is_followed(service); },
-                                  [&state](std::size_t coming) { return state.has_room(coming); }, [&state](LeaderRule rule) { state.follow(std::move(rule)); }}) {}
+                                  [&state](std::size_t coming) { return state.has_room(coming); }, [&state](LeaderRule rule) { state.follow(std::move(rule)); },
+                                  [&state](const std::string& scope, const std::string& service) { return state.remembered_namespace(scope, service); }}) {}
     };
 
     Loop& loop;
@@ -89,6 +91,8 @@ struct Watcher::State {
     void agent_first_done();
     /// Tells a scope what is remembered of it.
     void remind(ScopeWatch& scope) const;
+    /// Where the keys of a scope that led are remembered to be.
+    std::optional<std::string> remembered_namespace(const std::string& scope, const std::string& service) const;
     /// Leaders first: theirs is the news that somebody waits for.
     void open_gate();
     void service_changed(const ServiceEntry& entry);

@@ -44,6 +44,22 @@ struct Found : Scene {
             return known && catalog->leaders->find("pg") == catalog->leaders->end();
         });
     }
+    /// What is kept of a scope that is followed, when Consul and the Watcher have ended.
+    Snapshot end_without_consul() {
+        start();
+        want("pg");
+        REQUIRE(until([&] { return watcher->snapshot() && !watcher->snapshot()->leaders.empty(); }));
+        const auto kept = *watcher->snapshot();
+        consul.stop();
+        watcher.reset();
+        published.clear();
+        return kept;
+    }
+    void start_from(const Snapshot& kept) {
+        snapshot = std::make_shared<Snapshot>(kept);
+        start();
+        want("pg");
+    }
     bool led(milliseconds within = 5s) {
         return until([&] { return leader("pg") && leader("pg")->state == LeaderState::led; }, within);
     }
@@ -80,6 +96,21 @@ TEST_CASE("discovery: a Consul without a leader is asked again, and tags are no 
     CHECK(scene.never_by_tags());
 }
 
+TEST_CASE("discovery: a service that nobody watches any more leaves no leader waiting", "[discovery]") {
+    Found scene;
+    scene.options.consul_watch_idle = 1s;
+    scene.list_status = 500;
+    scene.consul.set("/v1/kv/", {.status = 500, .body = "No cluster leader"});
+    scene.start();
+    scene.want("pg");
+    REQUIRE(scene.known("pg", 2));
+    REQUIRE(scene.leader("pg"));
+    scene.pass(2200ms);
+    scene.registered(11, "master");  // the reply after which nobody asks again
+    REQUIRE(scene.until([&] { return !scene.service("pg"); }));
+    CHECK(scene.until([&] { return !scene.leader("pg"); }, 3s));
+}
+
 TEST_CASE("discovery: without rights to the keys, or under strict, the service is an ordinary one", "[discovery]") {
     Found scene;
     scene.list_status = 403;
@@ -102,6 +133,40 @@ TEST_CASE("discovery: without rights to the keys, or under strict, the service i
     strict.options.consul_dns_compat = ConsulCompat::strict;
     strict.watcher->adopt(strict.options);
     CHECK(strict.until([&] { return !strict.leader("pg"); }));
+}
+
+TEST_CASE("discovery: after a restart without Consul the leader of the snapshot is answered for Patroni's ttl, and no tags", "[discovery]") {
+    Found scene;
+    auto snapshot = scene.end_without_consul();
+    snapshot.contact_unix -= 26;
+    scene.start_from(snapshot);
+    REQUIRE(scene.led(3s));
+    CHECK(scene.leader("pg")->member == "m1");
+    CHECK(scene.leader("pg")->name_space == "service");
+    CHECK(scene.leader("pg")->discovered);
+    CHECK(scene.leader("pg")->reason == LeaderReason::kept_outage);
+    REQUIRE(scene.service("pg"));
+    CHECK(scene.service("pg")->stale);
+    CHECK(scene.until([&] { return scene.leader("pg")->reason == LeaderReason::stale_expired; }, 5s));
+    CHECK(scene.leader("pg")->state == LeaderState::vacant);
+    CHECK(scene.never_by_tags());
+    scene.consul.start_again();
+    REQUIRE(scene.led());
+    CHECK(scene.leader("pg")->reason == LeaderReason::confirmed);
+}
+
+TEST_CASE("discovery: after a restart without Consul tags are no answer where the snapshot has no leader", "[discovery][slow]") {
+    Found scene;
+    auto snapshot = scene.end_without_consul();
+    snapshot.leaders.clear();
+    scene.start_from(snapshot);
+    REQUIRE(scene.known("pg", 2));
+    scene.pass(12s);
+    REQUIRE(scene.leader("pg"));
+    CHECK(scene.leader("pg")->state == LeaderState::loading);
+    CHECK(scene.never_by_tags());
+    scene.consul.start_again();
+    CHECK(scene.led());
 }
 
 TEST_CASE("discovery: tags that are no role leave a service alone; a role that comes is looked at", "[discovery]") {

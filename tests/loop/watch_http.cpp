@@ -408,8 +408,15 @@ TEST_CASE("http: addresses are taken apart", "[http]") {
     CHECK_FALSE(name.literal);
     const auto tls = HttpTarget::from({"https://10.0.0.1:8501", {}}, "server.dc1.consul");
     CHECK(tls.url == "https://server.dc1.consul:8501");
-    CHECK(tls.resolve_entry() == "server.dc1.consul:8501:10.0.0.1");
+    CHECK(tls.resolve_entry().empty());
+    CHECK(tls.connect_entry() == "::10.0.0.1:8501");
+    CHECK(HttpTarget::from({"https://[fd00::1]:8501", {}}, "server.dc1.consul").connect_entry() == "::[fd00::1]:8501");
+    auto named = HttpTarget::from({"https://agent.example", {}}, "server.dc1.consul");
+    named.found = {Address::v4(10, 0, 0, 1), *Address::parse("fd00::1")};
+    CHECK(named.resolve_entry() == "agent.example:443:10.0.0.1,[fd00::1]");
+    CHECK(named.connect_entry() == "::agent.example:443");
     const auto local = HttpTarget::from({"http://localhost:8500", {}}, {});
     CHECK(local.resolve_entry() == "localhost:8500:127.0.0.1,[::1]");
+    CHECK(local.connect_entry().empty());
     CHECK(url_encode("a b/\xc3\xa9~") == "a%20b%2F%C3%A9~");
 }

@@ -158,6 +158,24 @@ TEST_CASE("leader: a prefix that may not be read is told from one that is not th
     }
 }
 
+TEST_CASE("leader: keys are read in the datacenter that the options name", "[leader]") {
+    Cluster scene;
+    scene.options.consul_datacenter = "dc2";
+    LeaderRule lock;
+    lock.scope = "lock";
+    lock.key = "locks/a";
+    scene.options.leader.push_back(lock);
+    scene.consul.set(prefix, {.status = 404, .index = 30});
+    const std::string single = std::string(prefix) + "leader";
+    scene.start();
+    REQUIRE(scene.until([&] { return scene.consul.count(single) > 0 && scene.consul.count("/v1/kv/locks/a") > 1; }));
+    for (const auto& path : {std::string(prefix), single, std::string("/v1/kv/locks/a")})
+        for (const auto& request : scene.consul.requests(path)) {
+            INFO(request.target);
+            CHECK(request.target.find("dc=dc2") != std::string::npos);
+        }
+}
+
 TEST_CASE("leader: a prefix that vanishes is read twice and asked about before it counts", "[leader]") {
     Cluster scene;
     scene.consul.set("/v1/kv/service/pg/leader", {.status = 403, .body = "Permission denied"});
@@ -198,6 +216,44 @@ TEST_CASE("leader: while Consul has none itself, its followers are asked once be
     CHECK(scene.led_by("m3", 1500ms));
 }
 
+TEST_CASE("leader: what a server without a leader repeats is no contact, and its news count", "[leader]") {
+    Cluster scene;
+    scene.options.leader_max_stale = 2s;
+    LeaderRule lock;
+    lock.scope = "lock";
+    lock.key = "locks/a";
+    lock.source = LeaderRule::Source::kv;
+    scene.options.leader.push_back(lock);
+    const std::string lock_path = "/v1/kv/locks/a", lock_body = "[" + fake::key("locks/a", "10.0.0.9:80", 20, "session-a") + "]";
+    scene.consul.set(lock_path, {.index = 20, .body = lock_body});
+    scene.consul.set("/v1/session/info/session-a", {.index = 20, .body = R"([{"ID":"session-a","Node":"n1"}])"});
+    scene.start();
+    REQUIRE(scene.led_by("m1"));
+    REQUIRE(scene.until([&] { return scene.leader("lock.leader")->state == LeaderState::led; }));
+    std::atomic<std::uint64_t> index{20};
+    const auto cut_off = [&](const std::string& path, const std::function<std::string()>& body) {
+        scene.consul.handle(path, [&index, body](const fake::Request& request, const fake::Consul::Line& line) {
+            if (!request.stale()) line.send(fake::bytes_of({.status = 500, .index = 1, .body = "No cluster leader"}));
+            else line.send(fake::bytes_of({.index = index, .body = body(), .headers = "X-Consul-Knownleader: false\r\n"}));
+        });
+    };
+    cut_off(prefix, [&index] { return Cluster::body(index == 20 ? "m1" : "m2", index); });
+    cut_off(lock_path, [lock_body] { return lock_body; });
+    const auto begun = Loop::now();
+    REQUIRE(scene.becomes(LeaderState::vacant, 8s));
+    CHECK(Loop::now() - begun > 2s);
+    CHECK(scene.leader("pg")->reason == LeaderReason::stale_expired);
+    CHECK(scene.until([&] { return scene.leader("lock.leader")->reason == LeaderReason::stale_expired; }, 1s));
+    CHECK_FALSE(scene.now().contact_lost);
+    index = 21;
+    REQUIRE(scene.led_by("m2"));
+    CHECK(scene.leader("pg")->reason == LeaderReason::kept_outage);
+    scene.keys(25, "m3");
+    scene.consul.handle(prefix, nullptr);
+    REQUIRE(scene.led_by("m3"));
+    CHECK(scene.leader("pg")->reason == LeaderReason::confirmed);
+}
+
 TEST_CASE("leader: the last one is kept while Consul is away, and what was missed comes within a second", "[leader]") {
     Cluster scene;
     scene.start();
@@ -227,6 +283,19 @@ TEST_CASE("leader: host names of members are resolved before anybody asks", "[le
         const auto row = scene.now().hosts->find("db.example-1");  // published a moment after it is known
         return row != scene.now().hosts->end() && row->second->state == FactState::known;
     }));
+}
+
+TEST_CASE("leader: without Consul nobody's host name is resolved any more", "[leader]") {
+    Cluster scene;
+    scene.keys(20, "m1", "db.example-");
+    scene.start();
+    REQUIRE(scene.until([&] { return scene.resolved.size() >= 3; }));
+    const auto asked = scene.resolved.size();
+    scene.options.consul_http_addr.clear();
+    scene.watcher->adopt(scene.options);
+    scene.pass(1s);
+    CHECK(scene.resolved.size() == asked);
+    CHECK(scene.now().hosts->empty());
 }
 
 TEST_CASE("leader: scopes come and go with the options", "[leader]") {

@@ -21,6 +21,7 @@ struct Scene : Ground {
     std::vector<std::string> resolved;
     Http::Resolve resolve_consul;
     std::unique_ptr<Timer> held_timer;  ///< for a resolve that answers later
+    std::shared_ptr<const Snapshot> snapshot;  ///< for the next start
     std::unique_ptr<Watcher> watcher;
 
     Scene() { consul.set("/v1/agent/self", {.body = fake::agent_self}); }
@@ -36,6 +37,7 @@ struct Scene : Ground {
                                                                published.push_back(std::move(catalog));
                                                            },
                                                            [this](const std::string& host) { resolved.push_back(host); }, resolve_consul});
+        if (snapshot) watcher->remember(snapshot);
         watcher->start();
     }
     const Catalog& now() const { return *published.back(); }

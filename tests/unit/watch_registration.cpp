@@ -108,6 +108,24 @@ TEST_CASE("registration: of several places the one with these members, else nobo
     CHECK(Store{{}}.cluster("prod/pg/", {}).find("pg") == "prod");
 }
 
+TEST_CASE("registration: a place without these members counts only if all others were looked at") {
+    Store store;
+    store.cluster("service/pg/", {"x"}).cluster("prod/pg/");
+    CHECK(store.find("pg") == "prod");
+    store.broken = {""};
+    CHECK(store.find("pg") == "-");
+    store.broken = {"prod/pg/"};
+    CHECK(store.find("pg") == "-");
+    store.broken.clear();
+    CHECK(store.find("pg") == "prod");
+    Store wide;
+    wide.cluster("pg/", {"x"});
+    CHECK(wide.find("pg") == "/");
+    for (int i = 0; i < 1000; ++i) wide.keys.insert("folder" + std::to_string(i) + "/x");
+    CHECK(wide.find("pg") == "-");
+    CHECK(wide.cut);
+}
+
 TEST_CASE("registration: what cannot be listed is passed over, and the search ends") {
     Store store{{}, {""}};
     store.cluster("prod/pg/");
