@@ -22,12 +22,13 @@ std::vector<WatchReport> Watcher::reports() const {
     for (const auto& scope : running->scopes) {
         WatchReport row{.kind = "leader", .name = scope->service(), .datacenter = {}, .state = lictor::word(scope->verdict().state), .why = {}};
         row.instances = scope->verdict().members.size();
-        row.stale = scope->failing();
+        row.stale = scope->unconfirmed();
         common(std::move(row), *scope);
     }
     for (const auto& lock : running->locks) {
         const auto& entry = lock->entry();
         WatchReport row{.kind = "leader", .name = entry.service, .datacenter = {}, .state = lictor::word(entry.state), .why = {}};
+        row.stale = lock->unconfirmed();
         common(std::move(row), *lock);
     }
     running->services.each([&](const ServiceWatch& watch) {

@@ -38,7 +38,7 @@ std::optional<Snapshot> Watcher::snapshot() const {
     }
     for (const auto& scope : self.running->scopes) {
         const auto& verdict = scope->verdict();
-        if (!scope->rule().key.empty() || verdict.state != LeaderState::led || scope->failing()) continue;
+        if (!scope->rule().key.empty() || verdict.state != LeaderState::led || scope->unconfirmed()) continue;
         RememberedLeader leader{scope->rule().scope, scope->rule().name_space, scope->service(), {}, scope->ttl()};
         leader.facts.exists = true;
         leader.facts.leader = verdict.member;

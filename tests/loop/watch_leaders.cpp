@@ -248,10 +248,19 @@ TEST_CASE("leader: what a server without a leader repeats is no contact, and its
     index = 21;
     REQUIRE(scene.led_by("m2"));
     CHECK(scene.leader("pg")->reason == LeaderReason::kept_outage);
+    const auto stale_rows = [&] {
+        const auto rows = scene.watcher->reports();
+        return std::count_if(rows.begin(), rows.end(), [](const auto& row) { return row.kind == "leader" && row.stale; });
+    };
+    CHECK(stale_rows() == 2);
+    REQUIRE(scene.watcher->snapshot());
+    CHECK(scene.watcher->snapshot()->leaders.empty());
     scene.keys(25, "m3");
     scene.consul.handle(prefix, nullptr);
     REQUIRE(scene.led_by("m3"));
     CHECK(scene.leader("pg")->reason == LeaderReason::confirmed);
+    CHECK(stale_rows() == 1);
+    CHECK(scene.watcher->snapshot()->leaders.size() == 1);
 }
 
 TEST_CASE("leader: the last one is kept while Consul is away, and what was missed comes within a second", "[leader]") {
