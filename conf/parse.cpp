@@ -75,8 +75,6 @@ bool Parser::may_repeat(std::string_view name, Times times, Origin origin, const
                                             : "illegal repeated flag --" + std::string(name) + ": give it once");
         return false;
     }
-    if (origin == Origin::file && !given.command_line.empty())
-        warning(place, std::string(name) + ": given on the command line too; the file's value is used");
     return true;
 }
 
@@ -100,6 +98,8 @@ void Parser::apply(const Row& row, std::optional<std::string_view> value, Origin
     const auto fault = row.set({parsed_.options, consul_, value.value_or(""), notes});
     if (fault) error(place, prefix + *fault);
     for (const auto& note : notes) warning(place, prefix + note);
+    if (origin == Origin::file && row.times == Times::once && !given_[row.name].command_line.empty())
+        warning(place, prefix + "given on the command line too; the file's value is used");
     listen_places_.resize(parsed_.options.listen_address.size(), place);
     cname_places_.resize(parsed_.options.cname.size(), place);
     leader_places_.resize(parsed_.options.leader.size(), place);
@@ -168,7 +168,7 @@ void Parser::check_listening() {
     const auto& options = parsed_.options;
     for (std::size_t i = 0; i < options.listen_address.size(); ++i) {
         if (!options.listen_address[i].is_unspecified()) continue;
-        const auto text = "listen-address: " + options.listen_address[i].text() + " lets everybody who reaches this machine ask";
+        const auto text = "listen-address: " + options.listen_address[i].text() + " lets everybody in this machine's networks ask";
         if (options.strict) error(listen_places_[i], text + "; refused because of strict: name the addresses");
         else warning(listen_places_[i], "SECURITY: " + text);
     }

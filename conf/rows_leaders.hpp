@@ -91,7 +91,7 @@ inline constexpr Row leaders[] = {
                   " Empty: off.",
      .initial = "127.0.0.1:9153", .sample = "127.0.0.1:9153",
      .field = Field::stats_address, .set = set_stats_address, .get = get_emptiable<&Options::stats_address>},
-    {.name = "stats-host", .shape = Shape::value, .times = Times::repeatable, .group = Group::stats, .own = true,
+    {.name = "stats-host", .shape = Shape::value, .times = Times::repeatable, .group = Group::stats, .own = true, .reload = Reload::restart,
      .argument = "<name>", .help = "further Host name accepted there",
      .reference = "A name that requests to the stats endpoint may carry in `Host` besides the address itself; others are refused, "
                   "so that a web page cannot reach the endpoint through a browser.",

@@ -21,8 +21,8 @@ inline constexpr Row main[] = {
     {.name = "listen-address", .letter = 'a', .shape = Shape::value, .times = Times::repeatable, .group = Group::listening,
      .argument = "<ip>[,<ip>]", .help = "address to listen on; several with commas",
      .reference = "Addresses to listen on, several on one line with commas or on several lines. Without it and without `interface` "
-                  "lictor listens on 127.0.0.1 and ::1 only, unlike dnsmasq. 0.0.0.0 and :: open it to everybody who reaches the "
-                  "machine and are refused under `strict`.",
+                  "lictor listens on 127.0.0.1 and ::1 only, unlike dnsmasq. 0.0.0.0 and :: open it to all networks that the "
+                  "machine has an address in, to nobody beyond them, and are refused under `strict`.",
      .initial = "127.0.0.1 and ::1", .sample = "127.0.0.1",
      .field = Field::listen_address, .set = add_list<&Options::listen_address, parse_address>, .get = get_listen_address},
     {.name = "interface", .letter = 'i', .shape = Shape::value, .times = Times::repeatable, .group = Group::listening,

@@ -10,7 +10,6 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
-#include <fstream>
 
 #include "conf/log.hpp"
 #include "conf/option_rows.hpp"
@@ -113,6 +112,7 @@ private:
     std::unique_ptr<FollowedDisk> disk_;
     std::unique_ptr<InterfaceWatch> interfaces_;
     std::vector<Upstream> upstreams_before_;
+    std::string pid_file_;                  ///< the one that was written; a reload may name another
     std::vector<std::string> notes_said_;   ///< with the rules that are in force
     std::unique_ptr<Timer> loop_probe_;
     std::unique_ptr<ShadowAsker> shadow_;
@@ -185,12 +185,11 @@ int App::take_hold() {
         dump_ = std::move(*dump);
     }
     if (!options_.pid_file.empty()) {
-        std::ofstream pid(options_.pid_file, std::ios::trunc);
-        pid << getpid() << '\n';
-        if (!pid.flush()) {
-            log::error("pid-file=" + options_.pid_file + ": " + std::strerror(errno) + "; choose a directory that can be written");
+        if (const int error = write_pid_file(options_.pid_file); error != 0) {
+            log::error("pid-file=" + options_.pid_file + ": " + std::strerror(error) + "; choose a directory that can be written");
             return 3;
         }
+        pid_file_ = options_.pid_file;
     }
     const std::string log_problem = log::open(options_.log_facility, options_.log_debug, options_.log_async);
     if (*identity) {
@@ -297,7 +296,7 @@ int App::end() {
     if (keeper_) keeper_->finish();
     watcher_->stop();
     const bool all_ended = crew_.join();
-    if (!options_.pid_file.empty()) unlink(options_.pid_file.c_str());
+    if (!pid_file_.empty()) unlink(pid_file_.c_str());
     if (dump_ && dump_->dropped()) log::warning("dumpfile: " + std::to_string(dump_->dropped()) + " packets dropped, the disk was too slow");
     log::info("exiting on receipt of " + stopped_by_);
     log::close();

@@ -60,15 +60,18 @@ BackgroundStart::~BackgroundStart() {
     if (told_ >= 0) close(told_);
 }
 
+void let_go_of_terminal(bool keep_stderr) {
+    const int nothing = open("/dev/null", O_RDWR | O_CLOEXEC);
+    if (nothing < 0) return;
+    dup2(nothing, STDIN_FILENO);
+    dup2(nothing, STDOUT_FILENO);
+    if (!keep_stderr) dup2(nothing, STDERR_FILENO);
+    if (nothing > STDERR_FILENO) close(nothing);
+}
+
 void BackgroundStart::serving(bool keep_stderr) {
     if (told_ < 0) return;
-    const int nothing = open("/dev/null", O_RDWR | O_CLOEXEC);
-    if (nothing >= 0) {
-        dup2(nothing, STDIN_FILENO);
-        dup2(nothing, STDOUT_FILENO);
-        if (!keep_stderr) dup2(nothing, STDERR_FILENO);
-        if (nothing > STDERR_FILENO) close(nothing);
-    }
+    let_go_of_terminal(keep_stderr);
     const ssize_t written = write(told_, "1", 1);
     if (written != 1) {}  // nobody waits any more
     close(std::exchange(told_, -1));

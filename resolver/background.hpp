@@ -10,6 +10,9 @@ namespace lictor {
 /// pid-file, and under a supervisor that wants to be told (NOTIFY_SOCKET), lictor stays where it is.
 bool goes_to_background(const Options& options);
 
+/// Standard input, output and, unless it is kept, error become /dev/null: nobody waits for their end any more.
+void let_go_of_terminal(bool keep_stderr);
+
 class BackgroundStart {
 public:
     /// Before any thread. In the process that was started this does not return: it waits and ends.

@@ -8,6 +8,7 @@
 #include <array>
 
 #include "resolver/core/hosts_file.hpp"
+#include "resolver/core/resolv_conf.hpp"
 #include "resolver/interfaces.hpp"
 
 namespace lictor {
@@ -103,7 +104,8 @@ void FollowedDisk::read_resolv(FollowedFiles& fresh) {
         }
     }
     Result<FileSource::File> file = newest.empty() ? Result<FileSource::File>(Error{"no such file"}) : DiskFiles().read(newest);
-    if (file && file->text.find("nameserver") != std::string::npos) {
+    std::vector<std::string> unsaid;  // `rules` says it of what is taken
+    if (file && !parse_resolv_conf(file->text, newest, unsaid).empty()) {
         fresh.resolv.push_back({newest, std::move(file->text)});
     } else {
         notes_.push_back(file ? "no servers found in " + newest + ", will retry"

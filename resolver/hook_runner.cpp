@@ -11,6 +11,7 @@
 #include <cstring>
 
 #include "conf/log.hpp"
+#include "resolver/background.hpp"
 #include "resolver/privileges.hpp"
 
 namespace lictor {
@@ -41,6 +42,7 @@ Result<std::unique_ptr<HookProcess>> HookProcess::start(const Options& options) 
         const std::string trouble = became ? "" : became.error().text;
         const bool told_so = write(told[1], trouble.data(), trouble.size()) >= 0;
         close(told[1]);
+        if (goes_to_background(options)) let_go_of_terminal(false);
         if (told_so) run_hooks(ends[1], process->setup_);
         _exit(0);
     }

@@ -1,6 +1,7 @@
-// getrandom(2) and /proc/self.
+// getrandom(2), /proc/self and the pid-file.
 #include "resolver/own_process.hpp"
 
+#include <fcntl.h>
 #include <sys/random.h>
 #include <unistd.h>
 
@@ -20,6 +21,18 @@ Random::Seed kernel_seed() {
         else ensure(errno == EINTR, "getrandom works");
     }
     return seed;
+}
+
+int write_pid_file(const std::string& path) {
+    const bool anew = geteuid() == 0;
+    if (anew) unlink(path.c_str());
+    const int file = open(path.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC | (anew ? O_EXCL : O_TRUNC), 0644);
+    if (file < 0) return errno;
+    const auto text = std::to_string(getpid()) + '\n';
+    const bool written = write(file, text.data(), text.size()) == static_cast<ssize_t>(text.size());
+    const int error = written ? 0 : errno;
+    close(file);
+    return error;
 }
 
 std::uint64_t resident_bytes() {

@@ -31,8 +31,8 @@ void folder_must_be_there(Sentences& out, std::string_view option, const std::st
     if (slash == std::string::npos) return;
     const auto folder = slash == 0 ? std::string("/") : path.substr(0, slash);
     struct stat info {};
-    if (::stat(folder.c_str(), &info) == 0 && S_ISDIR(info.st_mode)) return;
-    out.push_back(problem_with(option, folder, errno ? errno : ENOTDIR) + "; " + std::string(so));
+    const int error = ::stat(folder.c_str(), &info) != 0 ? errno : S_ISDIR(info.st_mode) ? 0 : ENOTDIR;
+    if (error != 0) out.push_back(problem_with(option, folder, error) + "; " + std::string(so));
 }
 
 }  // namespace

@@ -92,7 +92,9 @@ void Discovery::on_reply(const std::string& service, const HttpReply& reply) {
     if ((reply.status == 200 && names) || (reply.status == 404 && reply.has_index)) {
         look.search->on_names(*names);
     } else {
-        (reply.status == 403 ? look.denied : look.failed) = true;
+        // An unknown token says nothing of these keys.
+        const bool denied = reply.status == 403 && reply.body.find("ermission denied") != std::string::npos;
+        (denied ? look.denied : look.failed) = true;
         look.search->on_failure();
     }
     go_on(service);

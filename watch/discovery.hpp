@@ -21,7 +21,7 @@ public:
         std::function<bool(const std::string& service)> followed;  ///< there is a scope for this service already
         std::function<bool(std::size_t coming)> room;              ///< one more may be followed, besides those that may come
         std::function<void(LeaderRule)> found;                     ///< follow it
-        /// The namespace in which a scope of this service was followed before a restart, as long as Consul was not read since.
+        /// The namespace in which a scope of this service was followed before a restart.
         std::function<std::optional<std::string>(const std::string& scope, const std::string& service)> remembered;
     };
     Discovery(WatchContext& context, Hooks hooks) : context_(context), hooks_(std::move(hooks)) {}

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "conf/log.hpp"
 #include "watch/json_tree.hpp"
 
 namespace lictor {
@@ -24,12 +25,12 @@ ProbeFinding judge_rest_reply(const UnprovenHolder& holder, int status, std::str
     const JsonValue root = tree->root(), patroni = root.get("patroni");
     const auto scope = patroni.get("scope").text();
     if (!scope) return {Kind::foreign, "the body names no scope"};
-    if (*scope != holder.scope) return {Kind::foreign, "it belongs to the scope " + std::string(*scope)};
-    if (const auto name = patroni.get("name").text(); name && *name != holder.member) return {Kind::foreign, "it is the member " + std::string(*name)};
+    if (*scope != holder.scope) return {Kind::foreign, "it belongs to the scope " + log::printable(*scope)};
+    if (const auto name = patroni.get("name").text(); name && *name != holder.member) return {Kind::foreign, "it is the member " + log::printable(*name)};
     // While the query fails Patroni puts in what it believes, with another state.
     const std::string_view state = root.get("state").text_or_empty(), role = root.get("role").text_or_empty();
     if (state == "running" && (role == "primary" || role == "master")) return {Kind::primary, {}};
-    return {Kind::not_yet, std::string(role) + '/' + std::string(state)};
+    return {Kind::not_yet, log::printable(role) + '/' + log::printable(state)};
 }
 
 void Probe::aim(std::optional<UnprovenHolder> holder, Now now) {

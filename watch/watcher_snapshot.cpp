@@ -5,23 +5,25 @@
 
 namespace lictor {
 
-void Watcher::remember(std::shared_ptr<const Snapshot> snapshot) { state_->remembered = std::move(snapshot); }
+void Watcher::remember(std::shared_ptr<const Snapshot> snapshot) {
+    state_->remembered_leaders = snapshot->leaders;
+    state_->remembered_at = snapshot->contact_unix;
+    state_->remembered = std::move(snapshot);
+}
 
 void Watcher::State::remind(ScopeWatch& scope) const {
-    if (!remembered) return;
     const auto& rule = scope.rule();
-    for (const auto& leader : remembered->leaders) {
+    for (const auto& leader : remembered_leaders) {
         if (leader.scope != rule.scope || leader.name_space != rule.name_space || leader.service != scope.service()) continue;
         const Moment at = Loop::moment();
-        const auto age = at.unix_seconds - remembered->contact_unix;
+        const auto age = at.unix_seconds - remembered_at;
         // A clock that was set back makes what is remembered no younger.
         if (age >= 0 && age < leader.ttl) scope.remember(leader.facts, at.now + seconds(leader.ttl - age));
     }
 }
 
 std::optional<std::string> Watcher::State::remembered_namespace(const std::string& scope, const std::string& service) const {
-    if (!remembered) return std::nullopt;
-    for (const auto& leader : remembered->leaders)
+    for (const auto& leader : remembered_leaders)
         if (leader.scope == scope && leader.service == service) return leader.name_space;
     return std::nullopt;
 }

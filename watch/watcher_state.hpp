@@ -57,7 +57,10 @@ struct Watcher::State {
     CatalogBuilder builder;
     HostTable hosts;
     std::unique_ptr<Running> running;
-    std::shared_ptr<const Snapshot> remembered;  ///< from before the start
+    std::shared_ptr<const Snapshot> remembered;  ///< from before the start, until the agent's first good word
+    /// Of it, for longer: an agent may speak while its servers, who have the keys, are away. Patroni's ttl bounds what they are good for.
+    std::vector<RememberedLeader> remembered_leaders;
+    std::int64_t remembered_at = 0;  ///< Unix seconds of Consul's last word in it
     Timer tick, publish_later;
     bool started = false, stopped = false;
     Now published_at{}, retry_one_at{};

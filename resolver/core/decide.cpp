@@ -33,7 +33,7 @@ const Name* Resolver::State::reverse_domain(const Question& question) const {
 /// Rules of the operator's own at or below the Consul domain go first, for what they say; his upstreams there for all else, or Consul.
 Resolver::State::OwnWord Resolver::State::own_word(const Name& lower, const Name& domain) const {
     const Rules& rules = *view->rules;
-    OwnWord word = is_stated(*rules.local, lower) ? OwnWord::data : OwnWord::nothing;
+    OwnWord word = is_stated(*rules.local, lower, domain) ? OwnWord::data : OwnWord::nothing;
     for_each_domain(rules, lower, [&](const Name& at, const DomainPlace& place) {
         if (at.size() < domain.size()) return true;
         word = place.route ? OwnWord::route : OwnWord::data;
@@ -132,7 +132,7 @@ Decided Resolver::State::decide(const Question& question, const Client& client, 
         if (view->rules->log_queries) log_message("config", Bytes(buffer).first(*size), client, actions);
         return {Decided::Kind::answer, *size, {}, false};
     }
-    if (const auto local = answer_local(question, *view->rules, buffer, client.local)) {
+    if (const auto local = answer_local(question, *view->rules, buffer, client.local, own == OwnWord::data ? domain : nullptr)) {
         if (const auto* answer = std::get_if<LocalAnswer>(&*local)) {
             counters.answers_local.add();
             if (view->rules->log_queries) log_local(*view->rules->local, Bytes(buffer).first(answer->size), client, actions);

@@ -34,6 +34,8 @@ std::uint64_t Resolver::State::stamp(const Need& need) const {
                 std::uint64_t own = mixed(it->second->version, it->second->state);
                 // A member who comes ends the gap of the names that any member answers.
                 if (it->second->replicas) own += it->second->replicas->version * 0x9e3779b97f4a7c15u;
+                // Another address behind the same host name, and one that was deposed for a moment: each has a page of its own.
+                if (const auto* page = page_of(need)) own ^= reinterpret_cast<std::uintptr_t>(page);
                 // While the keys cannot be read the service's tags decide: they end the gap too.
                 return it->second->state == LeaderState::unreadable ? own + stamp({Need::Kind::service, need.name, {}}) : own;
             }

@@ -141,15 +141,19 @@ Facts facts_at(const Rules& rules, const DomainPlace& place, const Name& lower, 
     return literal ? none(Facts::Kind::no_data, false) : local_only_facts(rules, lower);
 }
 
-/// From the longest domain to the shortest; what is said at one ends the search.
-Facts domain_facts(const Rules& rules, const Name& lower, std::uint16_t type) {
+/// From the longest domain to the shortest; what is said at one ends the search. `within`, if not null: down to this one only.
+Facts domain_facts(const Rules& rules, const Name& lower, std::uint16_t type, const Name* within) {
     const LocalData& local = *rules.local;
     const bool only_default = rules.routes.empty() || (rules.routes.size() == 1 && rules.routes.begin()->first.is_root());
     bool ends = false;
     Facts facts;
     if (!local.wildcards.empty() || !only_default || has_starred(rules))
-        for_each_domain(rules, lower, [&](const Name&, const DomainPlace& place) { return facts = facts_at(rules, place, lower, type, ends), ends; });
-    if (ends) return facts;
+        for_each_domain(rules, lower, [&](const Name& at, const DomainPlace& place) {
+            if (within && at.size() < within->size()) return true;
+            facts = facts_at(rules, place, lower, type, ends);
+            return ends;
+        });
+    if (ends || within) return facts;
     if (has_one_label(lower) && (rules.dotless || local.dotless)) {
         facts = facts_at(rules, {local.dotless ? &*local.dotless : nullptr, rules.dotless ? &*rules.dotless : nullptr}, lower, type, ends);
         const bool needed = rules.domain_needed && (asks_address(type) || type == rrtype::any);
@@ -160,7 +164,7 @@ Facts domain_facts(const Rules& rules, const Name& lower, std::uint16_t type) {
 }
 
 /// What is stated for exactly this name. Other types of a name that hosts files give an address may well exist: those questions go on.
-Facts own_facts(const Rules& rules, const Name& lower, std::uint16_t type) {
+Facts own_facts(const Rules& rules, const Name& lower, std::uint16_t type, const Name* within) {
     const LocalData& local = *rules.local;
     Facts facts;
     if (asks_address(type) || type == rrtype::any) {
@@ -197,15 +201,15 @@ Facts own_facts(const Rules& rules, const Name& lower, std::uint16_t type) {
         say();
     }
     // filterwin2k: what a Windows machine asks all day long and nobody outside can answer.
-    if (rules.filter_windows && facts.kind == Facts::Kind::nothing &&
+    if (rules.filter_windows && !within && facts.kind == Facts::Kind::nothing &&
         (type == rrtype::soa || type == rrtype::srv || (type == rrtype::any && lower.text().find('_') != std::string::npos)))
         return none(Facts::Kind::no_data, true);
     return facts;
 }
 
-Facts facts_for(const Rules& rules, const Name& lower, std::uint16_t type) {
-    Facts facts = own_facts(rules, lower, type);
-    return facts.kind == Facts::Kind::nothing ? domain_facts(rules, lower, type) : facts;
+Facts facts_for(const Rules& rules, const Name& lower, std::uint16_t type, const Name* within) {
+    Facts facts = own_facts(rules, lower, type, within);
+    return facts.kind == Facts::Kind::nothing ? domain_facts(rules, lower, type, within) : facts;
 }
 
 /// Whether nothing local can concern the name, as with most of what is asked. Looks at little memory.
@@ -214,12 +218,13 @@ bool is_nobodys(const Rules& rules, const Name& lower, std::uint16_t type) {
     return !rules.has_hosts || !rules.local->names.contains(lower);
 }
 
-/// `cname=alias,target`, also `cname=*.domain,target`.
-const LocalAlias* find_alias(const LocalData& local, const Name& lower) {
+/// `cname=alias,target`, also `cname=*.domain,target`, where the domain is not above `within`.
+const LocalAlias* find_alias(const LocalData& local, const Name& lower, const Name* within) {
     if (local.aliases.empty() || local.names.contains(lower)) return nullptr;
     if (const auto found = local.aliases.find(lower); found != local.aliases.end()) return &found->second;
     for (Name at = lower; !at.is_root();) {
         at = at.parent();
+        if (within && at.size() < within->size()) break;
         Name star = at;
         if (!star.prepend("*")) continue;
         if (const auto found = local.aliases.find(star); found != local.aliases.end()) return &found->second;
@@ -282,15 +287,15 @@ LocalAnswer write_answer(const Question& question, const Rules& rules, const std
 
 }  // namespace
 
-bool is_stated(const LocalData& data, const Name& lower) { return is_known_locally(data, lower) || find_alias(data, lower); }
+bool is_stated(const LocalData& data, const Name& lower, const Name& within) { return is_known_locally(data, lower) || find_alias(data, lower, &within); }
 
 std::optional<std::variant<LocalAnswer, LocalAliasTo>> answer_local(const Question& question, const Rules& rules, std::span<std::uint8_t> buffer,
-                                                                    const Address& asked_at) {
+                                                                    const Address& asked_at, const Name* within) {
     if (question.klass != rrclass::in && question.klass != rrclass::any) return std::nullopt;
     if (is_nobodys(rules, question.lower, question.type)) return std::nullopt;
-    const LocalAlias* alias = find_alias(*rules.local, question.lower);
+    const LocalAlias* alias = find_alias(*rules.local, question.lower, within);
     if (!alias) {
-        Facts facts = facts_for(rules, question.lower, question.type);
+        Facts facts = facts_for(rules, question.lower, question.type, within);
         if (facts.kind == Facts::Kind::nothing) return std::nullopt;
         if (rules.localise && question.type == rrtype::a) localise(facts, rules, asked_at);
         return write_answer(question, rules, {}, question.name, facts, buffer);
@@ -299,11 +304,12 @@ std::optional<std::variant<LocalAnswer, LocalAliasTo>> answer_local(const Questi
 
     std::vector<Link> chain;
     Name owner = question.name, last = question.lower;
-    for (const LocalAlias* link = alias; link && chain.size() < alias_max; link = find_alias(*rules.local, last)) {
+    const auto bound = [&] { return within && last.is_below_or_equal(*within) ? within : nullptr; };
+    for (const LocalAlias* link = alias; link && chain.size() < alias_max; link = find_alias(*rules.local, last, bound())) {
         chain.push_back({owner, link});
         owner = last = link->target;
     }
-    Facts facts = facts_for(rules, last, question.type);
+    Facts facts = facts_for(rules, last, question.type, bound());
     if (facts.kind == Facts::Kind::nothing && rules.local->names.contains(last)) facts = none(Facts::Kind::no_data, true);
     // An upstream (or Consul) must tell about the target, or the chain runs in a circle: one link is given, the target is asked for.
     if (facts.kind == Facts::Kind::nothing || chain.size() == alias_max) return LocalAliasTo{alias->target, alias->ttl};

@@ -23,10 +23,12 @@ struct LocalAliasTo {
 };
 
 /// True if something is stated for exactly this name, of whatever type: a record, an alias (`*.` ones too), a name made from an address.
-bool is_stated(const LocalData& data, const Name& lower);
+/// `within`: what is said of domains above this one does not count.
+bool is_stated(const LocalData& data, const Name& lower, const Name& within);
 
-/// Nothing: local data says nothing about the name. `asked_at`: the address of ours that the question came to.
+/// Nothing: local data says nothing about the name. `asked_at`: the address of ours that the question came to. `within`, if not null: a
+/// domain that the name is in; what is said of domains above it, and of all names, does not count.
 std::optional<std::variant<LocalAnswer, LocalAliasTo>> answer_local(const Question& question, const Rules& rules, std::span<std::uint8_t> buffer,
-                                                                    const Address& asked_at = {});
+                                                                    const Address& asked_at = {}, const Name* within = nullptr);
 
 }  // namespace lictor

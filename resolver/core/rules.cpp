@@ -202,7 +202,7 @@ private:
         rules.add_subnet = options_.add_subnet;
         rules.cpe_id = options_.add_cpe_id;
         rules.sample = !options_.shadow.empty() && !options_.shadow.starts_with("log:");
-        // An explicit wildcard is open to whoever reaches the machine, unless names of interfaces or local-service say to whom.
+        // An explicit wildcard is open to the networks that this machine is in, to nobody beyond them.
         const auto any_wildcard = std::any_of(own_.begin(), own_.end(), [](const Endpoint& own) { return own.address.is_unspecified(); });
         rules.local_service = any_wildcard;
         if (rules.local_service) notes_.push_back("DNS service limited to local subnets");

@@ -319,6 +319,10 @@ def _(ctx):
     with open(path, "w") as file:           # empty: the old ones stay
         file.write("# nothing\n")
     net.steadily(lambda: lictor.resolve("e.example") == ["192.0.2.2"], 1.5, "an empty file leaves the old servers", every=0.1)
+    with open(path, "w") as file:
+        file.write("# the actual nameservers come with the link\nsearch example.org\n")
+    count = iter(range(100))
+    net.steadily(lambda: lictor.resolve(f"e{next(count)}.example") == ["192.0.2.2"], 1.5, "a file without servers leaves the old ones", every=0.1)
 
     # As container engines do it: the file is a mount of another one, which is then rewritten behind it.
     behind = ctx.file("behind.conf", "nameserver 127.0.2.1\n")

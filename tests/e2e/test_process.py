@@ -61,11 +61,49 @@ def _(ctx):
         assert sum(line.startswith("lictor: warning: ") and name in line for line in lines) == 1, f"not one warning about {option}:\n{err}"
     there = ctx.file("there", "")
     os.chmod(there, 0o755)
+    code, out, err = run(ctx, "--test", f"--conf-file={ctx.file('mixed.conf', f'consul-token-file={nothing}{chr(10)}pid-file={there}/x.pid{chr(10)}')}")
+    assert f"pid-file: '{there}': Not a directory" in err, err
     right = [f"consul-ca-file={there}", f"consul-token-file={there}", f"resolv-file={there}", f"addn-hosts={there}", f"hostsdir={ctx.path('')}",
              f"pid-file={ctx.path('lictor.pid')}", f"log-facility={ctx.path('lictor.log')}", f"snapshot-file={ctx.path('snapshot')}",
              f"leader-exec={there}", f"shadow=log:{there}", "user=nobody"]
     code, out, err = run(ctx, "--test", f"--conf-file={ctx.file('right.conf', chr(10).join(right) + chr(10))}")
     assert code == 0 and "warning" not in err, err
+
+
+@test("in the background: whoever started it is let go, by the process for hooks too; the pid-file replaces a link, and its own goes at the end", ONCE)
+def _(ctx):
+    other, second = ctx.file("other", "not yours\n"), ctx.path("second.pid")
+    path = ctx.path("lictor.pid")
+    os.symlink(other, path)
+    hook = ctx.file("hook", "#!/bin/sh\n", mode=0o755)
+    log, always = ctx.path("back.log"), f"no-resolv\nno-hosts\nleader-exec={hook}\nuser=\nlog-facility={ctx.path('back.log')}\n"
+    conf = ctx.file("back.conf", f"{always}pid-file={path}\n")
+    env = {key: value for key, value in os.environ.items() if not key.startswith(("CONSUL_", "NOTIFY_"))}
+    done = subprocess.run([binary(ctx.variant.build), f"--port={net.free_port()}", "--listen-address=127.0.0.1", "--consul-http-addr=http://127.0.0.1:9",
+                           f"--stats-address=127.0.0.1:{net.free_port()}", f"--conf-file={conf}"], capture_output=True, text=True, timeout=10, env=env)
+    with open(path) as file:
+        pid = int(file.read())
+    ctx.undo.callback(lambda: alive(pid) and os.kill(pid, signal.SIGKILL))
+    assert done.returncode == 0, done
+    with open(other) as file:
+        assert file.read() == "not yours\n" or os.geteuid() != 0, "the link was followed"
+    with open(second, "w") as file:
+        file.write("another instance's\n")
+    with open(conf, "w") as file:
+        file.write(f"{always}pid-file={second}\n")
+    os.kill(pid, signal.SIGHUP)
+    net.until(lambda: "configuration read again" in open(log).read(), 5, "it has read its configuration again")
+    os.kill(pid, signal.SIGTERM)
+    net.until(lambda: not alive(pid), 5, "it ended")
+    assert os.path.exists(second) and not os.path.exists(path), os.listdir(ctx.folder)
+
+
+def alive(pid):
+    try:
+        os.kill(pid, 0)
+        return True
+    except ProcessLookupError:
+        return False
 
 
 @test("an unknown option on the command line is an error with the nearest known name")

@@ -24,7 +24,7 @@ struct Found : Scene {
         consul.handle("/v1/kv/service/pg/", [this, keys](const auto& request, const auto& line) {
             if (request.query.count("keys")) {
                 const int status = list_status;
-                line.send(fake::bytes_of({.status = status, .index = 20, .body = status == 200 ? R"(["service/pg/leader","service/pg/members/m1"])" : "No cluster leader"}));
+                line.send(fake::bytes_of({.status = status, .index = 20, .body = status == 200 ? R"(["service/pg/leader","service/pg/members/m1"])" : status == 403 ? "Permission denied" : "No cluster leader"}));
                 return;
             }
             if (request.index() != 0) std::this_thread::sleep_for(300ms);
@@ -153,6 +153,25 @@ TEST_CASE("discovery: after a restart without Consul the leader of the snapshot 
     scene.consul.start_again();
     REQUIRE(scene.led());
     CHECK(scene.leader("pg")->reason == LeaderReason::confirmed);
+}
+
+TEST_CASE("discovery: after a restart beside an agent whose servers are away, or who knows no token, the snapshot's leader is answered", "[discovery]") {
+    const bool unknown_token = GENERATE(false, true);
+    INFO(unknown_token);
+    Found scene;
+    auto snapshot = scene.end_without_consul();
+    scene.list_status = unknown_token ? 403 : 500;
+    const std::string body = unknown_token ? "ACL not found" : "No cluster leader";
+    for (const char* path : {"/v1/kv/", "/v1/kv/service/pg/", "/v1/health/service/pg"}) {
+        scene.consul.handle(path, nullptr);
+        scene.consul.set(path, {.status = scene.list_status, .body = body});
+    }
+    scene.consul.start_again();
+    scene.start_from(snapshot);
+    REQUIRE(scene.led(3s));
+    CHECK(scene.leader("pg")->member == "m1");
+    CHECK(scene.leader("pg")->reason == LeaderReason::kept_outage);
+    CHECK(scene.never_by_tags());
 }
 
 TEST_CASE("discovery: after a restart without Consul tags are no answer where the snapshot has no leader", "[discovery][slow]") {

@@ -115,6 +115,8 @@ TEST_CASE("a once-only value in a file beats the command line") {
     CHECK(dnsmasq.options.port == 5);
     CHECK(lines(dnsmasq.warnings) == "/c:1: port: given on the command line too; the file's value is used\n");
     CHECK(parse_text("no-resolv\n", {}, {"--no-resolv", "--server=192.0.2.1"}).warnings.empty());
+    CHECK(lines(parse_text("cache-size=\n", {}, {"--cache-size=500"}).warnings) == "/c:1: cache-size: no value behind '=': passed over\n");
+    CHECK_THAT(lines(parse_text("auth-ttl=5\n", {}, {"--auth-ttl=6"}).warnings), !Contains("the file's value"));
     const auto own = parse_text("leader-hold=5\n", {}, {"--leader-hold=6"});
     CHECK(own.options.leader_hold.count() == 5);
     CHECK(lines(own.warnings) == "/c:1: leader-hold: given on the command line too; the file's value is used\n");

@@ -21,7 +21,29 @@ Catalog facts(std::optional<LeaderState> state) {
     return world.catalog;
 }
 
+/// A leader with a host name, and where that leads.
+Catalog facts_by_name(const std::string& address) {
+    ZoneWorld world;
+    world.service("pg");
+    world.leader("pg", LeaderState::led, "pg1.example").version = 2;
+    world.host("pg1.example", FactState::known, {address});
+    world.settle();
+    return world.catalog;
+}
+
 }  // namespace
+
+TEST_CASE("held: what waits because the address was deposed is answered with the next View, also where only a host name's address moved") {
+    ResolverWorld w;
+    const Catalog before = facts_by_name("10.0.0.1"), after = facts_by_name("10.0.0.2");
+    w.show(before);
+    REQUIRE(w.ask(question).kind == Verdict::Kind::answer);
+    depose(*w.resolver.view()->book, after, [] { return Now(seconds(1000)); });
+    REQUIRE(w.ask(question).kind == Verdict::Kind::later);
+    w.show(after);
+    CHECK(w.resolver.waiting() == 0);
+    CHECK(w.count<Reply>() == 1);
+}
 
 TEST_CASE("held: a question counts once it waits for a leader, also when it waited for its service before") {
     const bool service_first = GENERATE(true, false);
