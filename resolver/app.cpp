@@ -112,6 +112,7 @@ private:
     std::unique_ptr<FollowedDisk> disk_;
     std::unique_ptr<InterfaceWatch> interfaces_;
     std::vector<Upstream> upstreams_before_;
+    bool reload_at_start_ = false;          ///< a HUP came before there were workers
     std::string pid_file_;                  ///< the one that was written; a reload may name another
     std::vector<std::string> notes_said_;   ///< with the rules that are in force
     std::unique_ptr<Timer> loop_probe_;
@@ -279,6 +280,8 @@ void App::start_parts() {
                      .descriptors = descriptors_,
                      .listed = [this](std::vector<TableRow> rows) { cache_dump_->take(std::move(rows)); }},
                     options_, board_, mailbox_);
+        on_interfaces();
+        if (std::exchange(reload_at_start_, false)) reload();
     }
     if (stats_) {
         const auto started = stats_->start(loop_, {.status = [this] { return status(); },
@@ -401,12 +404,16 @@ void App::start_shadow() {
 
 /// Addresses come and go: what is listened on follows where the configuration says so, and names made from addresses always do.
 void App::on_interfaces() {
-    if (stopping_) return;
+    if (stopping_ || crew_.size() == 0) return;  // looked at when there are workers
     if (follows_interfaces(options_)) sockets_.follow(options_, crew_);
     disk_->on_interfaces();
 }
 
 void App::reload() {
+    if (crew_.size() == 0) {  // names of upstreams are still looked up
+        reload_at_start_ = true;
+        return;
+    }
     Parsed fresh = parse_configuration(invocation_.arguments, invocation_.environment, *invocation_.files);
     settle_log(fresh.options);
     reload_errors_.clear();

@@ -41,13 +41,19 @@ std::vector<Endpoint> Sockets::missing(const std::vector<Endpoint>& wanted) cons
 Result<Sockets::Change> Sockets::prepare(const Options& options, const Crew& crew) const {
     Change change{wanted_endpoints(options, read_interfaces()), std::vector<std::vector<BoundSocket>>(crew.size())};
     BindRequest request;
-    request.endpoints = missing(change.wanted);
+    const auto more = missing(change.wanted);
+    (options.bind_dynamic ? request.if_present : request.endpoints) = more;
     request.workers = static_cast<unsigned>(crew.size());
     request.owner = owner_;
-    if (request.endpoints.empty()) return change;
+    if (more.empty()) return change;
     auto bound = bind_all(request);
     if (!bound) return bound.error();
     change.added = std::move(*bound);
+    // What is not there now is taken up when it comes.
+    std::erase_if(change.wanted, [&](const Endpoint& endpoint) {
+        const auto is_it = [&](const BoundSocket& socket) { return socket.endpoint() == endpoint; };
+        return among(more, endpoint) && (change.added.empty() || std::none_of(change.added.front().begin(), change.added.front().end(), is_it));
+    });
     return change;
 }
 

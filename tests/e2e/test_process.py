@@ -70,6 +70,21 @@ def _(ctx):
     assert code == 0 and "warning" not in err, err
 
 
+@test("bind-dynamic: an address that is not there yet hinders neither the start nor a HUP", ONCE)
+def _(ctx):
+    lictor = Lictor(ctx, "--bind-dynamic", "--listen-address=127.0.0.1,203.0.113.77", conf="host-record=one.lan,10.0.0.1\n")
+    assert lictor.resolve("one.lan") == ["10.0.0.1"]
+    with open(lictor.conf, "w") as file:
+        file.write("host-record=one.lan,10.0.0.2\n")
+    for _ in range(2):
+        since = len(lictor.process.log())
+        lictor.hup()
+        lictor.until_logged("configuration read again|not taken over", since=since)
+        assert "not taken over" not in lictor.process.log(), lictor.process.tail()
+    lictor.until_resolves("one.lan", ["10.0.0.2"])
+    assert not [at for at in lictor.json("/stats")["listening"] if "203.0.113.77" in at], lictor.json("/stats")["listening"]
+
+
 @test("in the background: whoever started it is let go, by the process for hooks too; the pid-file replaces a link, and its own goes at the end", ONCE)
 def _(ctx):
     other, second = ctx.file("other", "not yours\n"), ctx.path("second.pid")
