@@ -3,6 +3,7 @@
 #include <stdbool.h>  // before ldns: switches its own macros for bool, true and false off
 
 #include <ldns/ldns.h>
+#include <sanitizer/lsan_interface.h>
 
 #include <cstdlib>
 #include <cstring>
@@ -53,6 +54,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         if (!read_record(check)) std::abort();
     if (check.left() != 0) std::abort();
 
+    // ldns 1.8.3 loses a record of some packets that it refuses (several OPT): what it allocates is not asked after.
+    const __lsan::ScopedDisabler ldns_leaks;
     ldns_pkt* packet = nullptr;
     if (ldns_wire2pkt(&packet, data, size) == LDNS_STATUS_OK) {
         // ldns follows forward pointers, which ours refuses; so only one direction is compared, and only for what both took.
