@@ -3,6 +3,8 @@
 
 #include <cstdint>
 
+#include "conf/line_syntax.hpp"
+
 namespace lictor {
 
 std::string patroni_service_name(const std::string& scope) {
@@ -28,5 +30,7 @@ std::string patroni_service_name(const std::string& scope) {
     }
     return name.substr(0, name_bytes_max);
 }
+
+std::string service_of(const LeaderRule& rule) { return rule.service.empty() ? patroni_service_name(rule.scope) : lower_case(rule.service); }
 
 }  // namespace lictor

@@ -93,7 +93,7 @@ struct Options {
     bool all_servers = false;
     std::uint32_t dns_forward_max = 10000;
     std::uint32_t edns_packet_max = 1232;
-    std::string servers_file;            ///< `server=` and `rev-server=` lines, read again on HUP; empty = none
+    std::string servers_file;            ///< `server=` and `rev-server=` lines, read again when it changes and on HUP; empty = none
     bool no_poll = false;                ///< resolv.conf is read at the start and on HUP only
     bool clear_on_reload = false;
     bool dns_loop_detect = false;

@@ -214,7 +214,7 @@ void Parser::check_leaders() {
             continue;
         }
         if (!rule.key.empty()) continue;
-        const auto name = rule.service.empty() ? patroni_service_name(rule.scope) : lower_case(rule.service);
+        const auto name = service_of(rule);
         if (const auto [other, free] = names.emplace(name, i); !free)
             error(leader_places_[i], "leader: " + shown("master." + name + ".service.consul") + " is already the leader of " + shown(leaders[other->second].scope) + " at " +
                                          leader_places_[other->second] + ": give one of them service=");

@@ -37,9 +37,9 @@ inline constexpr Row forwarding[] = {
      .initial = "none", .sample = "192.0.2.0/24,192.0.2.53",
      .field = Field::server, .set = add_reverse_server, .get = nothing_of},
     {.name = "servers-file", .shape = Shape::value, .group = Group::upstreams,
-     .argument = "<path>", .help = "file of server= lines, read again on HUP",
-     .reference = "File with `server` and `rev-server` lines and nothing else. Read again on HUP; a line that makes no sense is "
-                  "said in the log and left out.",
+     .argument = "<path>", .help = "file of server= lines, followed",
+     .reference = "File with `server` and `rev-server` lines and nothing else. Read again when it changes, and on HUP; a line that "
+                  "makes no sense is said in the log and left out.",
      .initial = "none", .sample = "/etc/lictor.servers",
      .field = Field::servers_file, .set = set_text<&Options::servers_file>, .get = get_text<&Options::servers_file>},
     {.name = "no-poll", .letter = 'n', .times = Times::repeatable, .group = Group::upstreams,

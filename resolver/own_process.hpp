@@ -1,4 +1,4 @@
-// What the kernel gives this process and knows of it: random bits, resident memory, open descriptors.
+// What the kernel gives this process and knows of it: random bits, resident memory, open descriptors, and its id, for others to read.
 #pragma once
 
 #include <cstddef>

@@ -3,7 +3,7 @@
 
 #include <algorithm>
 
-#include "watch/json_text.hpp"
+#include "resolver/core/leader_book.hpp"
 
 namespace lictor {
 
@@ -47,9 +47,9 @@ std::vector<Address> leader_addresses(const Catalog& catalog, const LeaderEntry&
     if (entry.state != LeaderState::led) return {};
     if (entry.host.ip) return {*entry.host.ip};
     std::vector<Address> found;
-    if (const auto host = catalog.hosts->find(lower_case(entry.host.text)); host != catalog.hosts->end()) {
-        found = host->second->v4;
-        found.insert(found.end(), host->second->v6.begin(), host->second->v6.end());
+    if (const auto* host = host_row(catalog, entry.host)) {
+        found = host->v4;
+        found.insert(found.end(), host->v6.begin(), host->v6.end());
     }
     if (found.empty() && entry.node_address.ip) found.push_back(*entry.node_address.ip);
     if (found.size() > members_shown_max) found.resize(members_shown_max);

@@ -5,14 +5,13 @@
 #include <utility>
 
 #include "conf/leader_name.hpp"
-#include "watch/json_text.hpp"
 #include "watch/leader_member.hpp"
 
 namespace lictor {
 
 LeaderFusion::LeaderFusion(LeaderRule rule) : rule_(std::move(rule)) {
     entry_.scope = rule_.scope;
-    entry_.service = rule_.service.empty() ? patroni_service_name(rule_.scope) : lower_case(rule_.service);
+    entry_.service = service_of(rule_);
     // A plain lock has no members whose role could confirm a holder: nobody is answered for it.
     if (!rule_.key.empty()) entry_.state = LeaderState::vacant;
 }

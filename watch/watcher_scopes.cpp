@@ -3,8 +3,8 @@
 #include <utility>
 
 #include "conf/leader_name.hpp"
+#include "conf/line_syntax.hpp"
 #include "conf/log.hpp"
-#include "watch/json_text.hpp"
 #include "watch/watcher_state.hpp"
 
 namespace lictor {
@@ -17,8 +17,6 @@ bool same_rule(const LeaderRule& a, const LeaderRule& b) {
     return a.scope == b.scope && a.name_space == b.name_space && a.service == b.service && a.key == b.key && a.port == b.port &&
            a.source == b.source;
 }
-
-std::string service_of(const LeaderRule& rule) { return rule.service.empty() ? patroni_service_name(rule.scope) : lower_case(rule.service); }
 
 }  // namespace
 

@@ -90,11 +90,15 @@ Now FailoverRecord::began() const {
     return first.value_or(Now{});
 }
 
+namespace {
+
 /// Patroni registers itself as `<scope>/<member>`.
 LeaderSeat seat_by_tags(const Instance& instance) {
     const auto& address = instance.address.empty() ? instance.node->address : instance.address;
     return {instance.id.substr(instance.id.rfind('/') + 1), address.text, static_cast<std::uint16_t>(instance.port)};
 }
+
+}  // namespace
 
 LeaderSeat seat_of(const Catalog& catalog, const LeaderEntry& entry) {
     if (entry.state == LeaderState::unreadable) {
