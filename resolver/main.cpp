@@ -1,17 +1,22 @@
-// argv in, exit code out: what the first words ask for, and the one place where an exception would be caught.
+// Reads the command line and runs what it asks for; the only place that catches exceptions.
+#include <unistd.h>
+
 #include <cstdio>
 #include <exception>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
-#include "conf/disk_files.hpp"
-#include "conf/log.hpp"
-#include "conf/parse.hpp"
-#include "conf/render.hpp"
-#include "resolver/app.hpp"
-#include "resolver/command.hpp"
-#include "resolver/preflight.hpp"
+#include "conf/base/printable.hpp"
+#include "conf/disk/disk_files.hpp"
+#include "conf/log/log.hpp"
+#include "conf/options/consul_address.hpp"
+#include "conf/parse/parse.hpp"
+#include "conf/render/render.hpp"
+#include "resolver/cli/command.hpp"
+#include "resolver/control/app.hpp"
+#include "resolver/process/preflight.hpp"
 
 extern char** environ;  // NOLINT: POSIX
 
@@ -19,8 +24,8 @@ namespace {
 
 using namespace lictor;
 
-Environment environment_of_process() {
-    Environment environment;
+conf::Environment environment_of_process() {
+    conf::Environment environment;
     for (char** at = environ; at && *at; ++at) {
         const std::string_view pair = *at;
         const auto equals = pair.find('=');
@@ -29,39 +34,55 @@ Environment environment_of_process() {
     return environment;
 }
 
+/// `-h` is dnsmasq's no-hosts. Alone on a terminal it is a person's question, unless lictor is called as dnsmasq.
+bool is_help_on_terminal(int argc, char** argv) {
+    return argc == 2 && std::string_view(argv[1]) == "-h" && isatty(STDOUT_FILENO) && !log::called_as_dnsmasq();
+}
+
 int run(int argc, char** argv) {
     if (argc > 0) log::called(argv[0]);
-    const Invocation invocation{{argv + 1, argv + argc}, environment_of_process(), std::make_shared<DiskFiles>()};
-    Parsed parsed = parse_configuration(invocation.arguments, invocation.environment, *invocation.files);
-    if (parsed.action == Action::help) {
-        std::fputs(render_help().c_str(), stdout);
+    const control::Invocation invocation{{argv + 1, argv + argc}, environment_of_process(), std::make_shared<disk::DiskFiles>()};
+    conf::Parsed parsed = conf::parse_configuration(invocation.arguments, invocation.environment, *invocation.files);
+    const auto is_command = [&](std::string_view word) { return parsed.action == conf::Action::command && parsed.words.front() == word; };
+    // These work even if the configuration has errors, as --help and --version do.
+    if (is_command("help") || is_help_on_terminal(argc, argv)) parsed.action = conf::Action::help;
+    if (is_command("version")) parsed.action = conf::Action::version;
+    if (parsed.action == conf::Action::help) {
+        std::fputs(conf::render_help().c_str(), stdout);
         return 0;
     }
-    if (parsed.action == Action::version) {
+    if (parsed.action == conf::Action::version) {
         std::printf("lictor version %s\n", LICTOR_VERSION);
         return 0;
     }
-    // The files of another program are looked at, whatever lictor's own say.
-    if (parsed.action == Action::command && parsed.words.front() == "import") return run_import(parsed.words, *invocation.files);
-    const bool tells = parsed.action == Action::test || !parsed.errors.empty();
+    // import reads another program's files, even if lictor's own have errors.
+    if (is_command("import")) return cli::run_import(parsed.words, *invocation.files);
+    const bool prints_warnings = parsed.action == conf::Action::test || !parsed.errors.empty();
     for (const auto& warning : parsed.warnings)
-        if (tells) std::fprintf(stderr, "lictor: warning: %s\n", log::one_line(warning.line()).c_str());
+        if (prints_warnings) std::fprintf(stderr, "lictor: warning: %s\n", one_line(warning.line()).c_str());
     bool file_missing = false;
     for (const auto& complaint : parsed.errors) {
-        std::fprintf(stderr, "lictor: %s\n", log::one_line(complaint.line()).c_str());
+        std::fprintf(stderr, "lictor: %s\n", one_line(complaint.line()).c_str());
         file_missing = file_missing || complaint.file_missing;
     }
     if (!parsed.errors.empty()) {
-        std::fprintf(stderr, "lictor: %zu error%s in the configuration; see lictor --help\n", parsed.errors.size(), parsed.errors.size() == 1 ? "" : "s");
+        std::fprintf(stderr, "lictor: %zu error%s in the configuration; see lictor --help\n", parsed.errors.size(),
+                     parsed.errors.size() == 1 ? "" : "s");
         return file_missing ? 3 : 1;
     }
-    if (parsed.action == Action::test) {
-        for (const auto& sentence : look_ahead(parsed.options)) std::fprintf(stderr, "lictor: warning: %s\n", log::one_line(sentence).c_str());
+    if (parsed.action == conf::Action::test) {
+        for (const auto& sentence : process::find_start_problems(parsed.options, parsed.files))
+            std::fprintf(stderr, "lictor: warning: %s\n", one_line(sentence).c_str());
+        if (conf::is_consul_assumed(parsed.options))
+            std::fputs(
+                "lictor: Consul is not configured: an agent at 127.0.0.1:8500 is assumed. Until it answers, names below consul are "
+                "forwarded.\n",
+                stderr);
         std::fputs("lictor: syntax check OK.\n", stderr);
         return 0;
     }
-    if (parsed.action == Action::command) return run_command(parsed.words, parsed.options);
-    return serve(std::move(parsed), invocation);
+    if (parsed.action == conf::Action::command) return cli::run_command(parsed.words, parsed.options);
+    return control::serve(std::move(parsed), invocation);
 }
 
 }  // namespace

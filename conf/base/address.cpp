@@ -1,7 +1,9 @@
-// Text forms of addresses (RFC 4291 §2.2, RFC 5952).
+// Parses and prints addresses in their text forms (RFC 4291 §2.2, RFC 5952).
 #include "conf/base/address.hpp"
 
 #include <algorithm>
+
+#include "conf/base/bytes.hpp"
 
 namespace lictor {
 namespace {
@@ -132,7 +134,7 @@ std::string Address::text() const {
         return out;
     }
     std::array<unsigned, 8> groups{};
-    for (std::size_t i = 0; i < 8; ++i) groups[i] = static_cast<unsigned>(bytes[2 * i] << 8) | bytes[2 * i + 1];
+    for (std::size_t i = 0; i < 8; ++i) groups[i] = load_u16(bytes.data() + 2 * i);
     std::size_t best = 8, best_length = 1;  // RFC 5952 §4.2.2: a single zero group is not shortened
     for (std::size_t i = 0; i < 8;) {
         std::size_t end = i;
@@ -172,9 +174,7 @@ bool Address::is_unspecified() const {
     return std::all_of(bytes.begin(), bytes.end(), [](auto b) { return b == 0; });
 }
 
-bool Address::is_link_local() const {
-    return v6 ? bytes[0] == 0xfe && (bytes[1] & 0xc0) == 0x80 : bytes[0] == 169 && bytes[1] == 254;
-}
+bool Address::is_link_local() const { return v6 ? bytes[0] == 0xfe && (bytes[1] & 0xc0) == 0x80 : bytes[0] == 169 && bytes[1] == 254; }
 
 std::optional<Endpoint> Endpoint::parse(std::string_view text, std::uint16_t default_port) {
     Endpoint endpoint{.address = {}, .port = default_port};

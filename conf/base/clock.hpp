@@ -1,4 +1,4 @@
-// The types of time that the pure code receives as values. Only shell code reads a clock.
+// The types of times and durations. Pure code receives times as values; only shell code reads a clock.
 #pragma once
 
 #include <chrono>
@@ -13,7 +13,7 @@ using std::chrono::microseconds;
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 
-/// Both clocks read at one moment: `now` for every age and deadline, `unix_seconds` only for SOA serials and what people read.
+/// Both clocks read at one moment: `now` for every age and deadline, `unix_seconds` only for SOA serials and texts for operators.
 struct Moment {
     Now now{};
     std::int64_t unix_seconds = 0;

@@ -1,5 +1,5 @@
-// Unpredictable bits for query ids, source ports, shuffling and jitter: a ChaCha20 generator (RFC 8439 block function) that is seeded
-// by the shell from the kernel, or by a test with a fixed seed. Not thread-safe: one per thread.
+// Unpredictable bits for query ids, source ports, shuffling and jitter. The generator is ChaCha20 (the block function of RFC 8439); the
+// shell seeds it from the kernel's generator, a test with a fixed seed. It is not thread-safe: each thread has a generator of its own.
 #pragma once
 
 #include <array>
@@ -7,11 +7,13 @@
 
 namespace lictor {
 
+/// A stream of pseudo-random bits; the same seed gives the same stream.
 class Random {
 public:
     using Seed = std::array<std::uint32_t, 8>;
     explicit Random(const Seed& seed) : key_(seed) {}
 
+    /// `next_u32`, `next_u64` and `next_u16`: uniform over all values of the type.
     std::uint32_t next_u32() {
         if (used_ == block_.size()) refill();
         return block_[used_++];

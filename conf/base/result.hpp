@@ -1,5 +1,5 @@
-// How a function says that the world was wrong: a value, or an error with a text a person can act on. Programming errors are not
-// errors of this kind; they end in `ensure`.
+// How does a function report a failure from outside (input, file system, network, kernel)? It returns a value or an Error, whose text tells
+// an operator what to do. Programming errors are not an Error: they end the process in `ensure`.
 #pragma once
 
 #include <cstdio>
@@ -10,7 +10,7 @@
 
 namespace lictor {
 
-/// What went wrong, in one sentence with the remedy where there is one.
+/// One sentence: what is wrong, and the remedy if there is one.
 struct Error {
     std::string text;
 };
@@ -22,6 +22,7 @@ public:
     Result(T value) : held_(std::in_place_index<0>, std::move(value)) {}  // NOLINT: implicit by design
     Result(Error error) : held_(std::in_place_index<1>, std::move(error)) {}
 
+    /// True: a value; false: an Error.
     explicit operator bool() const noexcept { return held_.index() == 0; }
     /// Requires `*this` to be true.
     T& operator*() & { return std::get<0>(held_); }
@@ -36,8 +37,8 @@ private:
     std::variant<T, Error> held_;
 };
 
-/// Ends the process when our own reasoning was wrong; never used on anything that comes from outside.
-/// The place comes from builtins of both compilers: clang 14 has no std::source_location.
+/// Aborts the process if `condition` is false. For invariants only, never for input from outside.
+/// Compiler builtins give file and line, because clang 14 has no std::source_location.
 inline void ensure(bool condition, const char* what, const char* file = __builtin_FILE(), unsigned line = __builtin_LINE()) {
     if (condition) [[likely]]
         return;

@@ -1,4 +1,4 @@
-# The application node as it was before: dnsmasq in lictor's place. Made for comparisons only.
+# The application node with dnsmasq in place of lictor, for comparisons only.
 
 ARG APPLICATION_IMAGE=localhost/lictor-demo/application
 FROM ${APPLICATION_IMAGE}

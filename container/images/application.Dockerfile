@@ -1,5 +1,5 @@
-# An application node: the application, lictor and (in set-up 1) a Consul agent, under supervisor; resolv.conf names lictor alone. It is the
-# lictor image with Python on top. The command says which node it becomes: setup-1, setup-2, ... (application/supervisor.*.conf).
+# An application node: the application, lictor and (in set-up 1) a Consul agent, under supervisor; lictor is the only nameserver. It is the
+# lictor image with Python added. The command selects the kind of node: setup-1, setup-2, ... (application/supervisor.*.conf).
 
 ARG LICTOR_IMAGE=lictor
 ARG CONSUL_IMAGE=hashicorp/consul:1.20

@@ -1,5 +1,5 @@
-# Consul where no registry can be reached: the packaged binary, laid out as the public image lays it out (binary in /bin, user consul,
-# /consul/data). `make base` builds it; everywhere else the public image is taken.
+# Consul for machines without a registry: the packaged binary in the layout of the public image (binary in /bin, user consul,
+# /consul/data). `make base` builds it; otherwise the public image is used.
 
 ARG BASE_IMAGE=debian:bookworm-slim
 FROM ${BASE_IMAGE}

@@ -1,12 +1,12 @@
-# A database node: PostgreSQL under Patroni, PgBouncer, and a Consul agent or server, under supervisor. Both set-ups run this image; what
-# a container becomes is its command (setup-1, setup-2).
+# A database node: PostgreSQL under Patroni, PgBouncer, and a Consul agent or server, under supervisor. Both set-ups use this image; the
+# command selects the set-up (setup-1, setup-2).
 
 ARG BASE_IMAGE=debian:bookworm-slim
 ARG CONSUL_IMAGE=hashicorp/consul:1.20
 FROM ${CONSUL_IMAGE} AS consul
 
 FROM ${BASE_IMAGE}
-# Patroni makes the database; Debian's own first cluster and service starts are not wanted.
+# Patroni creates the database cluster; Debian's default cluster and service starts are switched off.
 RUN mkdir -p /etc/postgresql-common && echo 'create_main_cluster = false' >/etc/postgresql-common/createcluster.conf \
  && printf '#!/bin/sh\nexit 101\n' >/usr/sbin/policy-rc.d && chmod 755 /usr/sbin/policy-rc.d \
  && apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends \

@@ -1,4 +1,4 @@
-# HAProxy, with lictor added in two lines as to any image: it can then find its servers through lictor (haproxy-lictor.cfg).
+# HAProxy, with lictor added in two lines as to any image: its servers can then come from lictor (haproxy-lictor.cfg).
 
 ARG BASE_IMAGE=debian:bookworm-slim
 ARG LICTOR_IMAGE=lictor

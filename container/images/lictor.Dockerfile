@@ -1,5 +1,5 @@
-# lictor as an image: built in one stage, and in the other nothing but /opt/lictor: the program, the libraries that it loads, the
-# entrypoint. /opt/lictor can be copied into any image whose glibc is 2.36 or later (Debian 12, Ubuntu 24.04, ...).
+# The image of lictor. The first stage builds it; the second has only /opt/lictor: the program, its libraries, the entrypoint. /opt/lictor
+# can be copied into any image with glibc 2.36 or later (Debian 12, Ubuntu 24.04, ...).
 #
 #   docker build -t lictor -f container/images/lictor.Dockerfile .
 
@@ -12,9 +12,9 @@ COPY CMakeLists.txt /src/
 COPY conf /src/conf
 COPY watch /src/watch
 COPY resolver /src/resolver
-# A compiler cache may be mounted at /ccache; without one the cache is simply empty. Paths are taken as relative to the source, so that what
-# was compiled elsewhere with the same compiler counts. Libraries are found beside the program (RPATH, not RUNPATH: it holds for what the
-# libraries load in their turn, too).
+# A compiler cache may be mounted at /ccache; otherwise it is empty. Paths count relative to the source, so that results from another
+# directory with the same compiler are used. Libraries are found next to the program (RPATH, not RUNPATH: it also applies to the libraries'
+# own dependencies).
 ARG CMAKE_OPTIONS=
 ENV CCACHE_DIR=/ccache CCACHE_BASEDIR=/src CCACHE_NOHASHDIR=1 CCACHE_COMPILERCHECK=content CCACHE_SLOPPINESS=locale
 RUN mkdir -p /ccache && cmake -S /src -B /src/build -DCMAKE_BUILD_TYPE=Release -DCMAKE_CXX_COMPILER_LAUNCHER=ccache \
@@ -29,5 +29,5 @@ FROM ${BASE_IMAGE}
 COPY --from=build /opt/lictor /opt/lictor
 RUN ln -s /opt/lictor/bin/lictor /usr/local/sbin/lictor && ln -s /opt/lictor/bin/lictor /usr/local/bin/lictor
 HEALTHCHECK --interval=10s --timeout=3s CMD ["/opt/lictor/bin/lictor", "health"]
-# Without a command it serves; it becomes nobody once port 53 is bound.
+# Without a command it runs lictor, which changes to user nobody after binding port 53.
 CMD ["/opt/lictor/bin/lictor"]

@@ -1,14 +1,14 @@
 #!/usr/bin/python3
-"""The steps of the quickstart that a shell is too slow for: filling Consul, asking, moving the leader with a clock beside it.
+"""The steps of the quickstart that need more than a shell: writing to Consul, querying, a timed leader change.
 
-    quickstart_steps.py ports PORT...                         the wanted ports, or free ones where they are taken
+    quickstart_steps.py ports PORT...                         these ports, or free ones in place of those in use
     quickstart_steps.py register HTTP_PORT                    waits for Consul, registers the sample cluster
-    quickstart_steps.py ask DNS_PORT HTTP_PORT                asks for what an application would, and checks each answer
+    quickstart_steps.py ask DNS_PORT HTTP_PORT                sends an application's queries, and checks each answer
     quickstart_steps.py move HTTP_PORT DNS_PORT AGENT_PORT [MEMBER]
-                                                              moves the leader; asks every 2 ms meanwhile, both resolvers
-    quickstart_steps.py stats STATS_PORT HTTP_PORT            the statistics endpoint is well and names the leader
+                                                              changes the leader; queries both resolvers every 2 ms meanwhile
+    quickstart_steps.py stats STATS_PORT HTTP_PORT            checks the statistics endpoint, and the leader in it
 
-Every command ends with 0 only if all was right, and says what was not.
+Each command ends with 0 only if everything was correct, and otherwise prints what was wrong.
 """
 
 import http.client
@@ -29,8 +29,8 @@ LEADER_NAME = f"primary.{SCOPE}.service.consul"
 TYPES = {"A": 1, "SRV": 33, "PTR": 12, "TXT": 16}
 RCODES = {0: "NOERROR", 1: "FORMERR", 2: "SERVFAIL", 3: "NXDOMAIN", 5: "REFUSED"}
 ASK_EVERY = 0.002
-SETTLE = 0.5            # seconds asked before and after the move
-WITHDRAW_WITHIN = 0.05  # on a busy machine; the figure itself is printed
+SETTLE = 0.5            # seconds of queries before and after the change
+WITHDRAW_WITHIN = 0.05  # generous, for a busy machine; the measured value is printed
 
 
 def fail(text):
@@ -38,27 +38,27 @@ def fail(text):
     sys.exit(1)
 
 
-# -- DNS, as much of it as is needed here ------------------------------------------------------------------------------
+# -- DNS, the part that is needed here --------------------------------------------------------------------------------
 
 
-def question(identity, name, kind):
+def query(identity, name, kind):
     labels = b"".join(bytes([len(label)]) + label.encode() for label in name.split("."))
     return struct.pack(">HHHHHH", identity, 0x0100, 1, 0, 0, 0) + labels + b"\0" + struct.pack(">HH", TYPES[kind], 1)
 
 
 def read_name(packet, at):
-    """(name, position behind it); pointers are followed backwards only."""
-    labels, behind = [], None
+    """(name, position after it); compression pointers may only point backwards."""
+    labels, after = [], None
     while True:
         length = packet[at]
         if length >= 0xC0:
             target = struct.unpack(">H", packet[at:at + 2])[0] & 0x3FFF
-            behind = behind if behind is not None else at + 2
+            after = after if after is not None else at + 2
             if target >= at:
-                raise ValueError("a name that points forward")
+                raise ValueError("a compression pointer that points forward")
             at = target
         elif length == 0:
-            return ".".join(labels), behind if behind is not None else at + 1
+            return ".".join(labels), after if after is not None else at + 1
         else:
             labels.append(packet[at + 1:at + 1 + length].decode())
             at += 1 + length
@@ -86,13 +86,13 @@ def read_reply(packet):
 
 
 def ask(port, name, kind, timeout=5.0):
-    """(rcode, answers, milliseconds), or None when nothing comes back."""
+    """(rcode, answers, milliseconds), or None without a reply."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
         client.settimeout(timeout)
         start = time.monotonic()
         try:
             client.connect((HOST, port))
-            client.send(question(4711, name, kind))
+            client.send(query(4711, name, kind))
             rcode, answers = read_reply(client.recv(4096))[1:]
         except OSError:
             return None
@@ -102,19 +102,19 @@ def ask(port, name, kind, timeout=5.0):
 # -- ports, register, ask ----------------------------------------------------------------------------------------------
 
 
-def ports(wanted):
-    held = []  # all sockets stay open to the end, so that no port is given out twice
+def ports(preferred):
+    held = []  # all sockets stay open to the end, so that no port is chosen twice
 
     def take(port):
         pair = [socket.socket(socket.AF_INET, kind) for kind in (socket.SOCK_STREAM, socket.SOCK_DGRAM)]
         held.extend(pair)
-        pair[0].setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # connections that wait for their end do not count
+        pair[0].setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # ignores connections in TIME_WAIT
         pair[0].bind((HOST, port))
         pair[1].bind((HOST, pair[0].getsockname()[1]))
         return pair[0].getsockname()[1]
 
     chosen = []
-    for port in wanted:
+    for port in preferred:
         for attempt in [port] + [0] * 20:
             try:
                 chosen.append(take(attempt))
@@ -157,9 +157,9 @@ def ask_all(dns_port, http_port):
         good = rcode == 0 and answers == right
         wrong += not good
         print(f"    {name:32} {kind}  {' '.join(answers) or RCODES.get(rcode, rcode):32} {took:6.2f} ms"
-              + ("" if good else f"  WRONG, right is {' '.join(right)}"))
+              + ("" if good else f"  WRONG, expected {' '.join(right)}"))
     if wrong:
-        fail(f"{wrong} of {len(expected)} answers were not right")
+        fail(f"{wrong} of {len(expected)} answers were wrong")
 
 
 def stats(stats_port, http_port):
@@ -171,17 +171,17 @@ def stats(stats_port, http_port):
         body = reply.read().decode()
         connection.close()
         if reply.status != 200:
-            fail(f"http://{HOST}:{stats_port}{path} says {reply.status}: {body.strip()[:200]}")
+            fail(f"http://{HOST}:{stats_port}{path} returned {reply.status}: {body.strip()[:200]}")
     if address not in body:
-        fail(f"http://{HOST}:{stats_port}/leaders does not name {address} ({leader}): {body.strip()[:300]}")
-    print(f"    http://{HOST}:{stats_port}/leaders names {leader}, {address}")
+        fail(f"http://{HOST}:{stats_port}/leaders does not contain {address} ({leader}): {body.strip()[:300]}")
+    print(f"    http://{HOST}:{stats_port}/leaders shows {leader}, {address}")
 
 
-# -- the move ----------------------------------------------------------------------------------------------------------
+# -- the leader change -------------------------------------------------------------------------------------------------
 
 
-class Asker(threading.Thread):
-    """Asks one resolver for the leader every 2 ms without waiting for the answers, and notes when each was sent and answered."""
+class Client(threading.Thread):
+    """Queries one resolver for the leader every 2 ms without waiting for replies, and records the times of each query and reply."""
 
     def __init__(self, port):
         super().__init__(daemon=True)
@@ -203,9 +203,9 @@ class Asker(threading.Thread):
                     identity, due = identity + 1, max(due + ASK_EVERY, now)
                     self.sent[identity] = now
                     try:
-                        client.send(question(identity, LEADER_NAME, "A"))
+                        client.send(query(identity, LEADER_NAME, "A"))
                     except OSError:
-                        pass  # a port that was closed; the missing answer tells
+                        pass  # a closed port shows as a missing answer
                 if select.select([client], [], [], max(0.0, min(due - time.monotonic(), ASK_EVERY)))[0]:
                     self.read(client)
 
@@ -223,15 +223,15 @@ class Asker(threading.Thread):
         self.join()
 
 
-class Look:
-    """What one asker saw during a move, in seconds of the same clock."""
+class Summary:
+    """The results of one Client during a leader change; times are of one clock, in seconds."""
 
-    def __init__(self, asker, old, new):
-        self.count, self.silent = len(asker.sent), len(asker.sent) - len(asker.answers)
+    def __init__(self, client, old, new):
+        self.count, self.silent = len(client.sent), len(client.sent) - len(client.answers)
         self.last_old = self.first_new = None
         self.longest, self.held, self.errors, self.mixed = 0.0, 0, {}, 0
-        for identity, (received, rcode, answers) in sorted(asker.answers.items()):
-            sent = asker.sent[identity]
+        for identity, (received, rcode, answers) in sorted(client.answers.items()):
+            sent = client.sent[identity]
             if rcode != 0 or not answers:
                 word = RCODES.get(rcode, str(rcode)) if rcode else "no data"
                 self.errors[word] = self.errors.get(word, 0) + 1
@@ -245,54 +245,54 @@ class Look:
             self.longest = max(self.longest, received - sent)
             self.held += received - sent > 0.02
 
-    def unwelcome(self):
+    def failures(self):
         words = [f"{count} {word}" for word, count in sorted(self.errors.items())]
         words += [f"{self.silent} never answered"] if self.silent else []
         words += [f"{self.mixed} with another address or several"] if self.mixed else []
         return words
 
 
-def move(http_port, dns_port, agent_port, wanted=None):
+def move(http_port, dns_port, agent_port, successor=None):
     sys.setswitchinterval(0.0005)
     cluster = SampleCluster(Consul(HOST, http_port))
     old = cluster.adopt()
-    new = wanted or MEMBERS[(MEMBERS.index(old) + 2) % len(MEMBERS)]
+    new = successor or MEMBERS[(MEMBERS.index(old) + 2) % len(MEMBERS)]
     if new not in MEMBERS or new == old:
         fail(f"{new} cannot take over: the members are {', '.join(MEMBERS)}, and {old} leads")
-    askers = [Asker(dns_port), Asker(agent_port)]
-    for asker in askers:
-        asker.start()
+    clients = [Client(dns_port), Client(agent_port)]
+    for client in clients:
+        client.start()
     time.sleep(SETTLE)
     at, start = {}, time.monotonic()
     cluster.switch_over(new, lambda event: at.setdefault(event, time.monotonic()), away=SETTLE)
-    for asker in askers:
-        asker.end()
-    seen, agent = (Look(asker, ADDRESS[old], ADDRESS[new]) for asker in askers)
+    for client in clients:
+        client.end()
+    seen, agent = (Summary(client, ADDRESS[old], ADDRESS[new]) for client in clients)
 
-    rows = [(at["released"], f"{old} lets go of the leader key"),
-            (at["demoted"], f"{old} says demoted, stopped"),
-            (at["acquired"], f"{new} holds the leader key; it is not primary yet"),
-            (at["promoted"], f"{new} says primary, running")]
+    rows = [(at["released"], f"{old} releases the leader key"),
+            (at["demoted"], f"{old} writes demoted, stopped"),
+            (at["acquired"], f"{new} acquires the leader key; it is not primary yet"),
+            (at["promoted"], f"{new} writes primary, running")]
     if seen.last_old:
-        rows.append((seen.last_old, f"lictor: the last question that got {ADDRESS[old]}"))
+        rows.append((seen.last_old, f"lictor: the last query answered with {ADDRESS[old]}"))
     if seen.first_new:
         rows.append((seen.first_new, f"lictor: the first answer {ADDRESS[new]}"))
     for moment, text in sorted(rows):
         print(f"    {(moment - start) * 1000:7.1f} ms  {text}")
 
-    wrong = [f"lictor: {text}" for text in seen.unwelcome()]
+    wrong = [f"lictor: {text}" for text in seen.failures()]
     if seen.last_old is None or seen.first_new is None:
         wrong.append("lictor did not answer with both leaders, one after the other")
     else:
         if seen.last_old > at["demoted"] + WITHDRAW_WITHIN:
-            wrong.append(f"lictor named {old} for {(seen.last_old - at['demoted']) * 1000:.1f} ms after it had stepped down")
+            wrong.append(f"lictor answered {old} for {(seen.last_old - at['demoted']) * 1000:.1f} ms after its demotion")
         if seen.first_new < at["promoting"]:
-            wrong.append(f"lictor named {new} {(at['promoting'] - seen.first_new) * 1000:.1f} ms before it was primary")
-        print(f"\n    the answer changed {(seen.first_new - at['promoting']) * 1000:.1f} ms after Patroni's record of the new"
-              " primary was sent to Consul")
-    print(f"    {seen.count} questions, one each {ASK_EVERY * 1000:.0f} ms: {seen.held} were held in the gap (the longest"
+            wrong.append(f"lictor answered {new} {(at['promoting'] - seen.first_new) * 1000:.1f} ms before it was primary")
+        print(f"\n    the answer changed {(seen.first_new - at['promoting']) * 1000:.1f} ms after the new primary's member key"
+              " was sent to Consul")
+    print(f"    {seen.count} queries, one every {ASK_EVERY * 1000:.0f} ms: {seen.held} were held in the gap (the longest"
           f" {seen.longest * 1000:.0f} ms), {sum(seen.errors.values()) + seen.silent} failed")
-    print(f"    the agent's own DNS in the same seconds: {', '.join(agent.unwelcome()) or 'no error'} of {agent.count}")
+    print(f"    the agent's own DNS in the same time: {', '.join(agent.failures()) or 'no error'} of {agent.count}")
     if wrong:
         fail("; ".join(wrong))
 

@@ -1,13 +1,13 @@
-"""The sample cluster: three PostgreSQL members under Patroni, as they look from inside Consul.
+"""The sample cluster: three PostgreSQL members under Patroni, as they appear in Consul.
 
-Which facts does an application node see when Patroni runs a cluster? This file writes exactly those into a Consul agent, and
-moves the leader in the steps and with the gaps of a real switchover, without any PostgreSQL behind it:
+Writes into a Consul agent exactly the keys and registrations that Patroni makes for a cluster, and changes the leader in the
+steps and with the pauses of a real switchover. There is no PostgreSQL behind it.
 
     KV     service/pglab/{config,initialize,history,status}, leader (bound to a session), members/<name> (Patroni 4's JSON)
     catalog nodes pg1..pg3, service pglab with tags primary/master or replica and the check that Patroni registers
 
-Addresses are 127.0.1.1-3, so that nothing leaves the machine whatever asks for them. The nodes carry no serfHealth: Consul
-itself removes nodes with that check that are no gossip members. Only the standard library is used.
+Addresses are 127.0.1.1-3, so that no connection to them leaves the machine. The nodes have no serfHealth check: Consul removes
+nodes with that check that are not gossip members. Only the standard library is used.
 """
 
 import base64
@@ -22,11 +22,11 @@ VERSION = "4.1.0"
 
 
 class ConsulError(RuntimeError):
-    """Consul said no, or nothing."""
+    """Consul returned an error, or nothing."""
 
 
 class Consul:
-    """The agent's HTTP API over one kept connection."""
+    """The agent's HTTP API over one persistent connection."""
 
     def __init__(self, host, port, timeout=10):
         self.host, self.port = host, port
@@ -36,7 +36,7 @@ class Consul:
         """One request; the reply's body as text. Raises ConsulError for everything but 200."""
         if body is not None and not isinstance(body, (str, bytes)):
             body = json.dumps(body)
-        for attempt in (1, 2):  # a kept connection may have been closed by the agent in between
+        for attempt in (1, 2):  # the agent may have closed the persistent connection
             try:
                 self._connection.request(method, path, body)
                 reply = self._connection.getresponse()
@@ -57,7 +57,7 @@ class Consul:
         return self.ask("PUT", path, body)
 
     def put_key(self, key, value, **flags):
-        """Writes a key; with acquire=/release= the lock must have been got."""
+        """Writes a key; with acquire= or release= the lock operation must succeed."""
         query = "&".join(f"{name}={text}" for name, text in flags.items())
         if self.put(f"/v1/kv/{key}" + (f"?{query}" if query else ""), value).strip() != "true":
             raise ConsulError(f"Consul refused to write {key} ({query})")
@@ -66,7 +66,7 @@ class Consul:
         self.ask("DELETE", f"/v1/kv/{key}")
 
     def key(self, key):
-        """A key's value as text, None where it is absent."""
+        """A key's value as text, None if the key does not exist."""
         try:
             return base64.b64decode(json.loads(self.ask("GET", f"/v1/kv/{key}"))[0]["Value"] or "").decode()
         except ConsulError as error:
@@ -75,7 +75,7 @@ class Consul:
             raise
 
     def wait_until_up(self, seconds=20):
-        """The API answers and the agent has a leader that takes writes."""
+        """Waits until the API answers and the agent has a leader, so that writes succeed."""
         end = time.monotonic() + seconds
         while True:
             try:
@@ -95,10 +95,10 @@ class SampleCluster:
         self.consul, self.scope, self.prefix = consul, scope, f"{namespace}/{scope}"
         self.sessions, self.leader, self.timeline, self.lsn = {}, None, 1, 67109104
 
-    # -- as a whole ---------------------------------------------------------------------------------------------------
+    # -- the whole cluster --------------------------------------------------------------------------------------------
 
     def register(self, leader="pg1"):
-        """Everything from nothing: one leader, two streaming replicas."""
+        """Writes all keys and registrations: one leader, two streaming replicas."""
         self.leader = leader
         for name in MEMBERS:
             self.register_service(name, "primary" if name == leader else "replica")
@@ -112,10 +112,10 @@ class SampleCluster:
             self.write_member(name, "primary" if name == leader else "replica")
 
     def adopt(self):
-        """Takes over what an earlier run registered."""
+        """Reads the state that an earlier run registered."""
         self.leader = self.consul.key(f"{self.prefix}/leader")
         if self.leader not in MEMBERS:
-            raise ConsulError(f"nobody leads {self.scope} (leader key: {self.leader!r})")
+            raise ConsulError(f"{self.scope} has no leader (leader key: {self.leader!r})")
         for name in MEMBERS:
             entry = json.loads(self.consul.ask("GET", f"/v1/kv/{self.prefix}/members/{name}"))[0]
             self.sessions[name] = entry["Session"]
@@ -125,7 +125,7 @@ class SampleCluster:
     # -- one member ---------------------------------------------------------------------------------------------------
 
     def open_session(self, name):
-        """Without a TTL and without checks: there is no Patroni here that would renew it."""
+        """Creates the session without a TTL and without checks: no Patroni renews it."""
         reply = self.consul.put("/v1/session/create", {"Name": f"{self.scope}-{name}", "Node": name, "NodeChecks": [],
                                                        "Behavior": "delete", "LockDelay": "1ms"})
         self.sessions[name] = json.loads(reply)["ID"]
@@ -145,7 +145,7 @@ class SampleCluster:
         self.consul.put("/v1/catalog/deregister", {"Node": name, "ServiceID": f"{self.scope}/{name}"})
 
     def write_member(self, name, role, state="running"):
-        """members/<name> in the shape and order of Patroni 4; a member that is down writes no position."""
+        """Writes members/<name> in the form and order of Patroni 4; a stopped member writes no position."""
         value = {"conn_url": f"postgres://{ADDRESS[name]}:5432/postgres", "api_url": f"http://{ADDRESS[name]}:8008/patroni",
                  "state": state, "role": role, "version": VERSION}
         if state == "running":
@@ -156,40 +156,40 @@ class SampleCluster:
         self.consul.put_key(f"{self.prefix}/members/{name}", json.dumps(value, separators=(",", ":")),
                             acquire=self.sessions[name])
 
-    # -- the move -----------------------------------------------------------------------------------------------------
+    # -- the leader change --------------------------------------------------------------------------------------------
 
-    def switch_over(self, new, said=lambda event: None, promotion=1.05, away=2.0):
-        """A switchover to `new`, step by step as Patroni does it; said(event) is called right after each write is acknowledged,
-        and said("promoting") right before the write that makes it true.
+    def switch_over(self, new, on_step=lambda event: None, promotion=1.05, away=2.0):
+        """A switchover to `new`, in Patroni's steps. on_step(event) is called after each write is acknowledged, and
+        on_step("promoting") before the write that makes the new member the primary.
 
-        The gaps are those of a real cluster: 24 ms from the release to the next owner, a second until the new owner's
-        own record says primary (Patroni looks once a second), two until the old one is back as a replica.
+        The pauses are those of a real cluster: 24 ms from the release to the next owner, a second until the new owner's member key is
+        primary (Patroni polls once a second), two until the old leader is back as a replica.
         """
         put, old = self.consul.put_key, self.leader
         if new == old:
             raise ValueError(f"{new} leads already")
         put(f"{self.prefix}/failover", json.dumps({"leader": old, "member": new}, separators=(",", ":")))
-        said("asked")
+        on_step("requested")
         self.consul.delete_key(f"{self.prefix}/leader")
-        said("released")
+        on_step("released")
         self.write_member(old, "demoted", "stopped")
         self.deregister_service(old)
-        said("demoted")
+        on_step("demoted")
         time.sleep(0.02)
         put(f"{self.prefix}/leader", new, acquire=self.sessions[new])
         put(f"{self.prefix}/failover", "{}")
-        said("acquired")
+        on_step("acquired")
         time.sleep(promotion)
         self.timeline += 1
         self.lsn += 0x1000
         put(f"{self.prefix}/history", json.dumps([[self.timeline - 1, self.lsn, "no recovery target specified"]]))
         self.register_service(new, "primary")
-        said("tagged")
-        said("promoting")
+        on_step("tagged")
+        on_step("promoting")
         self.write_member(new, "primary")
         self.leader = new
-        said("promoted")
+        on_step("promoted")
         time.sleep(away)
         self.register_service(old, "replica")
         self.write_member(old, "replica")
-        said("rejoined")
+        on_step("rejoined")

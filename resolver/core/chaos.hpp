@@ -1,4 +1,4 @@
-// The CHAOS names that monitoring asks a dnsmasq for (version.bind, cachesize.bind, insertions.bind, evictions.bind, misses.bind,
+// The CHAOS names that monitoring queries from dnsmasq (version.bind, cachesize.bind, insertions.bind, evictions.bind, misses.bind,
 // hits.bind, auth.bind, servers.bind, authors.bind, copyright.bind): counters as text, for all workers together. Pure.
 #pragma once
 
@@ -7,24 +7,27 @@
 #include <span>
 #include <vector>
 
-#include "conf/metrics.hpp"
-#include "resolver/core/forward.hpp"
-#include "resolver/core/rules.hpp"
+#include "conf/metrics/metrics_fwd.hpp"
+#include "resolver/answer/answer.hpp"
+#include "resolver/forward/forward.hpp"
+#include "resolver/rules/rules_fwd.hpp"
 #include "resolver/wire/message.hpp"
 
-namespace lictor {
+namespace lictor::core {
 
-/// What the workers counted; whoever asks is among them.
-struct Tally {
-    std::vector<const WorkerCounters*> counters;
-    std::vector<UpstreamReport> upstreams;   ///< one row for each worker and server; they are summed here
+/// The counters of all workers, including the one that answers.
+struct Totals {
+    std::vector<const metrics::WorkerCounters*> counters;
+    std::vector<forward::UpstreamReport> upstreams;  ///< one row for each worker and server; the answer has their sums
 };
 
-/// Size of the reply; nothing when it is no CHAOS question. A name that is not known is NOTIMP, as from dnsmasq.
-std::optional<std::size_t> answer_chaos(const Question& question, const Rules& rules, const std::function<Tally()>& tally, std::span<std::uint8_t> buffer);
+/// `question` is of class CHAOS. The answer to an unknown name or type is NOTIMP, as from dnsmasq.
+answer::Answer answer_chaos(const wire::Question& question, const rules::Rules& rules, const std::function<Totals()>& totals,
+                            std::span<std::uint8_t> buffer);
 
-/// Several of these names in one message, as dnsmasq's exporters asked until dnsmasq 2.90 took it from them: answered together. Nothing
-/// when one of the questions is anything else.
-std::optional<std::size_t> answer_chaos_together(Bytes message, bool over_tcp, const Rules& rules, const std::function<Tally()>& tally, std::span<std::uint8_t> buffer);
+/// Answers a message with 2 to 16 such questions, which exporters for dnsmasq send and dnsmasq answered before 2.90. Returns the reply's
+/// size in bytes; nothing if the message contains any other question.
+std::optional<std::size_t> answer_chaos_together(wire::Bytes message, bool over_tcp, const rules::Rules& rules,
+                                                 const std::function<Totals()>& totals, std::span<std::uint8_t> buffer);
 
-}  // namespace lictor
+}  // namespace lictor::core

@@ -1,151 +1,258 @@
-// What does a question come to, with the facts as they stand? Consul's zone, what is stated here, aliases, the agent's DNS, upstreams: the
-// first that has a say has it. Decides from the top each time and remembers nothing but the aliases whose targets are being asked.
-#include "resolver/core/alias.hpp"
-#include "resolver/core/domain_match.hpp"
-#include "resolver/core/query_log.hpp"
-#include "resolver/core/resolver_state.hpp"
+// What is the result of a query with the current View? The sources in order: Consul's zone, local data, aliases, the agent's DNS,
+// upstreams. The first source that applies answers. Each decision starts from the top; only aliases whose targets are being asked are
+// stored.
+#include <algorithm>
 
-namespace lictor {
+#include "conf/metrics/causes.hpp"
+#include "conf/values/range_values.hpp"
+#include "resolver/answer/query_log.hpp"
+#include "resolver/core/chaos.hpp"
+#include "resolver/core/resolver_state.hpp"
+#include "resolver/local/alias.hpp"
+#include "resolver/rules/domain_match.hpp"
+#include "resolver/zone/operator_route.hpp"
+#include "watch/catalog/give_way.hpp"
+
+namespace lictor::core {
 namespace {
 
 constexpr unsigned alias_depth_max = 8;
+constexpr microseconds sample_every = milliseconds(40);
 constexpr std::uint64_t alias_bit = std::uint64_t{1} << 63;
 
 }  // namespace
 
-const Name* Resolver::State::consul_domain(const Name& lower) const {
-    const Name* longest = nullptr;
-    for (const Name& domain : domains)
+/// True if the client is on this machine or on one of its networks.
+bool Resolver::State::is_on_link(const Address& client) const {
+    const auto& interfaces = view->rules->interfaces;
+    return client.is_loopback() || std::any_of(interfaces.begin(), interfaces.end(), [&](const rules::InterfaceAddress& at) {
+               return conf::contains(conf::Network{at.address, at.bits}, client);
+           });
+}
+
+/// Sets the members of a parsed question that depend on how it came.
+void Resolver::State::set_transport(wire::Question& question, const answer::Client& client) {
+    question.over_tcp = client.connection != 0;
+    question.edns.same_host = client.peer.address.is_loopback() || client.peer.address == client.local;
+}
+
+/// True if the client is not answered because it is non-local (see Rules::local_service).
+bool Resolver::State::is_non_local(const answer::Client& client) const {
+    return view->rules->local_service && !is_on_link(client.peer.address);
+}
+
+/// Counts the message of a non-local client, and logs the first one.
+void Resolver::State::ignore_non_local(const answer::Client& client, Now now, answer::Actions& actions) {
+    counters.dropped_foreign.add();
+    if (notices.due(answer::NoticeKind::non_local, now))
+        actions.emplace_back(answer::Notice{answer::NoticeKind::non_local,
+                                            "ignoring query from non-local network " + client.peer.address.text() + " (logged only once)"});
+}
+
+/// True if the query is one of our loop probes: it is reported to the control thread and not answered.
+bool Resolver::State::is_own_probe(const wire::Question& question, answer::Actions& actions) {
+    const auto& probes = view->rules->loop_probes;
+    if (probes.empty() || question.type != rrtype::txt) return false;
+    const auto probe = std::find_if(probes.begin(), probes.end(), [&](const auto& row) { return row.first == question.lower; });
+    if (probe == probes.end()) return false;
+    actions.emplace_back(answer::LoopFound{probe->second});
+    return true;
+}
+
+/// Logs the query (log-queries) and samples some for the comparison with another server (shadow).
+void Resolver::State::note(const wire::Question& question, const answer::Client& client, Moment at, answer::Actions& actions) {
+    if (view->rules->sample && at.now >= next_sample) {
+        next_sample = at.now + sample_every;
+        actions.emplace_back(answer::Sampled{question.lower, question.type});
+    }
+    if (view->rules->log_queries) answer::log_query(question, client, actions);
+}
+
+bool Resolver::State::answers_as_agent(const wire::Question& question) const {
+    return view->catalog->settings->agent.strict && (consul_domain(question.lower) || reverse_domain(question));
+}
+
+/// The error reply to a message that cannot be decided; or the answer to several CHAOS questions in one message.
+Answer Resolver::State::answer_fault(wire::QuestionFault fault, const wire::Question& question, wire::Bytes message, Moment at,
+                                     std::span<std::uint8_t> buffer) {
+    if (fault == wire::QuestionFault::formerr) {
+        const auto size = answer_chaos_together(
+            message, question.over_tcp, *view->rules, [&] { return totals(at.now); }, buffer);
+        if (size) {
+            Answer answer = Answer::from(answer::Source::local, *size);
+            answer.opt = answer::Opt::none;
+            return answer;
+        }
+    }
+    const Cause cause = fault == wire::QuestionFault::notimp    ? Cause::opcode
+                        : fault == wire::QuestionFault::badvers ? Cause::edns_version
+                                                                : Cause::malformed;
+    return Answer::failed(question, {cause}, buffer);
+}
+
+const wire::Name* Resolver::State::consul_domain(const wire::Name& lower) const {
+    const wire::Name* longest = nullptr;
+    for (const wire::Name& domain : domains)
         if (lower.is_below_or_equal(domain) && (!longest || domain.size() > longest->size())) longest = &domain;
     return longest;
 }
 
-/// PTR questions go to Consul where a rule says so; Consul answers them in its primary domain.
-const Name* Resolver::State::reverse_domain(const Question& question) const {
+/// Consul's primary domain if a rule routes this reverse name to Consul, else null.
+const wire::Name* Resolver::State::reverse_domain(const wire::Question& question) const {
     if (view->rules->consul_reverse.empty() || domains.empty()) return nullptr;
     if (question.lower.top() != "arpa") return nullptr;
-    for (Name at = question.lower;; at = at.parent()) {
+    for (wire::Name at = question.lower;; at = at.parent()) {
         if (view->rules->consul_reverse.contains(at)) return &domains.front();
         if (at.is_root()) return nullptr;
     }
 }
 
-/// Rules of the operator's own at or below the Consul domain go first, for what they say; his upstreams there for all else, or Consul.
-Resolver::State::OwnWord Resolver::State::own_word(const Name& lower, const Name& domain) const {
-    const Rules& rules = *view->rules;
-    OwnWord word = is_stated(*rules.local, lower, domain) ? OwnWord::data : OwnWord::nothing;
-    for_each_domain(rules, lower, [&](const Name& at, const DomainPlace& place) {
+/// Rules at or below the Consul domain come first: local data, then for a route its upstreams, unless it leads to Consul. Without a route
+/// Consul answers the rest.
+Resolver::State::OperatorData Resolver::State::operator_data(const wire::Name& lower, const wire::Name& domain) const {
+    const rules::Rules& rules = *view->rules;
+    OperatorData found = local::has_local_data(*rules.local, lower, domain) ? OperatorData::data : OperatorData::nothing;
+    rules::for_each_domain(rules, lower, [&](const wire::Name& at, const rules::DomainLines& place) {
         if (at.size() < domain.size()) return true;
-        word = place.route ? OwnWord::route : OwnWord::data;
-        return word == OwnWord::route;
+        const bool route = place.route && !zone::leads_to_consul(rules, *place.route, lower, domain, *view->catalog->settings);
+        if (route) found = OperatorData::route;
+        else if (place.wildcard) found = OperatorData::data;
+        return found == OperatorData::route;
     });
-    return word;
+    return found;
 }
 
-Decided Resolver::State::fail(const Question& question, unsigned code, std::uint16_t extended, std::span<std::uint8_t> buffer) {
-    counters.answers_error.add();
-    return {Decided::Kind::answer, write_error(question, code, buffer, extended).size(), {}, false};
+Answer Resolver::State::fail(const wire::Question& question, answer::Reason reason, std::span<std::uint8_t> buffer) const {
+    Answer answer = Answer::failed(question, reason, buffer);
+    if (answers_as_agent(question)) answer.opt = answer::Opt::agents;
+    return answer;
 }
 
-Decided Resolver::State::delegate(const Question& question, const Client& client, Moment at, std::span<std::uint8_t> buffer, Actions& actions) {
-    if (!view->rules->agent_dns) return fail(question, rcode::servfail, ede::network_error, buffer);
+Answer Resolver::State::delegate(const wire::Question& question, const answer::Client& client, Moment at, std::span<std::uint8_t> buffer,
+                                 answer::Actions& actions) {
+    if (!view->rules->agent_dns) return fail(question, {Cause::no_agent_dns}, buffer);
     agent_asked = true;
-    return from_forward(forward.ask_agent(question, client, at, buffer, actions, view->catalog->settings->strict));
+    return forward.ask_agent(question, client, at, buffer, actions, view->catalog->settings->agent.strict);
 }
 
-Decided Resolver::State::decide_consul(const Question& question, const Name& domain, const Client& client, Moment at,
-                                       std::span<std::uint8_t> buffer, Actions& actions, bool stated) {
-    const ZoneContext context{*view->catalog, random, at, view->rules->edns_packet_max, view->book.get(), stated};
-    const ZoneVerdict verdict = answer_zone(question, domain, context, buffer);
-    if (const auto* answer = std::get_if<ZoneAnswer>(&verdict)) {
-        (answer->leader ? counters.answers_leader : counters.answers_consul).add();
-        if (answer->stale) counters.answers_stale.add();
-        if (answer->truncated) counters.answers_truncated.add();
-        if (view->rules->log_queries) log_message(answer->leader ? "leader" : answer->stale ? "stale" : "consul", Bytes(buffer).first(answer->size), client, actions);
-        return {Decided::Kind::answer, answer->size, {}, false};
-    }
-    if (const auto* wait = std::get_if<ZoneWait>(&verdict)) return {Decided::Kind::wait, 0, wait->need, wait->leader_gap};
-    return delegate(question, client, at, buffer, actions);
+Answer Resolver::State::decide_consul(const wire::Question& question, const wire::Name& domain, const answer::Client& client, Moment at,
+                                      std::span<std::uint8_t> buffer, answer::Actions& actions, bool has_local_data) {
+    const zone::ZoneContext context{*view->catalog, random, at, view->rules->edns_packet_max, view->runtime.get(), has_local_data};
+    auto answer = zone::answer_zone(question, domain, context, buffer);
+    return answer ? *std::move(answer) : delegate(question, client, at, buffer, actions);
 }
 
-Decided Resolver::State::decide_alias(const Question& question, const LocalAliasTo& alias, const Client& client, Moment at,
-                                      std::span<std::uint8_t> buffer, Actions& actions, unsigned depth) {
-    if (depth >= alias_depth_max) return fail(question, rcode::servfail, ede::other, buffer);
-    Question target = question;
+Answer Resolver::State::decide_alias(const wire::Question& question, const rules::LocalAlias& alias, const answer::Client& client,
+                                     Moment at, std::span<std::uint8_t> buffer, answer::Actions& actions, unsigned depth) {
+    if (depth >= alias_depth_max) return fail(question, {Cause::alias_chain}, buffer);
+    wire::Question target = question;
     target.name = target.lower = alias.target;
-    target.end = header_size + alias.target.size() + 4;
-    target.over_tcp = true;  // the target's reply comes whole; the alias' reply is cut to what its client takes
+    target.end = wire::header_size + alias.target.size() + 4;
+    target.over_tcp = true;  // the target's reply is not truncated; the alias' reply is, to its client's size
     const std::uint64_t ticket = alias_bit | next_alias++;
-    Client inner;
-    inner.door = alias_door;
+    answer::Client inner;
+    inner.listen_socket = answer::alias_socket;
     inner.connection = ticket;
     inner.peer = client.peer;
     inner.serial = client.serial;
-    MessageBuffer part;
-    const Decided decided = decide(target, inner, at, part, actions, depth + 1);
-    if (decided.kind == Decided::Kind::wait) return decided;
-    if (decided.kind == Decided::Kind::later) {
+    wire::MessageBuffer part;
+    Answer decided = decide(target, inner, at, part, actions, depth + 1);
+    if (decided.kind == Answer::Kind::waits) return decided;
+    if (decided.kind == Answer::Kind::later) {
         aliases.emplace(ticket, PendingAlias{question, client, alias.target, alias.ttl});
         return decided;
     }
-    const std::size_t size = write_alias_reply(question, alias.target, alias.ttl, Bytes(part).first(decided.size), buffer, reply_limit(question),
-                                               static_cast<std::uint16_t>(view->rules->edns_packet_max));
-    return {Decided::Kind::answer, size, {}, false};
+    conclude(decided, target, inner, part, actions);
+    return local::write_alias_reply(question, alias, wire::Bytes(part).first(decided.size), decided.reason, buffer, reply_limit(question));
 }
 
-/// Replies for the target of an alias become the alias' replies.
-void Resolver::State::finish_aliases(Actions& actions, std::size_t from) {
+/// Turns replies for targets of aliases into the aliases' replies.
+void Resolver::State::finish_aliases(answer::Actions& actions, std::size_t from) {
     for (std::size_t i = from; i < actions.size(); ++i) {
-        auto* reply = std::get_if<Reply>(&actions[i]);
+        auto* reply = std::get_if<answer::Reply>(&actions[i]);
         if (!reply) continue;
-        // An alias may lead to an alias: each turn of this loop peels one off.
-        while (reply->client.door == alias_door) {
+        // An alias may lead to an alias: each pass resolves one.
+        while (reply->client.listen_socket == answer::alias_socket) {
             const auto found = aliases.find(reply->client.connection);
             if (found == aliases.end()) break;
-            const PendingAlias alias = std::move(found->second);
+            const PendingAlias alias = found->second;
             aliases.erase(found);
-            const bool inner = alias.client.door == alias_door;
-            MessageBuffer whole;
-            const std::size_t size = write_alias_reply(alias.question, alias.target, alias.ttl, reply->bytes, whole,
-                                                       inner ? message_max : reply_limit(alias.question),
-                                                       static_cast<std::uint16_t>(view->rules->edns_packet_max));
+            const bool inner = alias.client.listen_socket == answer::alias_socket;
+            wire::MessageBuffer whole;
+            Answer answer = local::write_alias_reply(alias.question, {alias.target, alias.ttl}, reply->bytes, reply->reason, whole,
+                                                     inner ? wire::message_max : reply_limit(alias.question));
+            conclude(answer, alias.question, alias.client, whole, actions);
             reply->client = alias.client;
-            reply->bytes.assign(whole.begin(), whole.begin() + size);
+            reply->bytes.assign(whole.begin(), whole.begin() + answer.size);
         }
-        count(reply->bytes);
     }
-    std::erase_if(actions, [](const CoreAction& action) {
-        const auto* reply = std::get_if<Reply>(&action);
-        return reply && reply->client.door == alias_door;
+    std::erase_if(actions, [](const answer::CoreAction& action) {
+        const auto* reply = std::get_if<answer::Reply>(&action);
+        return reply && reply->client.listen_socket == answer::alias_socket;
     });
 }
 
-Decided Resolver::State::decide(const Question& question, const Client& client, Moment at, std::span<std::uint8_t> buffer, Actions& actions,
-                                unsigned depth) {
-    const Name* domain = view->catalog->consul_on ? consul_domain(question.lower) : nullptr;
-    const OwnWord own = domain && rules_below_consul ? own_word(question.lower, *domain) : OwnWord::nothing;
-    if (domain && own == OwnWord::nothing) return decide_consul(question, *domain, client, at, buffer, actions);
-    // The agent looks at no class: an address in PTR form that is Consul's stays so.
-    if (question.klass == rrclass::chaos && !(view->catalog->consul_on && reverse_domain(question))) {
-        const auto size = answer_chaos(question, *view->rules, [&] { return tally(at.now); }, buffer);
-        counters.answers_local.add();
-        if (view->rules->log_queries) log_message("config", Bytes(buffer).first(*size), client, actions);
-        return {Decided::Kind::answer, *size, {}, false};
-    }
-    if (const auto local = answer_local(question, *view->rules, buffer, client.local, own == OwnWord::data ? domain : nullptr)) {
-        if (const auto* answer = std::get_if<LocalAnswer>(&*local)) {
-            counters.answers_local.add();
-            if (view->rules->log_queries) log_local(*view->rules->local, Bytes(buffer).first(answer->size), client, actions);
-            return {Decided::Kind::answer, answer->size, {}, false};
-        }
-        return decide_alias(question, std::get<LocalAliasTo>(*local), client, at, buffer, actions, depth);
-    }
-    if (domain && own == OwnWord::data) return decide_consul(question, *domain, client, at, buffer, actions, true);
+Answer Resolver::State::decide(const wire::Question& question, const answer::Client& client, Moment at, std::span<std::uint8_t> buffer,
+                               answer::Actions& actions, unsigned depth) {
+    const wire::Name* domain = view->catalog->consul_on ? consul_domain(question.lower) : nullptr;
+    const OperatorData own = domain && rules_below_consul ? operator_data(question.lower, *domain) : OperatorData::nothing;
+    if (domain && own == OperatorData::nothing) return decide_consul(question, *domain, client, at, buffer, actions);
+    // The agent ignores the class, so a reverse name of Consul is Consul's in class CHAOS too.
+    if (question.klass == rrclass::chaos && !(view->catalog->consul_on && reverse_domain(question)))
+        return answer_chaos(
+            question, *view->rules, [&] { return totals(at.now); }, buffer);
+    const local::Found local =
+        local::answer_local(question, *view->rules, buffer, client.local, own == OperatorData::data ? domain : nullptr);
+    if (local.answer) return *local.answer;
+    if (local.alias) return decide_alias(question, *local.alias, client, at, buffer, actions, depth);
+    if (domain && own == OperatorData::data) return decide_consul(question, *domain, client, at, buffer, actions, true);
     if (view->catalog->consul_on) {
-        if (const Name* reverse = reverse_domain(question)) return decide_consul(question, *reverse, client, at, buffer, actions);
+        if (const wire::Name* reverse = reverse_domain(question)) return decide_consul(question, *reverse, client, at, buffer, actions);
     }
-    if (question.type == rrtype::axfr || question.type == rrtype::ixfr) return fail(question, rcode::notimp, ede::other, buffer);
-    return from_forward(forward.ask(question, client, at, buffer, actions));
+    if (question.type == rrtype::axfr || question.type == rrtype::ixfr) return fail(question, {Cause::zone_transfer}, buffer);
+    // Not cached, so that an agent that starts later is seen at once.
+    const bool consuls = catalog::gives_way(*view->catalog) && consul_domain(question.lower);
+    return forward.ask(question, client, at, buffer, actions, consuls ? forward::Forward::Caching::off : forward::Forward::Caching::on);
 }
 
-}  // namespace lictor
+Answer Resolver::on_query(wire::Bytes message, const answer::Client& asker, Moment at, std::span<std::uint8_t> buffer,
+                          answer::Actions& actions) {
+    State& s = *state_;
+    std::optional<answer::Client> numbered;
+    if (s.view->rules->log_extra) {
+        numbered = asker;
+        numbered->serial = ++s.serial;
+    }
+    const answer::Client& client = numbered ? *numbered : asker;
+    (client.connection ? s.counters.queries_tcp : s.counters.queries_udp).add();
+    wire::Question question;
+    const wire::QuestionFault fault = wire::read_question(message, question);
+    State::set_transport(question, client);
+    if (fault == wire::QuestionFault::too_short || fault == wire::QuestionFault::response) {
+        (fault == wire::QuestionFault::too_short ? s.counters.dropped_short : s.counters.dropped_response).add();
+        return {};
+    }
+    if (s.is_non_local(client)) {
+        s.ignore_non_local(client, at.now, actions);
+        return {};
+    }
+    const std::size_t actions_before = actions.size();
+    const bool readable = fault == wire::QuestionFault::none || (fault == wire::QuestionFault::badvers && s.answers_as_agent(question));
+    if (readable) {
+        if (s.is_own_probe(question, actions)) return {};
+        s.note(question, client, at, actions);
+    }
+    Answer answer = readable ? s.decide(question, client, at, buffer, actions, 0) : s.answer_fault(fault, question, message, at, buffer);
+    // `waits` must outlive the answer, whose reason refers to its need.
+    const Answer waits = answer.kind == Answer::Kind::waits ? std::exchange(answer, {}) : Answer{};
+    if (waits.kind == Answer::Kind::waits) answer = s.hold(question, message, client, waits, at, nullptr, buffer, actions);
+    if (answer.answered()) s.conclude(answer, question, client, buffer, actions);
+    if (actions.size() != actions_before) {
+        s.finish_aliases(actions, actions_before);
+        s.gauges();
+    }
+    if (!answer.answered()) s.gauges();
+    return answer;
+}
+
+}  // namespace lictor::core

@@ -1,6 +1,6 @@
-// One worker's whole decision: what happens to a question, a reply, a tick of time, a new View. Composes route, local data, Consul zone,
-// leader hold and forwarding. Decided in one place, performed in one place (the worker's shell). Never resumes: a question that waits
-// rests in one table and is decided again from the top when a fact arrives. Pure.
+// All decisions of one worker: what follows from a query, a reply, a time-out, a new View. It combines the Consul zone, local data,
+// leader holds and forwarding. The worker's shell performs the actions. A query that waits is stored in one table and decided again from
+// the top when its fact changes; nothing is resumed. Pure; used by one thread.
 #pragma once
 
 #include <cstdint>
@@ -10,60 +10,48 @@
 
 #include "conf/base/clock.hpp"
 #include "conf/base/random.hpp"
-#include "conf/metrics.hpp"
-#include "resolver/core/actions.hpp"
+#include "conf/metrics/metrics_fwd.hpp"
+#include "resolver/answer/actions.hpp"
 #include "resolver/core/chaos.hpp"
-#include "resolver/core/forward.hpp"
-#include "resolver/core/leader_book.hpp"
-#include "resolver/core/rules.hpp"
-#include "watch/catalog.hpp"
+#include "resolver/forward/forward.hpp"
+#include "resolver/view/view.hpp"
 
-namespace lictor {
-
-/// The one object that crosses from the control thread to the workers.
-struct View {
-    std::uint64_t generation = 0;
-    std::shared_ptr<const Catalog> catalog = std::make_shared<Catalog>();
-    std::shared_ptr<const Rules> rules = std::make_shared<Rules>();
-    std::shared_ptr<const LeaderBook> book = std::make_shared<LeaderBook>();
-};
-
-/// What a question came to: `size` bytes of reply in the buffer now, later (an action brings it), or nothing ever.
-struct Verdict {
-    enum class Kind : std::uint8_t { answer, later, drop } kind = Kind::drop;
-    std::size_t size = 0;
-};
+namespace lictor::core {
 
 class Resolver {
 public:
-    Resolver(WorkerCounters& counters, Random& random);
+    Resolver(metrics::WorkerCounters& counters, Random& random);
     ~Resolver();
-    /// What the other workers counted, for the CHAOS names.
-    void tally_with(std::function<Tally()> others);
+    /// Sets the source of the other workers' counters, for the CHAOS names.
+    void set_others(std::function<Totals()> others);
 
-    /// A message from a client. No allocation when the answer is in memory.
-    Verdict on_query(Bytes message, const Client& client, Moment at, std::span<std::uint8_t> buffer, Actions& actions);
-    void on_reply(AttemptId attempt, Bytes message, Moment at, Actions& actions);
-    void on_failure(AttemptId attempt, Moment at, Actions& actions);
-    void on_tick(Moment at, Actions& actions);
-    /// Swaps the View, flushes what moved, decides waiting questions again.
-    void on_view(std::shared_ptr<const View> view, Moment at, Actions& actions);
-    /// A TCP client has gone.
+    /// A message from a client. `answered`: the concluded answer is in `buffer` (65,535 bytes for TCP, at least 512 for UDP). `later`: a
+    /// Reply action follows. `drop`: no reply. No allocation if the answer is in memory and queries are not logged.
+    answer::Answer on_query(wire::Bytes message, const answer::Client& client, Moment at, std::span<std::uint8_t> buffer,
+                            answer::Actions& actions);
+    /// See Forward: a message for an attempt, a failed attempt, and a tick at `deadline()` or later.
+    void on_reply(answer::AttemptId attempt, wire::Bytes message, Moment at, answer::Actions& actions);
+    void on_failure(answer::AttemptId attempt, Moment at, answer::Actions& actions);
+    void on_tick(Moment at, answer::Actions& actions);
+    /// Takes a new View. Flushes cached answers after a change of leader, and decides the queries again whose facts changed.
+    void on_view(std::shared_ptr<const view::View> view, Moment at, answer::Actions& actions);
+    /// A TCP connection has closed: its queries are dropped.
     void on_gone(std::uint64_t connection);
-    /// Answers everything that waits, before the end.
-    void on_stop(Moment at, Actions& actions);
-    /// `name` empty: everything. Gives the number of cache entries dropped.
-    std::size_t flush(std::optional<Name> suffix, Moment at, Actions& actions);
+    /// Answers all waiting queries with SERVFAIL, before the process ends.
+    void on_stop(Moment at, answer::Actions& actions);
+    /// Removes cached replies at or below `suffix` (lower case), or all without one. Returns their number. See Forward::flush.
+    std::size_t flush(std::optional<wire::Name> suffix, Moment at, answer::Actions& actions);
 
+    /// The next time at which `on_tick` has something to do; nothing if nothing waits.
     std::optional<Now> deadline() const;
-    const std::shared_ptr<const View>& view() const;
-    std::size_t waiting() const;
-    std::vector<UpstreamReport> upstream_reports(Now now) const;
-    std::vector<TableRow> cache_table(Moment at, std::size_t rows_max) const;
+    /// See Forward::upstream_reports.
+    std::vector<forward::UpstreamReport> upstream_reports(Now now) const;
+    /// See Forward::table.
+    std::vector<forward::TableRow> cache_table(Moment at, std::size_t rows_max) const;
 
 private:
     struct State;
     std::unique_ptr<State> state_;
 };
 
-}  // namespace lictor
+}  // namespace lictor::core

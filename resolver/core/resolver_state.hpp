@@ -1,5 +1,5 @@
-// The inside of Resolver: what one worker holds, and its three parts. resolver.cpp takes events and sends replies; decide.cpp says what a
-// question comes to with the facts as they stand; hold.cpp lets it wait for a fact, and decides it again.
+// The private state of Resolver, and its three parts. decide.cpp decides a query with the current View. hold.cpp holds it until a fact
+// changes and decides it again. resolver.cpp handles all other events.
 #pragma once
 
 #include <memory>
@@ -7,105 +7,137 @@
 #include <unordered_map>
 #include <vector>
 
-#include "resolver/core/local.hpp"
+#include "conf/metrics/metrics.hpp"
+#include "resolver/answer/conclude.hpp"
 #include "resolver/core/resolver.hpp"
-#include "resolver/core/stored_reply.hpp"
 #include "resolver/core/waiting.hpp"
-#include "resolver/core/zone.hpp"
+#include "resolver/local/local.hpp"
+#include "resolver/rules/rules.hpp"
+#include "resolver/wire/stored_reply.hpp"
+#include "resolver/zone/zone.hpp"
 
-namespace lictor {
+namespace lictor::core {
 
-/// Replies for this door are parts of an alias' reply, not for a socket.
-inline constexpr std::uint32_t alias_door = 0xffffffff;
-
-/// What a question came to.
-struct Decided {
-    enum class Kind : std::uint8_t { answer, later, wait } kind = Kind::answer;
-    std::size_t size = 0;
-    Need need;
-    bool leader_gap = false;
-};
+using answer::Answer;
+using answer::Cause;
 
 /// An alias whose target is being asked upstream.
 struct PendingAlias {
-    Question question;
-    Client client;
-    Name target;
+    wire::Question question;
+    answer::Client client;
+    wire::Name target;
     std::uint32_t ttl = 0;
 };
 
 struct Resolver::State {
-    State(WorkerCounters& counters_, Random& random_) : counters(counters_), random(random_), forward(counters_, random_) {}
+    State(metrics::WorkerCounters& counters_, Random& random_) : counters(counters_), random(random_), forward(counters_, random_) {}
 
-    WorkerCounters& counters;
+    metrics::WorkerCounters& counters;
     Random& random;
-    Forward forward;
-    std::shared_ptr<const View> view = std::make_shared<View>();
+    forward::Forward forward;
+    std::shared_ptr<const view::View> view = std::make_shared<view::View>();
     Waiting waiting;
-    std::vector<Name> domains;           ///< of the Consul settings in force
-    bool rules_below_consul = false;     ///< some local data or route lies at or below a Consul domain
-    bool agent_asked = false;            ///< the cache may hold answers of the agent's DNS
+    std::vector<wire::Name> domains;  ///< of the Consul settings in force
+    bool rules_below_consul = false;  ///< some local data or route is at or below a Consul domain
+    bool agent_asked = false;         ///< the cache may contain answers of the agent's DNS
     std::unordered_map<std::uint64_t, PendingAlias> aliases;
     std::uint64_t next_alias = 1;
-    bool foreign_told = false;
+    answer::NoticeLimits notices;
     Now next_sample{};
-    MessageBuffer scratch;
-    std::uint64_t serial = 0;            ///< of the last question, where log-queries=extra counts them
-    std::function<Tally()> others;
+    wire::MessageBuffer scratch;
+    std::uint64_t serial = 0;  ///< of the last query; counted with log-queries=extra
+    std::function<Totals()> others;
 
     // ---- decide.cpp
-    const Name* consul_domain(const Name& lower) const;
-    const Name* reverse_domain(const Question& question) const;
-    /// What the operator says himself about a name in a Consul domain: data of some type, or upstreams for it.
-    enum class OwnWord : std::uint8_t { nothing, data, route };
-    OwnWord own_word(const Name& lower, const Name& domain) const;
-    Decided decide(const Question& question, const Client& client, Moment at, std::span<std::uint8_t> buffer, Actions& actions, unsigned depth);
-    Decided decide_consul(const Question& question, const Name& domain, const Client& client, Moment at, std::span<std::uint8_t> buffer,
-                          Actions& actions, bool stated = false);
-    Decided decide_alias(const Question& question, const LocalAliasTo& alias, const Client& client, Moment at, std::span<std::uint8_t> buffer,
-                         Actions& actions, unsigned depth);
-    Decided delegate(const Question& question, const Client& client, Moment at, std::span<std::uint8_t> buffer, Actions& actions);
-    Decided fail(const Question& question, unsigned rcode, std::uint16_t extended, std::span<std::uint8_t> buffer);
-    Decided from_forward(Forward::Outcome outcome) {
-        return {outcome.kind == Forward::Outcome::Kind::answered ? Decided::Kind::answer : Decided::Kind::later, outcome.size, {}, false};
+    /// True for loopback addresses and for those in a network of Rules::interfaces.
+    bool is_on_link(const Address& client) const;
+    /// True if local-service is on and the client is not on-link: it gets no reply, as from dnsmasq.
+    bool is_non_local(const answer::Client& client) const;
+    /// Counts the message of such a client; a notice is added for the first one only.
+    void ignore_non_local(const answer::Client& client, Now now, answer::Actions& actions);
+    /// True for a probe of dns-loop-detect that an upstream sent back: LoopFound is added, and no reply is sent.
+    bool is_own_probe(const wire::Question& question, answer::Actions& actions);
+    /// Logs the query (log-queries), and samples at most one in 40 ms (shadow).
+    void note(const wire::Question& question, const answer::Client& client, Moment at, answer::Actions& actions);
+    /// Sets the members of a parsed question that depend on how it came.
+    static void set_transport(wire::Question& question, const answer::Client& client);
+    /// True for Consul's names in strict mode: as from the agent, any EDNS version is answered as version 0, and failures have no extended
+    /// error.
+    bool answers_as_agent(const wire::Question& question) const;
+    /// The error reply for `formerr`, `notimp` or `badvers`, not concluded; or the answer to several CHAOS questions in one message.
+    Answer answer_fault(wire::QuestionFault fault, const wire::Question& question, wire::Bytes message, Moment at,
+                        std::span<std::uint8_t> buffer);
+    /// The longest Consul domain that the name is in; null if there is none. Valid until the next View.
+    const wire::Name* consul_domain(const wire::Name& lower) const;
+    /// Consul's primary domain if the name is at or below one of Rules::consul_reverse; else null. Valid until the next View.
+    const wire::Name* reverse_domain(const wire::Question& question) const;
+    /// What the operator has configured for a name in a Consul domain: data of some type, or upstreams.
+    enum class OperatorData : std::uint8_t { nothing, data, route };
+    OperatorData operator_data(const wire::Name& lower, const wire::Name& domain) const;
+    /// The result of a query, not concluded. `depth`: aliases followed so far.
+    Answer decide(const wire::Question& question, const answer::Client& client, Moment at, std::span<std::uint8_t> buffer,
+                  answer::Actions& actions, unsigned depth);
+    /// The zone's answer, else the agent's. `has_local_data`: the name exists in local data, so NODATA replaces NXDOMAIN.
+    Answer decide_consul(const wire::Question& question, const wire::Name& domain, const answer::Client& client, Moment at,
+                         std::span<std::uint8_t> buffer, answer::Actions& actions, bool has_local_data = false);
+    /// Decides the alias' target and writes the alias' reply; `later` if the target is asked upstream (`finish_aliases` completes it).
+    /// SERVFAIL beyond eight aliases.
+    Answer decide_alias(const wire::Question& question, const rules::LocalAlias& alias, const answer::Client& client, Moment at,
+                        std::span<std::uint8_t> buffer, answer::Actions& actions, unsigned depth);
+    /// Asks the agent's DNS; SERVFAIL if it is not configured.
+    Answer delegate(const wire::Question& question, const answer::Client& client, Moment at, std::span<std::uint8_t> buffer,
+                    answer::Actions& actions);
+    /// A failure. For Consul's names in strict mode it has no extended error, as the agent's.
+    Answer fail(const wire::Question& question, answer::Reason reason, std::span<std::uint8_t> buffer) const;
+    /// answer::conclude with the View in force.
+    void conclude(Answer& answer, const wire::Question& question, const answer::Client& client, std::span<std::uint8_t> buffer,
+                  answer::Actions& actions) {
+        answer::conclude(answer, {client, question.edns, question.over_tcp}, buffer, {counters, *view->rules, actions});
     }
 
-    void finish_aliases(Actions& actions, std::size_t from);
-    std::size_t reply_limit(const Question& question) const { return size_limit(question.edns, question.over_tcp, view->rules->edns_packet_max); }
+    /// Turns replies for targets of aliases, from index `from` on, into the aliases' replies. Removes those whose client has gone.
+    void finish_aliases(answer::Actions& actions, std::size_t from);
+    /// See wire::size_limit.
+    std::size_t reply_limit(const wire::Question& question) const {
+        return wire::size_limit(question.edns, question.over_tcp, view->rules->edns_packet_max);
+    }
 
     // ---- hold.cpp
-    std::uint64_t stamp(const Need& need) const;
-    /// `before`: how it has waited so far; null for a new question.
-    Decided hold(const Question& question, Bytes message, const Client& client, const Decided& decided, Moment at, const WaitingQuestion* before,
-                 std::span<std::uint8_t> buffer, Actions& actions);
-    void again(WaitingQuestion held, Moment at, Actions& actions);
-    void end_hold(WaitingQuestion held, Moment at, Actions& actions);
-    void reply_later(const Client& client, Bytes bytes, Actions& actions);
+    /// A number that differs whenever the fact has changed between two Views; 0 if the View does not have it. See Waiting.
+    std::uint64_t stamp(const catalog::Need& need) const;
+    /// Holds a query of kind `waits`, or fails it at its deadline or a bound. `before`: its earlier hold; null for a new query.
+    Answer hold(const wire::Question& question, wire::Bytes message, const answer::Client& client, const answer::Answer& decided, Moment at,
+                const WaitingQuery* before, std::span<std::uint8_t> buffer, answer::Actions& actions);
+    /// Decides a held query again, from the top, after its fact has changed. It may be held again, with the same deadline.
+    void again(WaitingQuery held, Moment at, answer::Actions& actions);
+    /// Ends a hold at its deadline: SERVFAIL, or for a service or node that Consul has not delivered, the agent's DNS. Never the agent for
+    /// a leader name.
+    void end_hold(WaitingQuery held, Moment at, answer::Actions& actions);
+    /// Concludes and sends the answer, if its kind is `answered`.
+    void reply_later(Answer answer, const wire::Question& question, const answer::Client& client, std::span<std::uint8_t> buffer,
+                     answer::Actions& actions);
+    /// The reason of SERVFAIL for a query that waits for `need`. Its views refer to `need`.
+    answer::Reason reason_of(const catalog::Need& need, bool leader_gap, Now now) const;
 
-    /// For a reply that comes later.
-    std::span<std::uint8_t> scratch_for(const Client& client) { return std::span(scratch).first(client.connection ? message_max : udp_message_max); }
-    const LeaderPage* page_of(const Need& need) const {
-        const auto page = view->book->find(need.name);
-        return page == view->book->end() ? nullptr : page->second.get();
+    /// A buffer for a reply to a held query; valid until the next call.
+    std::span<std::uint8_t> scratch_for(const answer::Client& client) {
+        return std::span(scratch).first(client.connection ? wire::message_max : wire::udp_message_max);
+    }
+    /// The runtime entry of a leader; null if there is none. Owned by the View.
+    const view::RuntimeEntry* runtime_of(const catalog::Need& need) const {
+        const auto entry = view->runtime->find(need.name);
+        return entry == view->runtime->end() ? nullptr : entry->second.get();
     }
 
-    // ---- resolver.cpp
-    bool is_neighbour(const Address& client) const;
-    bool is_foreign(const Client& client) const;
-    void pass_over(const Client& client, Actions& actions);
-    bool is_own_probe(const Question& question, Actions& actions);
-    void note(const Question& question, const Client& client, Moment at, Actions& actions);
-    bool takes_any_version(const Question& question) const;
-    Decided answer_fault(QuestionFault fault, const Question& question, Bytes message, Moment at, std::span<std::uint8_t> buffer);
-    void count(Bytes reply);
+    /// To be called after a change of `waiting`.
     void gauges() { counters.waiting.set(waiting.size()); }
-    /// For the CHAOS names: what all workers counted, this one's upstreams as they stand now.
-    Tally tally(Now now) const {
-        Tally all = others ? others() : Tally{};
+    /// For the CHAOS names: the counters and upstreams of all workers, this one's upstreams at `now`.
+    Totals totals(Now now) const {
+        Totals all = others ? others() : Totals{};
         all.counters.push_back(&counters);
-        for (auto& report : forward.upstream_reports(now)) all.upstreams.push_back(std::move(report));
+        for (const auto& report : forward.upstream_reports(now)) all.upstreams.push_back(report);
         return all;
     }
 };
 
-}  // namespace lictor
+}  // namespace lictor::core

@@ -1,104 +1,104 @@
-// Book-keeping of the waiting table: by number, by need, by deadline.
+// Maintains the indexes of the waiting table: by number, by need and by deadline.
 #include "resolver/core/waiting.hpp"
 
 #include <algorithm>
 
-namespace lictor {
+namespace lictor::core {
 namespace {
 
-constexpr std::size_t look_back = 64;          // of one port: a pair of questions or a retransmission comes close behind the first
-constexpr std::size_t overhead_bytes = 320;    // of the table itself, per question
-constexpr Now tell_again_after = seconds(1);   // whoever acts while somebody waits must know that somebody still does
+constexpr std::size_t look_back = 64;             // queries of one client port: A and AAAA, or a retransmission, come close together
+constexpr std::size_t overhead_bytes = 320;       // memory of the table itself, per query
+constexpr Now announce_again_after = seconds(1);  // a leader is probed only while queries wait for it, so the need is reported again
 
-bool same_asker(const WaitingQuestion& a, const WaitingQuestion& b) { return a.client == b.client && a.lower == b.lower; }
+bool same_asker(const WaitingQuery& a, const WaitingQuery& b) { return a.client == b.client && a.lower == b.lower; }
 
 }  // namespace
 
-std::string Waiting::key(const Need& need) {
-    return std::string(1, static_cast<char>('0' + static_cast<int>(need.kind))) + service_key(need.name, need.datacenter);
+std::string Waiting::key(const catalog::Need& need) {
+    return std::string(1, static_cast<char>('0' + static_cast<int>(need.kind))) + catalog::service_key(need.name, need.datacenter);
 }
 
-Waiting::Put Waiting::put(WaitingQuestion question, std::uint64_t stamp, std::size_t number_max) {
-    const auto found = groups_.find(key(question.need));
+Waiting::Put Waiting::put(WaitingQuery query, std::uint64_t stamp, std::size_t number_max) {
+    const auto found = groups_.find(key(query.need));
     if (found != groups_.end()) {
         const auto& by_peer = found->second.by_peer;
-        const auto first = by_peer.lower_bound(question.client.peer);
-        auto at = by_peer.upper_bound(question.client.peer);
+        const auto first = by_peer.lower_bound(query.client.peer);
+        auto at = by_peer.upper_bound(query.client.peer);
         for (std::size_t i = 0; i < look_back && at != first; ++i) {
-            const auto& earlier = questions_.at((--at)->second);
-            if (!same_asker(earlier, question)) continue;
-            // Over TCP nothing is sent twice: each question is owed a reply of its own.
-            if (question.client.connection == 0 && earlier.id == question.id && earlier.type == question.type) return Put::joined;
-            question.deadline = earlier.deadline;
+            const auto& earlier = queries_.at((--at)->second);
+            if (!same_asker(earlier, query)) continue;
+            // TCP clients do not retransmit: each query gets a reply of its own.
+            if (query.client.connection == 0 && earlier.id == query.id && earlier.type == query.type) return Put::joined;
+            query.deadline = earlier.deadline;
         }
     }
-    const std::size_t bytes = question.message.size() + overhead_bytes;
-    const std::size_t alike = question.leader_gap ? gap_questions_ : questions_.size() - gap_questions_;
+    const std::size_t bytes = query.message.size() + overhead_bytes;
+    const std::size_t alike = query.leader_gap ? gap_queries_ : queries_.size() - gap_queries_;
     if (alike >= number_max || bytes_ + bytes > bytes_max_) return Put::full;
-    Group& group = found != groups_.end() ? found->second : groups_[key(question.need)];
+    Group& group = found != groups_.end() ? found->second : groups_[key(query.need)];
     if (found == groups_.end()) {
-        group.need = question.need;
+        group.need = query.need;
         group.stamp = stamp;
-        group.told = question.arrived;
+        group.announced = query.arrived;
     }
     const auto number = next_++;
     bytes_ += bytes;
-    gap_questions_ += question.leader_gap ? 1 : 0;
+    gap_queries_ += query.leader_gap ? 1 : 0;
     group.numbers.push_back(number);
-    group.by_peer.emplace(question.client.peer, number);
-    by_deadline_.emplace(question.deadline, number);
-    questions_.emplace(number, std::move(question));
+    group.by_peer.emplace(query.client.peer, number);
+    by_deadline_.emplace(query.deadline, number);
+    queries_.emplace(number, std::move(query));
     return Put::held;
 }
 
-WaitingQuestion Waiting::take_out(std::uint64_t number) {
-    const auto found = questions_.find(number);
-    WaitingQuestion question = std::move(found->second);
-    questions_.erase(found);
-    by_deadline_.erase({question.deadline, number});
-    bytes_ -= question.message.size() + overhead_bytes;
-    gap_questions_ -= question.leader_gap ? 1 : 0;
-    return question;
+WaitingQuery Waiting::take_out(std::uint64_t number) {
+    const auto found = queries_.find(number);
+    WaitingQuery query = std::move(found->second);
+    queries_.erase(found);
+    by_deadline_.erase({query.deadline, number});
+    bytes_ -= query.message.size() + overhead_bytes;
+    gap_queries_ -= query.leader_gap ? 1 : 0;
+    return query;
 }
 
-void Waiting::take_with_group(std::uint64_t number, std::vector<WaitingQuestion>& into) {
-    WaitingQuestion question = take_out(number);
-    const auto group = groups_.find(key(question.need));
+void Waiting::take_with_group(std::uint64_t number, std::vector<WaitingQuery>& into) {
+    WaitingQuery query = take_out(number);
+    const auto group = groups_.find(key(query.need));
     auto& numbers = group->second.numbers;
     numbers.erase(std::find(numbers.begin(), numbers.end(), number));
-    const auto [from, to] = group->second.by_peer.equal_range(question.client.peer);
+    const auto [from, to] = group->second.by_peer.equal_range(query.client.peer);
     group->second.by_peer.erase(std::find_if(from, to, [number](const auto& each) { return each.second == number; }));
     if (numbers.empty()) groups_.erase(group);
-    into.push_back(std::move(question));
+    into.push_back(std::move(query));
 }
 
-bool Waiting::tell(const Need& need, Now now) {
+bool Waiting::announce(const catalog::Need& need, Now now) {
     const auto found = groups_.find(key(need));
     if (found == groups_.end()) return true;
-    if (need.kind != Need::Kind::leader || now - found->second.told < tell_again_after) return false;
-    found->second.told = now;
+    if (need.kind != catalog::Need::Kind::leader || now - found->second.announced < announce_again_after) return false;
+    found->second.announced = now;
     return true;
 }
 
-std::vector<WaitingQuestion> Waiting::take_due(Now now) {
-    std::vector<WaitingQuestion> due;
+std::vector<WaitingQuery> Waiting::take_due(Now now) {
+    std::vector<WaitingQuery> due;
     while (!by_deadline_.empty() && by_deadline_.begin()->first <= now) take_with_group(by_deadline_.begin()->second, due);
     return due;
 }
 
-void Waiting::forget(std::uint64_t connection) {
-    if (connection == 0 || questions_.empty()) return;
+void Waiting::drop_connection(std::uint64_t connection) {
+    if (connection == 0 || queries_.empty()) return;
     std::vector<std::uint64_t> gone;
-    for (const auto& [number, question] : questions_)
-        if (question.client.connection == connection) gone.push_back(number);
-    std::vector<WaitingQuestion> dropped;
+    for (const auto& [number, query] : queries_)
+        if (query.client.connection == connection) gone.push_back(number);
+    std::vector<WaitingQuery> dropped;
     for (const auto number : gone) take_with_group(number, dropped);
 }
 
-std::vector<WaitingQuestion> Waiting::take_all() {
-    std::vector<WaitingQuestion> all;
+std::vector<WaitingQuery> Waiting::take_all() {
+    std::vector<WaitingQuery> all;
     while (!by_deadline_.empty()) take_with_group(by_deadline_.begin()->second, all);
     return all;
 }
 
-}  // namespace lictor
+}  // namespace lictor::core

@@ -1,5 +1,5 @@
-// The one table of questions that cannot be answered yet: their bytes, client, deadline and the fact each needs. When the fact moves the
-// question is taken out and decided again from the top; when its deadline passes it is taken out and ended. Bounded in number and bytes.
+// The table of queries that cannot be answered yet: message, client, deadline and the needed fact of each. When the fact changes, the
+// query is taken out and decided again from the top; at its deadline it is taken out and ended. Bounded in number and bytes.
 #pragma once
 
 #include <cstdint>
@@ -11,36 +11,39 @@
 #include <vector>
 
 #include "conf/base/clock.hpp"
-#include "resolver/core/actions.hpp"
+#include "resolver/answer/actions.hpp"
 #include "resolver/wire/message.hpp"
-#include "watch/catalog.hpp"
+#include "watch/catalog/catalog.hpp"
 
-namespace lictor {
+namespace lictor::core {
 
-struct WaitingQuestion {
+/// A held query. `message`: as received.
+struct WaitingQuery {
     std::vector<std::uint8_t> message;
-    Client client;
-    Name lower;
+    answer::Client client;
+    wire::Name lower;
     std::uint16_t id = 0, type = 0;
-    Need need;
+    catalog::Need need;
     bool leader_gap = false;
     Now arrived{}, deadline{};
 };
 
 class Waiting {
 public:
-    /// `bytes_max` bounds the questions' own bytes.
+    /// `bytes_max` bounds the memory of the queries: their messages and 320 bytes each.
     explicit Waiting(std::size_t bytes_max = 8'000'000) : bytes_max_(bytes_max) {}
 
+    /// `joined`: a retransmission, which gets no reply of its own. `full`: a bound is reached; the caller answers.
     enum class Put : std::uint8_t { held, joined, full };
-    /// `stamp`: the need's stamp in the View it was decided by. A question that the same client sent before (same port, id, name, type)
-    /// joins it. One from the same port for the same name takes the deadline of the first: A and AAAA end together.
-    Put put(WaitingQuestion question, std::uint64_t stamp, std::size_t number_max);
+    /// Adds a query. `stamp`: the need's stamp in the View that the query was decided with. `number_max`: bound of the queries that
+    /// wait for a leader, or of all others. A retransmission over UDP (same port, id, name, type) joins the first query. A query of
+    /// the same port for the same name gets the deadline of the first, so that A and AAAA end together.
+    Put put(WaitingQuery query, std::uint64_t stamp, std::size_t number_max);
 
-    /// Takes all questions whose need's stamp is not the one they were decided by. `stamp_of` gives today's.
+    /// Takes out all queries whose need's stamp has changed. `stamp_of` returns the stamp in the new View.
     template <class StampOf>
-    std::vector<WaitingQuestion> take_moved(StampOf stamp_of) {
-        std::vector<WaitingQuestion> moved;
+    std::vector<WaitingQuery> take_moved(StampOf stamp_of) {
+        std::vector<WaitingQuery> moved;
         for (auto group = groups_.begin(); group != groups_.end();) {
             if (stamp_of(group->second.need) == group->second.stamp) {
                 ++group;
@@ -51,35 +54,41 @@ public:
         }
         return moved;
     }
-    /// Takes the questions whose deadline has come; with each, those of the same client for the same name.
-    std::vector<WaitingQuestion> take_due(Now now);
-    /// Forgets a TCP connection's questions.
-    void forget(std::uint64_t connection);
-    std::vector<WaitingQuestion> take_all();
+    /// Takes out the queries whose deadline has passed.
+    std::vector<WaitingQuery> take_due(Now now);
+    /// Removes a TCP connection's queries.
+    void drop_connection(std::uint64_t connection);
+    /// Takes out all queries, the earliest deadline first.
+    std::vector<WaitingQuery> take_all();
 
-    /// Whether the control thread is to be told of the need: nobody waited for it yet, or it was told a second ago or longer.
-    bool tell(const Need& need, Now now);
+    /// True if the need must be reported to the control thread: no query waits for it yet, or it is a leader that was reported a second
+    /// ago or earlier.
+    bool announce(const catalog::Need& need, Now now);
+    /// The earliest deadline; nothing if no query waits.
     std::optional<Now> deadline() const { return by_deadline_.empty() ? std::nullopt : std::optional(by_deadline_.begin()->first); }
-    std::size_t size() const { return questions_.size(); }
+    std::size_t size() const { return queries_.size(); }
 
 private:
     struct Group {
-        Need need;
+        catalog::Need need;
         std::uint64_t stamp = 0;
-        Now told{};
-        std::vector<std::uint64_t> numbers;  ///< in order of arrival
+        Now announced{};
+        std::vector<std::uint64_t> numbers;              ///< in order of arrival
         std::multimap<Endpoint, std::uint64_t> by_peer;  ///< the same, of each peer in order of arrival
     };
-    static std::string key(const Need& need);
-    WaitingQuestion take_out(std::uint64_t number);
-    void take_with_group(std::uint64_t number, std::vector<WaitingQuestion>& into);
+    /// Key of `groups_`.
+    static std::string key(const catalog::Need& need);
+    /// Takes out a query that is in the table, but not out of its group.
+    WaitingQuery take_out(std::uint64_t number);
+    /// Takes out a query, removes it from its group, and the group if it is then empty.
+    void take_with_group(std::uint64_t number, std::vector<WaitingQuery>& into);
 
     std::size_t bytes_max_, bytes_ = 0;
-    std::size_t gap_questions_ = 0;  ///< of them waiting for a leader: a flood of other names must not use up their number
+    std::size_t gap_queries_ = 0;  ///< number of queries that wait for a leader: others cannot use up their bound
     std::uint64_t next_ = 1;
-    std::unordered_map<std::uint64_t, WaitingQuestion> questions_;
+    std::unordered_map<std::uint64_t, WaitingQuery> queries_;
     std::map<std::string, Group> groups_;
     std::set<std::pair<Now, std::uint64_t>> by_deadline_;
 };
 
-}  // namespace lictor
+}  // namespace lictor::core

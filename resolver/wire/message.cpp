@@ -1,16 +1,16 @@
-// The reader: bytes to values, each read checked against the end of the message.
+// Implements the reader. Each read is checked against the end of the message.
 #include "resolver/wire/message.hpp"
 
-namespace lictor {
+namespace lictor::wire {
 
 std::uint8_t Reader::u8() {
-    if (left() < 1) return ok_ = false, std::uint8_t{0};
+    if (left() < 1) return fail<std::uint8_t>();
     return message_[at_++];
 }
 
 std::uint16_t Reader::u16() {
-    if (left() < 2) return ok_ = false, std::uint16_t{0};
-    const auto value = static_cast<std::uint16_t>(message_[at_] << 8 | message_[at_ + 1]);
+    if (left() < 2) return fail<std::uint16_t>();
+    const auto value = load_u16(message_.data() + at_);
     at_ += 2;
     return value;
 }
@@ -21,28 +21,28 @@ std::uint32_t Reader::u32() {
 }
 
 Bytes Reader::take(std::size_t count) {
-    if (left() < count) return ok_ = false, Bytes{};
+    if (left() < count) return fail<Bytes>();
     const Bytes taken = message_.subspan(at_, count);
     at_ += count;
     return taken;
 }
 
 Name Reader::name() {
-    std::array<std::uint8_t, 255> wire;  // NOLINT: filled below
+    std::array<std::uint8_t, 255> wire;  // NOLINT: only the first `size` bytes are read
     std::size_t size = 0, at = at_, resume = 0;
-    std::size_t lowest = at_;  // a pointer must lead to before everything read so far: no loop is possible
+    std::size_t lowest = at_;  // a pointer must point before all that was read so far, so there is no loop
     for (;;) {
-        if (!ok_ || at >= message_.size()) return ok_ = false, Name{};
+        if (!ok_ || at >= message_.size()) return fail<Name>();
         const std::uint8_t length = message_[at];
         if (length >= 0xc0) {
-            if (at + 1 >= message_.size()) return ok_ = false, Name{};
-            const std::size_t target = static_cast<std::size_t>(length & 0x3f) << 8 | message_[at + 1];
+            if (at + 1 >= message_.size()) return fail<Name>();
+            const std::size_t target = load_u16(message_.data() + at) & pointer_max;
             if (!resume) resume = at + 2;
-            if (target >= lowest || target < header_size) return ok_ = false, Name{};
+            if (target >= lowest || target < header_size) return fail<Name>();
             lowest = at = target;
             continue;
         }
-        if (length > 63 || size + length + 1u > wire.size() || at + length + 1u > message_.size()) return ok_ = false, Name{};
+        if (length > 63 || size + length + 1u > wire.size() || at + length + 1u > message_.size()) return fail<Name>();
         std::memcpy(wire.data() + size, message_.data() + at, length + 1u);
         size += length + 1u;
         at += length + 1u;
@@ -51,8 +51,6 @@ Name Reader::name() {
     at_ = resume ? resume : at;
     return Name::from_wire({wire.data(), size});
 }
-
-void Reader::skip_name() { name(); }
 
 std::optional<Header> read_header(Bytes message) {
     if (message.size() < header_size) return std::nullopt;
@@ -83,10 +81,10 @@ std::optional<Record> read_record(Reader& reader) {
 
 namespace {
 
-/// Keeps a well-formed client subnet option: family, prefix length, scope, as many address bytes as the prefix needs.
+/// Keeps a client subnet option if it is well-formed: family, prefix length, scope, and exactly the address bytes that the prefix needs.
 void keep_subnet(Bytes option, Edns& edns) {
     if (edns.subnet_size != 0 || option.size() < 4) return;
-    const unsigned family = unsigned{option[0]} << 8 | option[1], prefix = option[2];
+    const unsigned family = load_u16(option.data()), prefix = option[2];
     const unsigned most = family == 1 ? 32 : family == 2 ? 128 : 0;
     if ((family > 2) || prefix > most || option[3] > most || option.size() != 4 + (prefix + 7) / 8) return;
     std::copy(option.begin(), option.end(), edns.subnet.begin());
@@ -95,26 +93,29 @@ void keep_subnet(Bytes option, Edns& edns) {
     if (prefix % 8 != 0) edns.subnet[edns.subnet_size - 1u] &= static_cast<std::uint8_t>(0xff << (8 - prefix % 8));
 }
 
-/// Reads what follows the question: records are walked over, OPT is taken (RFC 6891 §6.1.1: at most one, owner root).
-QuestionFault read_rest(Reader& reader, const Header& header, Edns& edns) {
+/// Reads what follows the question: takes OPT (RFC 6891 §6.1.1: at most one, owner root), skips all other records. As in BIND and unbound,
+/// answers in a query and a KEY of another class are malformed.
+QuestionFault read_rest(Reader& reader, const Header& header, std::uint16_t klass, Edns& edns) {
+    if (header.ancount != 0) return QuestionFault::formerr;
     const unsigned records = unsigned{header.ancount} + header.nscount + header.arcount;
     for (unsigned i = 0; i < records; ++i) {
-        // Counts are upper bounds: a header that promises more than there is makes a malformed message.
+        // A message that ends before its counts are reached is malformed.
         const auto record = read_record(reader);
         if (!record) return QuestionFault::formerr;
+        if (record->type == rrtype::key && record->klass != klass) return QuestionFault::formerr;
         if (record->type != rrtype::opt) continue;
         if (edns.present || !record->owner.is_root()) return QuestionFault::formerr;
         for (Reader options(record->rdata); options.left() > 0;) {
             const std::uint16_t code = options.u16();
             const Bytes option = options.take(options.u16());
             if (!options.ok()) return QuestionFault::formerr;
-            if (code == 8) keep_subnet(option, edns);
+            if (code == edns_option::client_subnet) keep_subnet(option, edns);
         }
         edns.present = true;
         edns.udp_size = record->klass;
         edns.extended_rcode = static_cast<std::uint8_t>(record->ttl >> 24);
         edns.version = static_cast<std::uint8_t>(record->ttl >> 16);
-        edns.dnssec_ok = record->ttl & 0x8000;
+        edns.dnssec_ok = record->ttl & edns_dnssec_ok;
     }
     return QuestionFault::none;
 }
@@ -130,7 +131,7 @@ QuestionFault read_question(Bytes message, Question& question) {
     if (header->qr()) return QuestionFault::response;
     if (header->opcode() != 0) return QuestionFault::notimp;
     if (header->qdcount != 1) return QuestionFault::formerr;
-    Reader reader(message.subspan(0));
+    Reader reader(message);
     reader.skip(header_size);
     question.name = reader.name();
     question.type = reader.u16();
@@ -141,9 +142,9 @@ QuestionFault read_question(Bytes message, Question& question) {
     }
     question.lower = question.name.lower();
     question.end = reader.position();
-    if (const auto fault = read_rest(reader, *header, question.edns); fault != QuestionFault::none) return fault;
+    if (const auto fault = read_rest(reader, *header, question.klass, question.edns); fault != QuestionFault::none) return fault;
     if (question.edns.present && question.edns.version != 0) return QuestionFault::badvers;
     return QuestionFault::none;
 }
 
-}  // namespace lictor
+}  // namespace lictor::wire

@@ -1,13 +1,11 @@
-// Names between wire form and text, and the small algebra on labels.
+// Converts names from text and to text, and implements operations on labels.
 #include "resolver/wire/name.hpp"
 
 #include <algorithm>
 
-namespace lictor {
+#include "conf/base/ascii.hpp"
 
-void lower_ascii(std::span<std::uint8_t> bytes) {
-    for (auto& byte : bytes) byte = lower_ascii(byte);
-}
+namespace lictor::wire {
 
 Name Name::from_wire(Bytes wire) {
     Name name;
@@ -86,8 +84,8 @@ std::string Name::text() const {
 Name Name::lower() const {
     Name name;
     name.size_ = size_;
-    // Length bytes are at most 63 and so never look like a capital letter.
-    for (std::size_t i = 0; i < size_; ++i) name.bytes_[i] = lower_ascii(bytes_[i]);
+    // Length bytes are at most 63, below every capital letter.
+    for (std::size_t i = 0; i < size_; ++i) name.bytes_[i] = lictor::lower(bytes_[i]);
     return name;
 }
 
@@ -103,7 +101,7 @@ bool Name::is_below_or_equal(const Name& ancestor) const {
     if (std::memcmp(bytes_.data() + start, ancestor.bytes_.data(), ancestor.size_) != 0) return false;
     std::size_t at = 0;
     while (at < start) at += bytes_[at] + 1u;
-    return at == start;  // the tail must begin at a label, not within one
+    return at == start;  // `ancestor` must begin where a label begins
 }
 
 bool Name::prepend(std::string_view label) {
@@ -129,7 +127,7 @@ std::string_view Name::top() const {
 }
 
 std::uint64_t NameHash::operator()(Bytes bytes) const {
-    // Multiply-and-fold over eight bytes at a time; the seed enters first, so that an outsider cannot choose the bucket.
+    // Multiply and fold, eight bytes at a time; the seed enters with the first.
     const auto fold = [](std::uint64_t a, std::uint64_t b) {
         __extension__ using Wide = unsigned __int128;
         const Wide product = static_cast<Wide>(a) * b;
@@ -196,4 +194,4 @@ std::optional<Address> address_of_reverse(const Name& lower) {
     return std::nullopt;
 }
 
-}  // namespace lictor
+}  // namespace lictor::wire

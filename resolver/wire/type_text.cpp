@@ -1,13 +1,11 @@
-// The mnemonics come from ldns, which keeps IANA's list.
+// The mnemonics are those of ldns.
 #include "resolver/wire/type_text.hpp"
 
 #include <stdbool.h>  // before ldns: switches its own macros for bool, true and false off
 
 #include <ldns/rr.h>
 
-#include <array>
-
-namespace lictor {
+namespace lictor::wire {
 
 std::string type_text(std::uint16_t type) {
     const ldns_rr_descriptor* descriptor = ldns_rr_descript(type);
@@ -15,11 +13,4 @@ std::string type_text(std::uint16_t type) {
     return "TYPE" + std::to_string(type);
 }
 
-const char* rcode_text(unsigned rcode) {
-    static constexpr std::array<const char*, 11> names = {"NOERROR", "FORMERR", "SERVFAIL", "NXDOMAIN", "NOTIMP", "REFUSED",
-                                                           "YXDOMAIN", "YXRRSET", "NXRRSET", "NOTAUTH", "NOTZONE"};
-    if (rcode == 16) return "BADVERS";
-    return rcode < names.size() ? names[rcode] : "RCODE";
-}
-
-}  // namespace lictor
+}  // namespace lictor::wire

@@ -1,4 +1,4 @@
-// The writer: a reply built record by record into the caller's buffer; a record that does not fit leaves no trace.
+// Implements the writer, which builds a message record by record in the caller's buffer.
 #include <algorithm>
 #include <cstring>
 #include <vector>
@@ -6,18 +6,7 @@
 #include "conf/base/result.hpp"
 #include "resolver/wire/message.hpp"
 
-namespace lictor {
-namespace {
-
-constexpr std::size_t pointer_max = 0x3fff;  ///< RFC 1035 §4.1.4: fourteen bits
-
-void store_u16(std::span<std::uint8_t> buffer, std::size_t at, std::uint16_t value) {
-    buffer[at] = static_cast<std::uint8_t>(value >> 8);
-    buffer[at + 1] = static_cast<std::uint8_t>(value);
-}
-
-}  // namespace
-
+namespace lictor::wire {
 bool Writer::room(std::size_t bytes) {
     const std::size_t end = std::min(buffer_.size(), limit_);
     if (broken_ || at_ + bytes + reserved_ > end) {
@@ -33,13 +22,14 @@ void Writer::put_u8(std::uint8_t value) {
 
 void Writer::put_u16(std::uint16_t value) {
     if (!room(2)) return;
-    store_u16(buffer_, at_, value);
+    store_u16(buffer_.data() + at_, value);
     at_ += 2;
 }
 
 void Writer::put_u32(std::uint32_t value) {
-    put_u16(static_cast<std::uint16_t>(value >> 16));
-    put_u16(static_cast<std::uint16_t>(value));
+    if (!room(4)) return;
+    store_u32(buffer_.data() + at_, value);
+    at_ += 4;
 }
 
 void Writer::put_bytes(Bytes bytes) {
@@ -48,7 +38,7 @@ void Writer::put_bytes(Bytes bytes) {
     at_ += bytes.size();
 }
 
-/// Of the places beyond the first ones: chains of indexes, the newest first, so that the newest can be taken back.
+/// The places beyond the first 64: chains of indexes, newest first, so that the newest can be removed again.
 struct Writer::Chained {
     static constexpr std::uint16_t none = 0xffff;
     struct Link {
@@ -78,14 +68,14 @@ struct Writer::Chained {
 Writer::Writer(std::span<std::uint8_t> buffer) : buffer_(buffer) {}
 Writer::~Writer() = default;
 
-/// The place may itself be compressed further on; it was written whole or as label + known place, so it is walked.
+/// True if the name at `place` equals `tail`. The name may itself end in a pointer, so it is compared label by label.
 bool Writer::stands_at(const Place& place, Bytes tail) const {
     if (place.size != tail.size() || place.offset >= at_) return false;
     std::size_t read = place.offset, match = 0;
     for (;;) {
         const std::uint8_t length = buffer_[read];
         if (length >= 0xc0) {
-            read = static_cast<std::size_t>(length & 0x3f) << 8 | buffer_[read + 1];
+            read = load_u16(buffer_.data() + read) & pointer_max;
             continue;
         }
         if (std::memcmp(buffer_.data() + read, tail.data() + match, length + 1u) != 0) return false;
@@ -116,17 +106,18 @@ void Writer::add_place(Bytes tail) {
     ++place_count_;
 }
 
-void Writer::put_name(const Name& name, bool compress) {
-    // Longest tail that stands in the message already: RFC 1035 §4.1.4. Names are compared as they are, so a client's letter case lives on.
+void Writer::put_name(const Name& name, Form form) {
+    // The longest suffix that is already in the message becomes a pointer (RFC 1035 §4.1.4). Names are compared byte for byte, so that each
+    // keeps its letter case.
     const Bytes wire = name.wire();
     std::size_t at = 0;
-    bool known = false;  // this tail stands already, so its labels need no further places
+    bool known = false;  // this suffix is in the message already: no further place is added
     while (wire[at] != 0) {
         const Bytes tail = wire.subspan(at);
         if (!known) {
             const auto place = find_place(tail);
-            if (place && compress) {
-                put_u16(static_cast<std::uint16_t>(0xc000 | *place));
+            if (place && form == Form::compressed) {
+                put_u16(static_cast<std::uint16_t>(pointer_bits | *place));
                 return;
             }
             known = place.has_value();
@@ -139,20 +130,20 @@ void Writer::put_name(const Name& name, bool compress) {
     put_u8(0);
 }
 
-void Writer::begin_reply(const Question& question, unsigned rcode, bool aa, bool ra) {
+void Writer::begin_reply(const Question& question, unsigned rcode, unsigned bits) {
     at_ = 0;
     broken_ = full_ = false;
     place_count_ = 0;
     if (chained_) chained_->keep(0);
     counts_[0] = counts_[1] = counts_[2] = 0;
-    const std::uint16_t bits = static_cast<std::uint16_t>(0x8000 | (question.header.bits & 0x7910) | (aa ? 0x0400 : 0) | (ra ? 0x0080 : 0) | (rcode & 15));
+    constexpr unsigned copied = header_bit::opcode | header_bit::rd | header_bit::cd;
     put_u16(question.header.id);
-    put_u16(bits);
+    put_u16(static_cast<std::uint16_t>(header_bit::qr | (question.header.bits & copied) | bits | (rcode & header_bit::rcode)));
     put_u32(0);
     put_u32(0);
     qdcount_ = 0;
     if (question.end != 0) {
-        put_name(question.name, false);
+        put_name(question.name, Form::whole);
         put_u16(question.type);
         put_u16(question.klass);
         qdcount_ = 1;
@@ -164,7 +155,7 @@ bool Writer::begin_record(Section section, const Name& owner, std::uint16_t type
     start_ = mark();
     section_ = section;
     broken_ = false;
-    put_name(owner, true);
+    put_name(owner, Form::compressed);
     put_u16(type);
     put_u16(klass);
     put_u32(ttl);
@@ -184,7 +175,7 @@ bool Writer::end_record() {
         full_ = true;
         return false;
     }
-    store_u16(buffer_, length_at_, static_cast<std::uint16_t>(at_ - length_at_ - 2));
+    store_u16(buffer_.data() + length_at_, static_cast<std::uint16_t>(at_ - length_at_ - 2));
     ++counts_[static_cast<std::size_t>(section_)];
     return true;
 }
@@ -197,7 +188,7 @@ bool Writer::address_record(Section section, const Name& owner, std::uint32_t tt
 
 bool Writer::name_record(Section section, const Name& owner, std::uint16_t type, std::uint32_t ttl, const Name& target) {
     if (!begin_record(section, owner, type, rrclass::in, ttl)) return false;
-    put_name(target, true);
+    put_name(target, Form::compressed);
     return end_record();
 }
 
@@ -211,56 +202,59 @@ void Writer::rewind(const Mark& mark) {
     broken_ = false;
 }
 
-void Writer::write_opt(std::uint16_t udp_size, bool dnssec_ok, unsigned extended_rcode, std::optional<std::uint16_t> extended_error,
-                       Bytes subnet) {
-    reserved_ = 0;
-    const Mark before = mark();
-    broken_ = false;
-    put_u8(0);
-    put_u16(rrtype::opt);
-    put_u16(udp_size);
-    put_u32((extended_rcode >> 4 & 0xff) << 24 | (dnssec_ok ? 0x8000u : 0u));
-    put_u16(static_cast<std::uint16_t>((extended_error ? 6 : 0) + (subnet.empty() ? 0 : option_head + subnet.size())));
-    if (extended_error) {
-        put_u16(15);  // RFC 8914
-        put_u16(2);
-        put_u16(*extended_error);
-    }
-    if (!subnet.empty()) {
-        put_u16(8);  // RFC 7871
-        put_u16(static_cast<std::uint16_t>(subnet.size()));
-        put_bytes(subnet);
-    }
-    if (broken_) {
-        rewind(before);
-        full_ = true;
-        return;
-    }
-    ++counts_[2];
-    set_rcode(extended_rcode & 15);
-}
-
-void Writer::set_rcode(unsigned rcode) { buffer_[3] = static_cast<std::uint8_t>((buffer_[3] & 0xf0) | (rcode & 15)); }
-void Writer::set_tc() { buffer_[2] |= 0x02; }
-
-void Writer::set_bits(std::uint16_t set, std::uint16_t clear) {
-    const auto bits = static_cast<std::uint16_t>(((buffer_[2] << 8 | buffer_[3]) | set) & ~clear);
-    store_u16(buffer_, 2, bits);
-}
-
 Bytes Writer::finish() {
-    store_u16(buffer_, 4, qdcount_);
-    store_u16(buffer_, 6, counts_[0]);
-    store_u16(buffer_, 8, counts_[1]);
-    store_u16(buffer_, 10, counts_[2]);
+    store_u16(buffer_.data() + header_at::qdcount, qdcount_);
+    store_u16(buffer_.data() + header_at::ancount, counts_[0]);
+    store_u16(buffer_.data() + header_at::nscount, counts_[1]);
+    store_u16(buffer_.data() + header_at::arcount, counts_[2]);
     return buffer_.first(at_);
 }
 
-Bytes write_error(const Question& question, unsigned rcode, std::span<std::uint8_t> buffer, std::optional<std::uint16_t> extended_error) {
+Bytes write_error(const Question& question, unsigned rcode, std::span<std::uint8_t> buffer) {
     Writer writer(buffer);
-    writer.begin_reply(question, rcode & 15, false, true);
-    if (question.edns.present) writer.write_opt(1232, question.edns.dnssec_ok, rcode, extended_error);
+    const bool is_query = question.header.opcode() == 0;
+    writer.begin_reply(question, rcode, is_query ? header_bit::ra : 0u);
+    // For another opcode only the opcode is copied: its meaning of the other bits is unknown (RFC 8906 §3.1.4).
+    if (!is_query) writer.set_bits(0, header_bit::rd | header_bit::cd);
     return writer.finish();
 }
 
-}  // namespace lictor
+std::size_t write_opt(std::span<std::uint8_t> buffer, std::size_t size, std::size_t limit, const Opt& opt) {
+    const std::size_t subnet = opt.subnet.empty() ? 0 : option_head + opt.subnet.size();
+    const std::size_t least = size + (opt.extended_error ? opt_ede_size : opt_size) + subnet;
+    limit = std::min(limit, buffer.size());
+    if (least > limit) return size;
+    const std::size_t text = opt.extended_error && least + opt.text.size() <= limit ? opt.text.size() : 0;
+    std::size_t at = size;
+    const auto put = [&](unsigned value) {
+        store_u16(buffer.data() + at, static_cast<std::uint16_t>(value));
+        at += 2;
+    };
+    const auto put_bytes = [&](const auto& bytes, std::size_t count) {
+        std::copy_n(bytes.begin(), count, buffer.begin() + static_cast<std::ptrdiff_t>(at));
+        at += count;
+    };
+    buffer[at++] = 0;  // the root
+    put(rrtype::opt);
+    put(opt.udp_size);
+    put((opt.rcode >> 4 & 0xff) << 8);
+    put(opt.dnssec_ok ? edns_dnssec_ok : 0u);
+    put(static_cast<unsigned>(least + text - size - opt_size));
+    if (opt.extended_error) {
+        put(edns_option::extended_error);
+        put(static_cast<unsigned>(2 + text));
+        put(*opt.extended_error);
+        put_bytes(opt.text, text);
+    }
+    if (subnet != 0) {
+        put(edns_option::client_subnet);
+        put(static_cast<unsigned>(opt.subnet.size()));
+        put_bytes(opt.subnet, opt.subnet.size());
+    }
+    std::uint8_t* const additional = buffer.data() + header_at::arcount;
+    store_u16(additional, static_cast<std::uint16_t>(load_u16(additional) + 1));
+    change_bits(buffer.data(), opt.rcode & header_bit::rcode, header_bit::rcode);
+    return at;
+}
+
+}  // namespace lictor::wire

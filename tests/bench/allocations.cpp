@@ -1,8 +1,9 @@
-// How often does a server allocate per question? Preloaded into it (LD_PRELOAD), this library counts every call of the allocator in the
-// threads that answer (their names begin with "worker"; the control thread reads from Consul meanwhile) and keeps the number in a file of eight bytes, mapped and shared, that tests/bench/run reads before and after a run of questions.
+// How often does a server allocate per query? Preloaded into it (LD_PRELOAD), this library counts the calls of the allocator in threads
+// whose names begin with "worker" (the control thread reads from Consul meanwhile). The count is in a shared, mapped file of eight bytes,
+// which tests/bench/run reads before and after a run of queries.
 //
-// The file is named by LICTOR_ALLOCATIONS and must exist with at least eight bytes. The allocator itself is glibc's, called by
-// the names that it exports for this purpose; where the variable is missing the library only passes calls on.
+// LICTOR_ALLOCATIONS is the path of the file, which must exist with at least eight bytes. Without the variable nothing is counted. The
+// allocator is glibc's, called by its __libc_ names.
 
 #include <fcntl.h>
 #include <sys/mman.h>
@@ -29,7 +30,7 @@ namespace {
 constinit std::atomic<std::uint64_t> early{0};
 constinit std::atomic<std::atomic<std::uint64_t>*> counter{&early};
 
-/// A thread is given its name after its first breath: asked until it is a worker's.
+/// True in worker threads. A thread gets its name after it has started, so the name is read until it is a worker's.
 bool answers() {
     static thread_local bool known [[gnu::tls_model("initial-exec")]] = false;
     if (known) return true;

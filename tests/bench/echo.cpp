@@ -1,9 +1,9 @@
-// What does one UDP question cost when nothing is done with it? A bare echo server: it reads a batch, sets the QR bit of each
-// datagram and sends the batch back. Its CPU per query is the price of the system calls and of the kernel's UDP path, the floor
-// that every DNS server on this machine stands on; tests/bench/run measures the others against it.
+// How much CPU does a UDP query cost in the kernel alone? This echo server reads a batch, sets the QR bit of each datagram and sends the
+// batch back. Its CPU time per query is that of the system calls and of the kernel's UDP path, the least that any DNS server on this
+// machine needs. tests/bench/run compares the others with it.
 //
-// It blocks in recvmmsg with MSG_WAITFORONE: one question in flight costs two system calls, a burst is taken whole. No loop, no
-// timer, no parsing. It ends with SIGTERM.
+// It blocks in recvmmsg with MSG_WAITFORONE: a single query costs two system calls, a burst is read at once. There is no event loop, no
+// timer and no parsing. It ends with SIGTERM.
 //
 // usage: lictor-bench-echo PORT        listens on 127.0.0.1
 
@@ -56,7 +56,7 @@ int bound_socket(std::uint16_t port) {
     return descriptor;
 }
 
-// Points every header at its slot again: the kernel shortens lengths to what it wrote.
+// Resets every header to its slot: the kernel changes the lengths to what it wrote.
 void rearm(std::array<mmsghdr, batch_size>& headers, std::array<Slot, batch_size>& slots, unsigned used) {
     for (unsigned i = 0; i < used; ++i) {
         slots[i].part = {slots[i].bytes.data(), slots[i].bytes.size()};
@@ -90,7 +90,7 @@ void echo(int descriptor) {
             if (now > 0) {
                 sent += static_cast<unsigned>(now);
             } else if (errno != EINTR) {
-                ++sent;  // one peer that cannot be answered does not hold up the rest of the batch
+                ++sent;  // skip a datagram that cannot be sent
             }
         }
     }

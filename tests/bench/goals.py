@@ -1,25 +1,25 @@
-"""What was promised, and was it kept? The table of what was measured, and each promise as one row with the figures it rests on.
+"""Were the goals met? The table of the measured values, and each goal as one row with its values.
 
-A goal that this run cannot judge is skipped and says why; it is never counted as kept.
+A goal that this run cannot check is skipped with the reason; it never counts as met.
 """
 
 import dataclasses
 
 from measure import CROWD
 
-FLOOR_FACTOR = 1.5         # *.consul: at most this many times the echo server's CPU per question
+FLOOR_FACTOR = 1.5         # *.consul: at most this many times the echo server's CPU per query
 REFERENCE_FACTOR = 10      # at least this many times less than dnsmasq + Consul agent
 RESIDENT_MB = 16
-ALLOCATIONS = 0.001        # per question; the control plane's own few are allowed
+ALLOCATIONS = 0.001        # per query; allows the few of the control thread
 
 
 @dataclasses.dataclass
 class Figures:
     runs: dict = dataclasses.field(default_factory=dict)         # (key, rate) -> Run
-    crowd: dict = dataclasses.field(default_factory=dict)        # key -> Run with more questions at once than dnsmasq can hold
+    crowd: dict = dataclasses.field(default_factory=dict)        # key -> Run with more queries in flight than dnsmasq accepts
     resident: dict = dataclasses.field(default_factory=dict)     # key -> label -> bytes
-    calls: dict = dataclasses.field(default_factory=dict)        # (key, rate) -> system calls per question or None
-    allocations: dict = dataclasses.field(default_factory=dict)  # key -> per question
+    calls: dict = dataclasses.field(default_factory=dict)        # (key, rate) -> system calls per query or None
+    allocations: dict = dataclasses.field(default_factory=dict)  # key -> per query
 
     def cpu(self, key, rate):
         run = self.runs.get((key, rate))
@@ -41,9 +41,9 @@ def words(rate):
 
 def table(found, rows, rates):
     lines, notes = [], []
-    head = f"{'':26}" + "".join(f"{words(rate):>13}" for rate in rates) + f"{'most q/s':>11}{'lost':>7}{'refused+':>10}" \
+    head = f"{'':26}" + "".join(f"{words(rate):>13}" for rate in rates) + f"{'max q/s':>11}{'lost':>7}{'refused+':>10}" \
         f"{'calls/q':>14}{'alloc/q':>9}{'RSS MB':>8}"
-    titles = {"consul": "*.consul, CPU ns per question at", "cached": "forwarded, from the cache"}
+    titles = {"consul": "*.consul, CPU ns per query at", "cached": "forwarded, from the cache"}
     last = None
     for key, title, workload in rows:
         if (key, None) not in found.runs:
@@ -55,7 +55,7 @@ def table(found, rows, rates):
         labels = list(found.runs[key, None].cpu_ns)
         if len(labels) > 1:
             lines += [_part(found, key, label, rates) for label in labels]
-    lines += ["", "ratios of CPU per question"]
+    lines += ["", "ratios of CPU per query"]
     for title, above, below in (("lictor / echo", "lictor", "echo"), ("(dnsmasq + Consul) / lictor", "dnsmasq+consul", "lictor"),
                                 ("(dnsmasq + Consul) / echo", "dnsmasq+consul", "echo"),
                                 ("cached: lictor / dnsmasq", "lictor cached", "dnsmasq cached"),
@@ -64,8 +64,8 @@ def table(found, rows, rates):
         if any(cells):
             lines.append(f"  {title:28}" + "".join(f"{f'{cell:.2f}' if cell else '-':>{13 if i else 9}}" for i, cell in enumerate(cells)))
     lines.append("")
-    lines.append(f"refused+: share of replies that say REFUSED or SERVFAIL with {CROWD} questions at once (elsewhere 100).")
-    lines += ["calls/q: system calls per question at 5,000 q/s and at saturation."] if any(found.calls.values()) else []
+    lines.append(f"refused+: share of replies with REFUSED or SERVFAIL with {CROWD} queries in flight (100 in the other runs).")
+    lines += ["calls/q: system calls per query at 5,000 q/s and at saturation."] if any(found.calls.values()) else []
     if notes:
         lines.append("* did not keep up: " + "; ".join(notes) + ".")
     return "\n".join(lines).strip("\n") + "\n"
@@ -104,7 +104,7 @@ def _ratio(found, above, below, rate):
 def check(found, rates):
     verdicts = []
     for rate in rates:
-        verdicts.append(_at_most(f"*.consul at {words(rate)}: at most {FLOOR_FACTOR} times the echo server's CPU per question",
+        verdicts.append(_at_most(f"*.consul at {words(rate)}: at most {FLOOR_FACTOR} times the echo server's CPU per query",
                                  _ratio(found, "lictor", "echo", rate), FLOOR_FACTOR))
     for rate in rates:
         verdicts.append(_reference(found, rate))
@@ -113,7 +113,7 @@ def check(found, rates):
                                  _ratio(found, "lictor cached", "dnsmasq cached", rate), 1.0))
     verdicts.append(_resident(found))
     verdicts += _nothing_bad(found, rates)
-    verdicts.append(_at_most("*.consul: no allocation per question", found.allocations.get("lictor"), ALLOCATIONS, "{:.5f}"))
+    verdicts.append(_at_most("*.consul: no allocation per query", found.allocations.get("lictor"), ALLOCATIONS, "{:.5f}"))
     return verdicts
 
 
@@ -129,8 +129,8 @@ def _reference(found, rate):
     if ratio is None:
         return Verdict("skipped", f"{text} (not measured)")
     if ratio < REFERENCE_FACTOR and floor < REFERENCE_FACTOR * FLOOR_FACTOR:
-        # At low rates the wake-up per question is most of the price, and everybody pays it.
-        return Verdict("skipped", f"{text} ({ratio:.1f}, out of reach here: the echo server itself is {floor:.1f} times less)")
+        # At low rates the wake-up for each query is most of the cost, for every server.
+        return Verdict("skipped", f"{text} ({ratio:.1f}, not possible here: the echo server's ratio is {floor:.1f})")
     return Verdict("ok" if ratio >= REFERENCE_FACTOR else "MISSED", f"{text} ({ratio:.1f})")
 
 
@@ -147,8 +147,8 @@ def _nothing_bad(found, rates):
     for key, title in (("lictor", "*.consul"), ("lictor cached", "cached forwarded")):
         runs = [found.runs[key, rate] for rate in rates if (key, rate) in found.runs]
         crowd = [found.crowd[key]] if key in found.crowd else []
-        for text, over, count in ((f"none refused, none failed, with {CROWD} at once too", runs + crowd, lambda run: run.bad),
-                                  ("none lost, saturation included", runs, lambda run: run.lost)):
+        for text, over, count in ((f"none refused, none failed, also with {CROWD} in flight", runs + crowd, lambda run: run.bad),
+                                  ("none lost, also at saturation", runs, lambda run: run.lost)):
             if not runs:
                 out.append(Verdict("skipped", f"{title}: {text} (not measured)"))
                 continue

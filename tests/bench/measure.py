@@ -1,8 +1,8 @@
-"""What does a question cost? One dnsperf run against one server, and what its threads, system calls and allocations did meanwhile.
+"""What does a query cost? One dnsperf run against one server: the CPU time, system calls and allocations of its threads.
 
-CPU time is the kernel's own account in /proc/PID/task/*/schedstat, in nanoseconds, of every thread of every process that has a
-part in the answer, read before and after the run and divided by the questions that were answered. It does not depend on how
-fast the client is, which one dnsperf process always limits.
+CPU time is the kernel's value in /proc/PID/task/*/schedstat, in nanoseconds, of all threads of all processes that take part in the
+answer. It is read before and after the run and divided by the number of answered queries. It does not depend on the speed of the
+client, which is always limited to one dnsperf process.
 """
 
 import collections
@@ -20,19 +20,19 @@ import time
 from servers import Failed, command_of
 
 CLIENTS, OUTSTANDING = 8, 100
-CROWD = 300  # outstanding at once in the run that looks for refusals; dnsmasq keeps 150 in flight
+CROWD = 300  # queries in flight in the run that counts refusals; dnsmasq allows 150
 
 
 @dataclasses.dataclass
 class Run:
     """One run, or the median of several."""
-    offered: int | None      # questions a second, None = as many as go
-    rate: float              # questions a second that were answered
+    offered: int | None      # queries a second, None = as many as possible
+    rate: float              # answered queries a second
     completed: int
     lost: int
     codes: dict              # response code -> replies
     latency_ms: float
-    cpu_ns: dict             # process label -> nanoseconds per answered question
+    cpu_ns: dict             # process label -> nanoseconds per answered query
 
     @property
     def cpu(self):
@@ -44,7 +44,7 @@ class Run:
 
     @property
     def bad(self):
-        """Replies that say no; NXDOMAIN would be one here, since every name asked exists."""
+        """Replies other than NOERROR. NXDOMAIN counts, too: all queried names exist."""
         return self.completed - self.codes.get("NOERROR", 0)
 
 
@@ -55,7 +55,7 @@ def thread_times(pid):
         try:
             times[entry.name] = int((entry / "schedstat").read_text().split()[0])
         except (FileNotFoundError, ProcessLookupError):
-            pass  # a thread that ended while it was looked at
+            pass  # the thread has ended
     return times
 
 
@@ -63,9 +63,9 @@ def spent(before, after):
     return sum(time - before.get(thread, 0) for thread, time in after.items())
 
 
-def dnsperf(bench, port, questions, seconds, offered, outstanding=OUTSTANDING):
-    """The finished dnsperf process's words."""
-    command = [command_of("dnsperf", "dnsperf"), "-s", "127.0.0.1", "-p", str(port), "-d", str(questions), "-c", str(CLIENTS),
+def dnsperf(bench, port, queries, seconds, offered, outstanding=OUTSTANDING):
+    """The output of a finished dnsperf."""
+    command = [command_of("dnsperf", "dnsperf"), "-s", "127.0.0.1", "-p", str(port), "-d", str(queries), "-c", str(CLIENTS),
                "-q", str(outstanding), "-T", "1", "-l", str(seconds), "-t", "2"]
     if offered:
         command += ["-Q", str(offered)]
@@ -78,13 +78,13 @@ def dnsperf(bench, port, questions, seconds, offered, outstanding=OUTSTANDING):
 def number(pattern, text):
     found = re.search(pattern, text)
     if not found:
-        raise Failed(f"dnsperf said nothing of {pattern!r}:\n{text[-600:]}")
+        raise Failed(f"no {pattern!r} in the output of dnsperf:\n{text[-600:]}")
     return float(found.group(1))
 
 
-def once(bench, server, questions, seconds, offered, outstanding=OUTSTANDING):
+def once(bench, server, queries, seconds, offered, outstanding=OUTSTANDING):
     before = {label: thread_times(process.pid) for label, process in server.processes.items()}
-    text = dnsperf(bench, server.port, questions, seconds, offered, outstanding)
+    text = dnsperf(bench, server.port, queries, seconds, offered, outstanding)
     after = {label: thread_times(process.pid) for label, process in server.processes.items()}
     completed = int(number(r"Queries completed:\s+(\d+)", text))
     if completed == 0:
@@ -96,7 +96,7 @@ def once(bench, server, questions, seconds, offered, outstanding=OUTSTANDING):
 
 
 def median(runs):
-    """One Run of several alike: the middle one of each figure, the sum of what must not happen at all."""
+    """One Run from several equal ones: the median of each value; lost queries and response codes are summed."""
     codes = collections.Counter()
     for run in runs:
         codes.update(run.codes)
@@ -109,15 +109,15 @@ def median(runs):
 
 
 def perf_counts():
-    """Whether perf can count system calls here: it needs the kernel's tracepoints."""
+    """Whether perf can count system calls here; this needs the kernel's tracepoints."""
     if not shutil.which("perf"):
         return False
     done = subprocess.run(["perf", "stat", "-x,", "-e", "raw_syscalls:sys_enter", "true"], capture_output=True, text=True)
     return done.returncode == 0 and re.search(r"^\d+,", done.stderr, re.M) is not None
 
 
-def system_calls(bench, server, questions, seconds, offered, with_perf):
-    """System calls per answered question, None where nothing here can count them. Counting costs time, so it is a run of its own."""
+def system_calls(bench, server, queries, seconds, offered, with_perf):
+    """System calls per answered query, None if they cannot be counted here. Counting costs time, so it has a run of its own."""
     if with_perf:
         report = bench.work / "perf"
         counter = subprocess.Popen(["perf", "stat", "-x,", "-o", report, "-e", "raw_syscalls:sys_enter", "-p",
@@ -131,8 +131,8 @@ def system_calls(bench, server, questions, seconds, offered, with_perf):
         pattern = r"^\s*(\d+)\s+total"
     else:
         return None
-    time.sleep(0.3)  # both attach thread by thread
-    text = dnsperf(bench, server.port, questions, seconds, offered)
+    time.sleep(0.3)  # perf and strace attach to one thread after the other
+    text = dnsperf(bench, server.port, queries, seconds, offered)
     counter.send_signal(signal.SIGINT)
     counter.wait(20)
     found = re.search(pattern, report.read_text(), re.M)
@@ -144,7 +144,7 @@ def system_calls(bench, server, questions, seconds, offered, with_perf):
 
 
 class Allocations:
-    """The counter that the preloaded library keeps; see allocations.cpp."""
+    """The counter of the preloaded library, see allocations.cpp."""
 
     def __init__(self, bench):
         self.path = bench.work / "allocations"
@@ -156,12 +156,12 @@ class Allocations:
     def count(self):
         return struct.unpack("=Q", self.path.read_bytes())[0]
 
-    def per_query(self, bench, server, questions, seconds):
+    def per_query(self, bench, server, queries, seconds):
         before = self.count()
-        text = dnsperf(bench, server.port, questions, seconds, None)
+        text = dnsperf(bench, server.port, queries, seconds, None)
         return (self.count() - before) / max(1, number(r"Queries completed:\s+(\d+)", text))
 
 
 def load_of_others():
-    """The load average of the last minute; the bench wants to be alone."""
+    """The load average of the last minute; other load distorts the figures."""
     return os.getloadavg()[0]

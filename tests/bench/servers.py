@@ -1,7 +1,7 @@
-"""The servers that the bench compares: how each is started on a free loopback port, pinned, known to be ready, and ended.
+"""The servers that the bench compares: how each is started on a free loopback port, pinned to a core, checked and stopped.
 
-A Server is a port to ask and one or more processes whose CPU time counts. Everything lives in one temporary directory, listens
-on 127.0.0.1 and is ended with the Bench that started it, whatever happens in between.
+A Server is a port to query and the processes whose CPU time counts. All files are in one temporary directory, all servers listen on
+127.0.0.1, and the Bench that started them always stops them.
 """
 
 import os
@@ -23,27 +23,27 @@ import sample_cluster  # noqa: E402  (the path has to be known first)
 
 ZONE = "bench.example"
 NAMES_CACHED = 100
-SERVICES = 100  # beside the sample cluster; below the number that lictor watches by default
+SERVICES = 100  # in addition to the sample cluster; less than lictor watches by default
 A, AAAA = 1, 28
 
 
 class Failed(RuntimeError):
-    """Something the bench needs is not there; the text says what to do."""
+    """A requirement of the bench is missing; the text has a remedy."""
 
 
 def command_of(program, package):
-    """Full path of a program; sbin included, because an ordinary user's PATH leaves it out."""
+    """Full path of a program, also from sbin, which an ordinary user's PATH does not include."""
     found = shutil.which(program, path=os.environ.get("PATH", "") + ":/usr/sbin:/sbin")
     if not found:
         raise Failed(f"{program} is not installed; remedy: apt-get install {package}")
     return found
 
 
-# -- one question, to know that a server is ready and right ------------------------------------------------------------
+# -- one query, to check that a server is ready and correct ------------------------------------------------------------
 
 
 def ask(port, name, kind=A, timeout=1.0):
-    """(rcode, number of answers) over UDP, or None when nothing comes back in time."""
+    """(rcode, number of answers) over UDP, or None without a reply in time."""
     question = b"".join(bytes([len(label)]) + label.encode() for label in name.split(".")) + b"\0" + struct.pack(">HH", kind, 1)
     identity = os.getrandom(2)
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
@@ -60,7 +60,7 @@ def ask(port, name, kind=A, timeout=1.0):
 
 
 class Server:
-    """A port to ask, and the processes that do the work behind it: label -> Popen."""
+    """A port to query, and the processes that serve it: label -> Popen."""
 
     def __init__(self, port, processes):
         self.port, self.processes = port, processes
@@ -79,13 +79,13 @@ class Server:
 
 
 class Bench:
-    """Starts everything, remembers it, ends it."""
+    """Starts the servers and stops them."""
 
     def __init__(self, build, cores):
         self.build = pathlib.Path(build)
         self.server_core, self.client_core = cores
         self.work = pathlib.Path(tempfile.mkdtemp(prefix="lictor-bench."))
-        self.work.chmod(0o755)  # servers that give up root must still read their files
+        self.work.chmod(0o755)  # servers that drop root must still read their files
         self._running, self._ports = [], set()
 
     def __enter__(self):
@@ -103,10 +103,10 @@ class Bench:
                 process.wait()
         shutil.rmtree(self.work, ignore_errors=True)
 
-    # -- means --------------------------------------------------------------------------------------------------------
+    # -- helpers ------------------------------------------------------------------------------------------------------
 
     def free_port(self):
-        """A port that is free for UDP and TCP and was not handed out before."""
+        """A port that is free for UDP and TCP and was not returned before."""
         for _ in range(200):
             with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as stream, \
                     socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as datagram:
@@ -125,7 +125,7 @@ class Bench:
         return lambda: core is None or os.sched_setaffinity(0, {core})
 
     def start(self, label, *command, core="server", environment=None):
-        """A process on the servers' core, its words in a log of its own."""
+        """Starts a process on the servers' core; its output goes to its own log."""
         clean = {name: text for name, text in os.environ.items() if not name.startswith("CONSUL_")}
         log = self.work / f"{label.replace(' ', '-')}-{len(self._running)}.log"
         process = subprocess.Popen([str(part) for part in command], stdin=subprocess.DEVNULL, stdout=log.open("wb"),
@@ -156,7 +156,7 @@ class Bench:
         return path
 
     def built(self, name, source, *flags):
-        """A helper from the build directory, or compiled here when the build has none."""
+        """A helper from the build directory, or compiled here if the build has none."""
         for place in (self.build / name, self.build / "tests" / "bench" / name, self.build / "tests" / "bench" / f"lib{name}.so"):
             if place.exists():
                 return place
@@ -177,14 +177,14 @@ class Bench:
         return Server(port, {"echo": process})
 
     def consul(self):
-        """A real agent that is its own server, with the sample cluster in it and a hundred services of three instances."""
+        """A real agent in server mode, with the sample cluster and a hundred services of three instances."""
         found = subprocess.run([LIB / "fetch-consul", "--quiet"], capture_output=True, text=True)
         if found.returncode:
             raise Failed(f"no Consul to measure with: {found.stderr.strip()}")
         ports = [self.free_port() for _ in range(5)]
         self.consul_http, port = ports[0], ports[1]
         process = self.start("Consul", LIB / "dev-agent", found.stdout.strip(), "bench-agent", *ports,
-                             # several lictors come and go here; the agent counts the waits they left behind for a minute
+                             # the agent counts the blocking queries of stopped lictors for a minute
                              "-hcl", "limits { http_max_conns_per_client = 2000 }")
         api = sample_cluster.Consul("127.0.0.1", self.consul_http)
         api.wait_until_up()
@@ -197,7 +197,7 @@ class Bench:
         return Server(port, {"Consul": process})
 
     def upstream(self):
-        """Where forwarded questions end: unbound with one local zone. It shares the client's core; in the cached runs it rests."""
+        """The upstream of forwarded queries: unbound with one local zone. It shares the client's core; the cached runs do not query it."""
         port = self.free_port()
         rows = "".join(f'  local-data: "host{i}.{ZONE}. 86400 IN A 192.0.2.{i % 250 + 1}"\n' for i in range(NAMES_CACHED))
         config = self.file("upstream.conf", self._unbound(port) + f'  local-zone: "{ZONE}." static\n' + rows)
@@ -232,13 +232,13 @@ class Bench:
         return Server(port, {"dnsmasq": process})
 
     def dnsmasq_to_consul(self, consul):
-        """The reference way: one line server=/consul/… in front of the agent's DNS port. Both processes do the work."""
+        """What lictor replaces: server=/consul/… in dnsmasq, with the agent's DNS port behind it. Both processes count."""
         port, process = self._dnsmasq(f"server=/consul/127.0.0.1#{consul.port}")
         self.wait_for("dnsmasq", process, lambda: ask(port, "master.pglab.service.consul") == (0, 1))
         return Server(port, {"dnsmasq": process, **consul.processes})
 
     def lictor(self, consul, upstream, environment=None):
-        """As it would run beside an application, with a leader to follow; on a port of its own."""
+        """lictor as on an application node, with a leader to follow, on its own port."""
         program = self.build / "lictor"
         if not program.exists():
             raise Failed(f"{program} is not built; remedy: cmake -S . -B build && cmake --build build")

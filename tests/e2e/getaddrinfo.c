@@ -1,8 +1,8 @@
-/* What does libc's own resolver say? Asks getaddrinfo(3) again and again and prints one line each time:
+/* What does libc's resolver return? Calls getaddrinfo(3) in a loop and prints one line for each call:
  *
  *     getaddrinfo NAME unspec|inet SECONDS     ->     START MILLISECONDS ok ADDRESS…   or   START MILLISECONDS error EAI_NAME
  *
- * START is CLOCK_MONOTONIC in seconds. SECONDS 0 asks once. Compiled with gcc for glibc and with musl-gcc for musl.
+ * START is CLOCK_MONOTONIC in seconds. With SECONDS 0 it calls once. Compiled with gcc for glibc and with musl-gcc for musl.
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -20,7 +20,7 @@ static double now(void)
     return t.tv_sec + t.tv_nsec / 1e9;
 }
 
-static const char *word(int code)
+static const char *name_of(int code)
 {
     switch (code) {
     case EAI_AGAIN: return "EAI_AGAIN";
@@ -53,7 +53,7 @@ int main(int argc, char **argv)
         const int code = getaddrinfo(argv[1], NULL, &hints, &found);
         printf("%.6f %.3f ", begin, (now() - begin) * 1e3);
         if (code) {
-            printf("error %s\n", word(code));
+            printf("error %s\n", name_of(code));
         } else {
             printf("ok");
             for (struct addrinfo *a = found; a; a = a->ai_next) {

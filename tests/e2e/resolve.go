@@ -1,5 +1,5 @@
-// What does Go's own resolver say? Asks net.Resolver (the pure Go one; it never calls libc) again and again, one line each, as getaddrinfo.c
-// prints them:
+// What does Go's resolver return? Calls net.Resolver (the pure Go one, which does not call libc) in a loop, and prints one line for each
+// call, like getaddrinfo.c:
 //     resolve-go NAME SECONDS
 package main
 

@@ -1,4 +1,4 @@
-// What does Node say? Asks dns.lookup (libc) or dns.resolve4 (c-ares) again and again, one line each, as getaddrinfo.c prints them:
+// What do Node's resolvers return? Calls dns.lookup (libc) or dns.resolve4 (c-ares) in a loop, and prints a line for each, as getaddrinfo.c:
 //     node resolve.js lookup|resolve4 NAME SECONDS
 const dns = require('dns');
 const [way, name, seconds] = process.argv.slice(2);

@@ -1,6 +1,6 @@
-"""Are Patroni's scopes found without configuration, and nothing else taken for one?
+"""Are Patroni's scopes found without configuration, and is no other service taken for one?
 
-Registrations and keys are Patroni's (tests/lib/harness/patroni.py); no lictor here has a `leader=` line unless a test says so.
+Registrations and keys are Patroni's (tests/lib/harness/patroni.py). No lictor here has a `leader=` line except where a test sets one.
 """
 
 import http.server
@@ -34,12 +34,12 @@ def leader(lictor):
     return next((each for each in lictor.json("/leaders")["leaders"] if each["service"] == "cluster-1"), None)
 
 
-@test("the first question has the lock's holder, though two members are tagged; it follows the lock from then on")
+@test("the first answer is the lock's owner, although two members are tagged, and the answers follow the lock from then on")
 def _(ctx):
     for namespace, shown in (("/digitalis.io/", "digitalis.io"), ("/service/", "service"), ("/teams/db/", "teams/db")):
         agent, patroni = begin(ctx, namespace)
         patroni.start()
-        patroni.register(patroni.members[1], "primary")         # a tag that lies
+        patroni.register(patroni.members[1], "primary")         # a wrong tag
         lictor = Lictor(ctx, consul=agent.api.url, name="lictor-" + shown.replace("/", "-"))
         assert lictor.resolve(NAME, within=4) == [HOSTS[0]]
         entry = leader(lictor)
@@ -52,7 +52,7 @@ def _(ctx):
         patroni.stop()
 
 
-@test("a cluster that is registered after it was asked for is found then")
+@test("a cluster that is registered after its name was queried is found")
 def _(ctx):
     agent, patroni = begin(ctx)
     lictor = Lictor(ctx, consul=agent.api.url)
@@ -64,7 +64,7 @@ def _(ctx):
     assert leader(lictor)["discovered"]
 
 
-@test("the configuration goes before what is found, and takes its place on HUP")
+@test("the configuration has priority over discovery, and replaces a discovered scope on SIGHUP")
 def _(ctx):
     agent, patroni = begin(ctx)
     patroni.start()
@@ -79,7 +79,7 @@ def _(ctx):
     assert len([each for each in lictor.json("/leaders")["leaders"] if each["service"] == "cluster-1"]) == 1
 
 
-@test("services that only resemble Patroni's stay as they are, and strict finds nothing")
+@test("services that only resemble Patroni's are answered by their tags, and strict discovers nothing")
 def _(ctx):
     cluster, agent = ctx.shared("cluster", cluster_of)
     for n, server in enumerate(cluster.servers[:2]):
@@ -103,7 +103,7 @@ def _(ctx):
     assert strict.json("/leaders")["leaders"] == []
 
 
-@test("the same scope in two namespaces: the one whose members are registered; if nobody can tell, the tags are answered and the log says why")
+@test("the same scope in two namespaces: the one whose members are registered is used; if ambiguous, the tags, with a log line")
 def _(ctx):
     agent, patroni = begin(ctx)
     patroni.start()
@@ -126,7 +126,7 @@ def _(ctx):
 
 
 class Gate:
-    """Passes every request on to the agent, but for lists of keys, which fail while `shut` as they do when Consul has no leader."""
+    """Passes requests on to the agent; while `shut`, lists of keys fail with 500, as they do when Consul has no leader."""
 
     def __init__(self, ctx, agent):
         gate = self
@@ -155,7 +155,7 @@ class Gate:
 
         class Server(http.server.ThreadingHTTPServer):
             def handle_error(self, *_request):
-                pass                # whoever hung up has been answered
+                pass                # the client closed the connection
 
         server = Server(("127.0.0.1", 0), Handler)
         server.daemon_threads = True
@@ -165,16 +165,16 @@ class Gate:
         self.url = f"http://127.0.0.1:{server.server_address[1]}"
 
 
-@test("Consul cannot list keys just then: the question waits for the lock rather than follow the tags")
+@test("Consul cannot list keys at that time: the query is held until the lock is read, and is not answered by the tags")
 def _(ctx):
     agent, patroni = begin(ctx)
     patroni.start()
-    patroni.register(patroni.members[0], "replica")             # the only tag is a lie
+    patroni.register(patroni.members[0], "replica")             # the tags are wrong
     patroni.register(patroni.members[1], "primary")
     gate = Gate(ctx, agent)
     lictor = Lictor(ctx, consul=gate.url)
-    question = background(lambda: lictor.resolve(NAME, within=6))
+    query = background(lambda: lictor.resolve(NAME, within=6))
     time.sleep(1.5)
-    assert question.is_alive() and gate.refused > 0, "answered before anybody could know"
+    assert query.is_alive() and gate.refused > 0, "answered before the lock was read"
     gate.shut = False
-    assert question.result() == [HOSTS[0]]
+    assert query.result() == [HOSTS[0]]

@@ -1,6 +1,6 @@
 """Is everything outside Consul forwarded as a resolver should: over UDP and TCP, cached by the rules, routed, merged, bounded?
 
-Against real servers (unbound, NSD) where they can show it, against a scripted one where its manners are what is tested.
+The upstreams are real servers (unbound, NSD) where possible, and a scripted one where a test needs special behaviour.
 """
 
 import os
@@ -22,12 +22,12 @@ def unbound_of(shared):
 
 
 def both(ctx, *options, **how):
-    """A lictor in front of the file's unbound."""
+    """A lictor that forwards to the file's unbound."""
     upstream = ctx.shared("unbound", unbound_of)
     return Lictor(ctx, f"--server={upstream.option}", *options, **how), upstream
 
 
-@test("every type and both transports: the upstream's own answer")
+@test("all types over both transports: the same answer as the upstream's")
 def _(ctx):
     lictor, upstream = both(ctx)
     wrong = []
@@ -50,7 +50,7 @@ def _(ctx):
     assert not wrong, "\n".join(wrong)
 
 
-@test("a large answer: TC over UDP at the client's size, whole over TCP, fetched over TCP from the upstream")
+@test("a large answer: TC over UDP at the client's size, complete over TCP, read over TCP from the upstream")
 def _(ctx):
     lictor, _upstream = both(ctx)
     small = lictor.udp("big.up.test", "TXT")
@@ -64,7 +64,7 @@ def _(ctx):
     assert len(ask.addresses(lictor.tcp("many.up.test", "A"))) == 100
 
 
-@test("the client's letter case comes back in the question and the owner names")
+@test("the reply has the client's letter case in the question and the owner names")
 def _(ctx):
     lictor, _upstream = both(ctx)
     lictor.udp("www.up.test")
@@ -72,7 +72,7 @@ def _(ctx):
     assert reply.question[0].name.to_text() == "wWw.Up.TeSt." and ask.addresses(reply) == ["192.0.2.1", "192.0.2.2"]
 
 
-@test("cached answers age, expire at their TTL and are asked again")
+@test("the TTL of cached answers counts down; expired answers are queried again")
 def _(ctx):
     upstream = Scripted(ctx, lambda m, q: [answer(m, "192.0.2.1", ttl=2 if q.name.startswith("short") else 100)])
     lictor = Lictor(ctx, f"--server={upstream.option}", threads=1)
@@ -81,16 +81,16 @@ def _(ctx):
     for _ in range(20):
         lictor.udp("short.example")
         lictor.udp("long.example")
-    assert upstream.count("short.example") == 1 and upstream.count("long.example") == 1, "the cache answers"
+    assert upstream.count("short.example") == 1 and upstream.count("long.example") == 1, "not answered from the cache"
     lictor.process.until(lambda: ask.ttls(lictor.udp("long.example"))[0] <= 98, 4, "the TTL counts down")
-    lictor.process.until(lambda: lictor.udp("short.example") and upstream.count("short.example") == 2, 4, "asked again once expired")
+    lictor.process.until(lambda: lictor.udp("short.example") and upstream.count("short.example") == 2, 4, "queried again after it expired")
     assert upstream.count("long.example") == 1
 
 
-@test("TTL 0 is not cached; TTL options bound what is kept and what is shown")
+@test("TTL 0 is not cached; the TTL options bound the time in the cache and the TTL in replies")
 def _(ctx):
-    def behave(message, question):
-        return [answer(message, "192.0.2.1", ttl=int(question.name.split(".")[0][1:]))]
+    def behave(message, query):
+        return [answer(message, "192.0.2.1", ttl=int(query.name.split(".")[0][1:]))]
     upstream = Scripted(ctx, behave)
     plain = Lictor(ctx, f"--server={upstream.option}", name="lictor-plain", threads=1)
     plain.udp("t0.a.example"), plain.udp("t0.a.example")
@@ -101,45 +101,45 @@ def _(ctx):
     kept.udp("t1.c.example")
     time.sleep(1.2)             # past the upstream's TTL
     kept.udp("t1.c.example")
-    assert upstream.count("t1.c.example") == 1, "min-cache-ttl keeps it"
+    assert upstream.count("t1.c.example") == 1, "min-cache-ttl does not keep it"
     short = Lictor(ctx, f"--server={upstream.option}", "--max-cache-ttl=1", name="lictor-maxcache", threads=1)
     short.udp("t500.d.example")
     short.process.until(lambda: short.udp("t500.d.example") and upstream.count("t500.d.example") >= 2, 4, "max-cache-ttl drops it")
     off = Lictor(ctx, f"--server={upstream.option}", "--cache-size=0", name="lictor-off", threads=1)
     off.udp("t500.e.example"), off.udp("t500.e.example")
-    assert upstream.count("t500.e.example") == 2, "cache-size=0 switches the cache off"
+    assert upstream.count("t500.e.example") == 2, "cached with cache-size=0"
 
 
-@test("NXDOMAIN and NODATA are cached by the SOA (RFC 2308), not with no-negcache; neg-ttl serves those without one")
+@test("NXDOMAIN and NODATA are cached by the SOA (RFC 2308), and not with no-negcache; neg-ttl applies to those without SOA")
 def _(ctx):
-    def behave(message, question):
-        if question.name.startswith("bare"):
+    def behave(message, query):
+        if query.name.startswith("bare"):
             return [answer(message, code=3)]
-        return [negative(message, code=3 if question.name.startswith("nx") else 0, soa_ttl=50, minimum=40)]
+        return [negative(message, code=3 if query.name.startswith("nx") else 0, soa_ttl=50, minimum=40)]
     upstream = Scripted(ctx, behave)
     lictor = Lictor(ctx, f"--server={upstream.option}", name="lictor-neg", threads=1)
     for name, code in (("nx.example.test", "NXDOMAIN"), ("nodata.example.test", "NOERROR")):
         for _ in range(3):
             reply = lictor.udp(name)
             assert ask.rcode(reply) == code and reply.authority and reply.authority[0].ttl <= 50, reply.to_text()
-        assert upstream.count(name) == 1, f"{name} asked {upstream.count(name)} times"
+        assert upstream.count(name) == 1, f"{name} queried {upstream.count(name)} times"
     # NXDOMAIN holds for every type of the name; NODATA for its own type only.
     lictor.udp("nodata.example.test", "TXT")
     assert upstream.count("nodata.example.test") == 2
     lictor.udp("bare.example.test"), lictor.udp("bare.example.test")
-    assert upstream.count("bare.example.test") == 2, "a negative answer without SOA is not kept"
-    told = Lictor(ctx, f"--server={upstream.option}", "--neg-ttl=30", name="lictor-negttl", threads=1)
-    told.udp("bare2.example.test"), told.udp("bare2.example.test")
-    assert upstream.count("bare2.example.test") == 1, "neg-ttl keeps it"
+    assert upstream.count("bare.example.test") == 2, "a negative answer without SOA was cached"
+    bounded = Lictor(ctx, f"--server={upstream.option}", "--neg-ttl=30", name="lictor-negttl", threads=1)
+    bounded.udp("bare2.example.test"), bounded.udp("bare2.example.test")
+    assert upstream.count("bare2.example.test") == 1, "neg-ttl does not keep it"
     never = Lictor(ctx, f"--server={upstream.option}", "--no-negcache", name="lictor-noneg", threads=1)
     never.udp("nx2.example.test"), never.udp("nx2.example.test")
     assert upstream.count("nx2.example.test") == 2
 
 
-@test("per-domain servers by longest match; local= and server=/domain/ answer here; server=/domain/# goes the standard way")
+@test("servers for a domain by longest match; local= and server=/domain/ are answered locally; server=/domain/# uses the default servers")
 def _(ctx):
     def fixed(address):
-        return lambda message, question: [answer(message, address)] if question.kind == "A" else [negative(message, code=0)]
+        return lambda message, query: [answer(message, address)] if query.kind == "A" else [negative(message, code=0)]
     standard, corp, deep = (Scripted(ctx, fixed(f"192.0.2.{n}"), label=f"up{n}") for n in (1, 2, 3))
     lictor = Lictor(ctx, f"--server={standard.option}", f"--server=/corp.example/{corp.option}",
                     f"--server=/deep.corp.example/other.example/{deep.option}", "--server=/std.corp.example/#",
@@ -154,9 +154,9 @@ def _(ctx):
         assert upstream.count("x.here.example") == 0
 
 
-@test("identical questions in flight are asked once; each client gets its own id")
+@test("identical queries in flight are sent upstream once; each client gets a reply with its own id")
 def _(ctx):
-    upstream = Scripted(ctx, lambda m, q: [(0.2, answer(m, "192.0.2.1"))])     # sooner than a silent upstream is asked again
+    upstream = Scripted(ctx, lambda m, q: [(0.2, answer(m, "192.0.2.1"))])     # earlier than lictor repeats a query
     lictor = Lictor(ctx, f"--server={upstream.option}", threads=1)
     socks = [ask.connected(lictor.server, 3) for _ in range(50)]
     for number, sock in enumerate(socks):
@@ -164,56 +164,56 @@ def _(ctx):
     for number, sock in enumerate(socks):
         assert ask.quick_addresses(sock.recv(2000)) == (1000 + number, 0, ["192.0.2.1"])
         sock.close()
-    assert upstream.count("same.example") == 1, f"asked {upstream.count('same.example')} times"
+    assert upstream.count("same.example") == 1, f"queried {upstream.count('same.example')} times"
 
 
-@test("upstream questions have random ids and source ports")
+@test("upstream queries have random ids and source ports")
 def _(ctx):
     upstream = Scripted(ctx, echo)
     lictor = Lictor(ctx, f"--server={upstream.option}", threads=1)
     for n in range(120):
         lictor.udp(f"n{n}.example")
-    asked = upstream.asked()
-    ids, ports = {q[5] for q in asked}, {q[4] for q in asked}
-    ctx.note(f"{len(asked)} questions, {len(ids)} ids, {len(ports)} source ports")
+    queries = upstream.queries()
+    ids, ports = {q[5] for q in queries}, {q[4] for q in queries}
+    ctx.note(f"{len(queries)} queries, {len(ids)} ids, {len(ports)} source ports")
     assert len(ids) > 110 and len(ports) > 60
-    steps = {b[5] - a[5] for a, b in zip(asked, asked[1:])}
+    steps = {b[5] - a[5] for a, b in zip(queries, queries[1:])}
     assert len(steps) > 100, "the ids are a sequence"
 
 
-@test("a reply counts only from the asked address, with the right id and question; the right one behind it is taken")
+@test("a reply is accepted only from the queried address and with the right id and question; a correct reply after forged ones is used")
 def _(ctx):
-    stranger = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-    stranger.bind(("127.0.0.1", 0))
-    def behave(message, question):
-        if question.transport == "tcp":       # where lictor goes when ids are guessed
+    other_socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    other_socket.bind(("127.0.0.1", 0))
+    def behave(message, query):
+        if query.transport == "tcp":       # lictor changes to TCP when ids are guessed
             return [answer(message, "192.0.2.1")]
-        lie = answer(message, "203.0.113.66")
-        other_id = dns.message.from_wire(lie.to_wire())
+        forged = answer(message, "203.0.113.66")
+        other_id = dns.message.from_wire(forged.to_wire())
         other_id.id = (message.id + 1) & 0xffff
-        other_name = answer(dns.message.make_query("elsewhere.example", question.kind), "203.0.113.66")
+        other_name = answer(dns.message.make_query("elsewhere.example", query.kind), "203.0.113.66")
         other_name.id = message.id
         no_question = dns.message.Message(message.id)
-        no_question.flags = lie.flags
-        a_question = dns.message.from_wire(lie.to_wire())
-        a_question.flags &= ~dns.flags.QR
-        other_opcode = bytearray(lie.to_wire())
+        no_question.flags = forged.flags
+        not_a_reply = dns.message.from_wire(forged.to_wire())
+        not_a_reply.flags &= ~dns.flags.QR
+        other_opcode = bytearray(forged.to_wire())
         other_opcode[2] |= 2 << 3
-        stranger.sendto(lie.to_wire(), question.peer)
-        cut = lie.to_wire()[:-6]
-        loop = lie.to_wire()[:12] + b"\xc0\x0c" + lie.to_wire()[14:]
-        return [other_id, other_name, no_question, a_question, bytes(other_opcode), cut, loop, (0.05, answer(message, "192.0.2.1"))]
+        other_socket.sendto(forged.to_wire(), query.peer)
+        cut = forged.to_wire()[:-6]
+        loop = forged.to_wire()[:12] + b"\xc0\x0c" + forged.to_wire()[14:]
+        return [other_id, other_name, no_question, not_a_reply, bytes(other_opcode), cut, loop, (0.05, answer(message, "192.0.2.1"))]
     upstream = Scripted(ctx, behave)
     lictor = Lictor(ctx, f"--server={upstream.option}")
     for n in range(10):
         assert lictor.resolve(f"n{n}.example", within=4) == ["192.0.2.1"]
-    stranger.close()
+    other_socket.close()
 
 
-@test("records that nobody asked for do not reach the client or the cache")
+@test("records outside the question reach neither the client nor the cache")
 def _(ctx):
-    def behave(message, question):
-        if question.name.startswith("victim"):
+    def behave(message, query):
+        if query.name.startswith("victim"):
             return [answer(message, "192.0.2.1")]
         reply = answer(message, "192.0.2.2")
         reply.answer.append(ask.dns.rrset.from_text("victim.example.", 600, "IN", "A", "203.0.113.66"))
@@ -225,10 +225,10 @@ def _(ctx):
     assert lictor.resolve("victim.example") == ["192.0.2.1"]
 
 
-@test("truncated by the upstream: asked again over TCP, for a UDP client too")
+@test("an answer truncated by the upstream is queried again over TCP, also for a UDP client")
 def _(ctx):
-    def behave(message, question):
-        if question.transport == "udp":
+    def behave(message, query):
+        if query.transport == "udp":
             cut = answer(message)
             cut.flags |= dns.flags.TC
             return [cut]
@@ -236,16 +236,16 @@ def _(ctx):
     upstream = Scripted(ctx, behave)
     lictor = Lictor(ctx, f"--server={upstream.option}", threads=1)
     assert lictor.resolve("cut.example") == ["192.0.2.1", "192.0.2.2"]
-    assert [q[1] for q in upstream.asked()] == ["udp", "tcp"]
+    assert [q[1] for q in upstream.queries()] == ["udp", "tcp"]
 
 
-@test("DO, AD and CD are handed on and keep their answers apart; EDNS of the client stays with the client")
+@test("DO, AD and CD are passed on and separate cache entries; the client's EDNS options are not passed on")
 def _(ctx):
-    def behave(message, question):
+    def behave(message, query):
         reply = answer(message, "192.0.2.1", flags="QR RD RA AD")
         if message.ednsflags & dns.flags.DO:
             reply.answer.append(ask.dns.rrset.from_text(
-                question.name, 60, "IN", "RRSIG", "A 8 2 60 20300101000000 20200101000000 12345 example. aGVsbG8="))
+                query.name, 60, "IN", "RRSIG", "A 8 2 60 20300101000000 20200101000000 12345 example. aGVsbG8="))
         return [reply]
     upstream = Scripted(ctx, behave)
     lictor = Lictor(ctx, f"--server={upstream.option}", threads=1)
@@ -253,15 +253,15 @@ def _(ctx):
     assert any(r.rdtype == 46 for r in signed.answer) and signed.edns == 0, signed.to_text()
     plain = lictor.udp("s.example")
     assert not any(r.rdtype == 46 for r in plain.answer) and plain.edns == -1, plain.to_text()
-    assert not plain.flags & dns.flags.AD, "AD only for those who asked with AD or DO"
+    assert not plain.flags & dns.flags.AD, "AD without AD or DO in the query"
     lictor.udp("c.example", flags="RD CD")
-    assert any(q[6] & 0x10 for q in upstream.asked() if q[2] == "c.example."), "CD reaches the upstream"
+    assert any(q[6] & 0x10 for q in upstream.queries() if q[2] == "c.example."), "CD did not reach the upstream"
 
 
-@test("EDNS version 1 is BADVERS; unknown options are ignored; size 512 is the smallest")
+@test("EDNS version 1 is BADVERS; unknown options are ignored; sizes below 512 count as 512")
 def _(ctx):
     lictor, _upstream = both(ctx)
-    query = ask.question("www.up.test")
+    query = ask.query("www.up.test")
     query.use_edns(1, 0, 1232)
     reply = ask.udp(lictor.server, query)
     assert reply.rcode() == 16 and reply.edns == 0, reply.to_text()
@@ -272,7 +272,7 @@ def _(ctx):
     assert reply.flags & dns.flags.TC and len(reply.to_wire()) <= 512
 
 
-@test("overload: SERVFAIL, a counter and one log line; never REFUSED, never silence; well again afterwards")
+@test("overload: SERVFAIL, a counter and one log line; never REFUSED, never without a reply; normal answers afterwards")
 def _(ctx):
     upstream = Scripted(ctx, lambda m, q: [] if q.name.startswith("slow") else echo(m, q))
     lictor = Lictor(ctx, f"--server={upstream.option}", "--dns-forward-max=50", threads=1)
@@ -289,9 +289,9 @@ def _(ctx):
             break
         if time.monotonic() - first < 0.3:
             early += 1
-    assert len(codes) == count, f"{count - len(codes)} of {count} questions had no reply"
+    assert len(codes) == count, f"{count - len(codes)} of {count} queries had no reply"
     assert set(codes) == {2}, f"rcodes {set(codes)}"
-    assert early >= 200, f"only {early} were refused at once; 50 may be in flight"
+    assert early >= 200, f"only {early} SERVFAIL at once; 50 may be in flight"
     assert lictor.metrics().get("lictor_forward_overload_total", 0) >= 200
     lines = [line for line in lictor.process.log().splitlines() if "number of concurrent DNS queries reached" in line]
     assert 1 <= len(lines) <= 3, f"{len(lines)} log lines about it: {lines[:4]}"
@@ -299,7 +299,8 @@ def _(ctx):
     sock.close()
 
 
-@test("resolv.conf is followed, in place, by rename and through a bind mount; its own address is skipped", ONCE, namespace=True)
+@test("changes of resolv.conf are applied: in place, by rename and through a bind mount; lictor's own address is skipped",
+      ONCE, namespace=True)
 def _(ctx):
     one = _on_53(ctx, "127.0.2.1", "192.0.2.1")
     two = _on_53(ctx, "127.0.2.2", "192.0.2.2")
@@ -313,10 +314,14 @@ def _(ctx):
         file.write("nameserver 127.0.2.1\n")
     os.rename(path + ".new", path)
     lictor.until_resolves("c.example", ["192.0.2.1"], within=3)
-    with open(path, "w") as file:           # itself first: skipped, or it would ask itself for ever
+    with open(path, "w") as file:           # lictor's own address first: it must be skipped
         file.write("nameserver 127.0.2.9\nnameserver 127.0.2.2\n")
     lictor.until_resolves("d.example", ["192.0.2.2"], within=3)
-    with open(path, "w") as file:           # empty: the old ones stay
+    with open(path, "w") as file:           # lictor's own address alone: the last usable server stays
+        file.write("nameserver 127.0.2.9\n")
+    net.until(lambda: "names no nameserver that can be used; the last ones are kept" in lictor.process.log(), 3, "the warning with the remedy")
+    assert lictor.resolve("own.example") == ["192.0.2.2"]
+    with open(path, "w") as file:           # empty: the old servers stay
         file.write("# nothing\n")
     net.steadily(lambda: lictor.resolve("e.example") == ["192.0.2.2"], 1.5, "an empty file leaves the old servers", every=0.1)
     with open(path, "w") as file:
@@ -324,7 +329,7 @@ def _(ctx):
     count = iter(range(100))
     net.steadily(lambda: lictor.resolve(f"e{next(count)}.example") == ["192.0.2.2"], 1.5, "a file without servers leaves the old ones", every=0.1)
 
-    # As container engines do it: the file is a mount of another one, which is then rewritten behind it.
+    # Container engines do this: the file is a bind mount of another file, and that one is rewritten.
     behind = ctx.file("behind.conf", "nameserver 127.0.2.1\n")
     seen = ctx.file("seen.conf", "")
     namespace.bind(behind, seen)
@@ -336,11 +341,11 @@ def _(ctx):
     assert one.count() and two.count()
 
 
-def _on_53(ctx, address, says):
-    return Scripted(ctx, lambda m, q: [answer(m, says, ttl=0)], address=address, label=f"up-{says}", port=53)
+def _on_53(ctx, address, address_in_reply):
+    return Scripted(ctx, lambda m, q: [answer(m, address_in_reply, ttl=0)], address=address, label=f"up-{address_in_reply}", port=53)
 
 
-@test("local data: hosts files, address, host-record, cname; their TTL, their PTR, NODATA for the other family")
+@test("local data: hosts files, address, host-record, cname; their TTL and PTR, and NODATA for the other address family")
 def _(ctx):
     upstream = Scripted(ctx, echo)
     hosts = ctx.file("hosts", "10.0.0.1 one.lan one\n10.0.0.2\ttwo.lan # a note\n2001:db8::1 one.lan\n# 10.0.0.3 three.lan\n")
@@ -363,7 +368,7 @@ def _(ctx):
     assert upstream.count("one.lan") == 0 and upstream.count("rec.lan") == 0
 
 
-@test("domain-needed and bogus-priv keep what is private at home")
+@test("domain-needed and bogus-priv keep private names and addresses from the upstream")
 def _(ctx):
     upstream = Scripted(ctx, echo)
     lictor = Lictor(ctx, f"--server={upstream.option}", "--domain-needed", "--bogus-priv")
@@ -373,21 +378,21 @@ def _(ctx):
     assert upstream.count("plainword") == 0 and upstream.count("1.0.168.192.in-addr.arpa") == 0
 
 
-@test("all-servers asks all and takes the first; strict-order keeps the order")
+@test("all-servers queries all servers and uses the first reply; strict-order keeps the order")
 def _(ctx):
     slow = Scripted(ctx, lambda m, q: [(0.3, answer(m, "192.0.2.1"))], label="slow")
     quick = Scripted(ctx, lambda m, q: [answer(m, "192.0.2.2")], label="quick")
     every = Lictor(ctx, f"--server={slow.option}", f"--server={quick.option}", "--all-servers", name="lictor-all")
     begin = time.monotonic()
     assert every.resolve("a.example") == ["192.0.2.2"] and time.monotonic() - begin < 0.25
-    net.until(lambda: slow.count("a.example") == 1, 1, "both were asked")
+    net.until(lambda: slow.count("a.example") == 1, 1, "both were queried")
     strict = Lictor(ctx, f"--server={quick.option}", f"--server={slow.option}", "--strict-order", name="lictor-strict")
     for n in range(10):
         assert strict.resolve(f"s{n}.example") == ["192.0.2.2"]
     assert slow.count("s5.example") == 0
 
 
-@test("TCP: pipelined questions, answers as they come, slow and idle clients stand in nobody's way")
+@test("TCP: pipelined queries, replies out of order, slow and idle clients do not delay others")
 def _(ctx):
     upstream = Scripted(ctx, lambda m, q: [(0.5, answer(m, "192.0.2.1"))] if q.name.startswith("slow") else echo(m, q))
     lictor = Lictor(ctx, f"--server={upstream.option}")
@@ -399,20 +404,20 @@ def _(ctx):
     crowd = [socket.create_connection(tuple(lictor.server)) for _ in range(150)]
     wire = ask.packet("a.example")
     for sock in crowd[:75]:
-        sock.send(struct.pack("!H", len(wire)) + wire[:3])      # begins a message and stops
+        sock.send(struct.pack("!H", len(wire)) + wire[:3])      # sends the start of a message only
     begin = time.monotonic()
     assert ask.addresses(lictor.tcp("c.example")) == ["192.0.2.99"]
     assert time.monotonic() - begin < 0.5
     assert lictor.resolve("d.example") == ["192.0.2.99"]
     with socket.create_connection(tuple(lictor.server)) as half:
         half.sendall(struct.pack("!H", len(wire)) + wire)
-        half.shutdown(socket.SHUT_WR)                           # asks and closes its sending side: still answered
+        half.shutdown(socket.SHUT_WR)                           # a query, then the sending side is closed: still answered
         assert ask.quick_addresses(ask.stream_read(half))[2] == ["192.0.2.99"]
     for sock in crowd:
         sock.close()
 
 
-@test("Consul's domain never leaks to an upstream, and per-domain rules override it by longest match")
+@test("names in Consul's domain are never sent to an upstream, except where a longer rule for a domain applies")
 def _(ctx):
     upstream = Scripted(ctx, echo)
     dead = net.free_port()
@@ -423,3 +428,32 @@ def _(ctx):
     assert lictor.resolve("special.service.consul") == ["192.0.2.99"]
     assert lictor.resolve("fixed.service.consul") == ["10.0.0.9"]
     assert upstream.count("web.service.consul") == 0
+
+
+@test("a truncated reply whose TCP is refused: the client gets the records that came, with TC")
+def _(ctx):
+    def behave(message, query):
+        if query.transport == "tcp":
+            return ["close"]
+        return [answer(message, "192.0.2.1", "192.0.2.2", flags="QR TC RA RD")]
+    upstream = Scripted(ctx, behave)
+    lictor = Lictor(ctx, f"--server={upstream.option}")
+    for name in ("big.test", "big.test", "other.test"):
+        begun = time.monotonic()
+        reply = lictor.udp(name, "A")
+        assert ask.rcode(reply) == "NOERROR" and reply.flags & dns.flags.TC, reply.to_text()
+        assert sorted(ask.addresses(reply)) == ["192.0.2.1", "192.0.2.2"] and time.monotonic() - begun < 1.0
+
+
+@test("a client on the same host gets UDP replies of the size that it offers; edns-packet-max bounds them if it is set")
+def _(ctx):
+    upstream = ctx.shared("unbound", unbound_of)
+    lictor = Lictor(ctx, f"--server={upstream.option}", "--local-ttl=9", *[f"--txt-record=local.test,{'x' * 200}{i}" for i in range(20)])
+    for name, kind, count in (("many.up.test", "A", 100), ("big.up.test", "TXT", 20), ("local.test", "TXT", 20)):
+        for size, whole in ((8192, True), (65535, True), (1232, False), (None, False)):
+            reply = lictor.udp(name, kind, edns=size)
+            records = sum(len(rrset) for rrset in reply.answer)
+            assert (records == count) == whole and bool(reply.flags & dns.flags.TC) != whole, f"{name} {size}: {records} records"
+    bounded = Lictor(ctx, f"--server={upstream.option}", "--edns-packet-max=1400", name="bounded")
+    reply = bounded.udp("big.up.test", "TXT", edns=8192)
+    assert reply.flags & dns.flags.TC and len(reply.to_wire()) <= 1400

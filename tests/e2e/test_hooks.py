@@ -1,7 +1,7 @@
-"""Do the programs that lictor tells follow the leader for real? PgBouncer (Debian's, with c-ares) by the SOA serial alone and by
-RECONNECT, PostgreSQL behind it; connections to a deposed leader closed in the kernel.
+"""Do the programs that lictor notifies follow the leader? PgBouncer (Debian's, with c-ares) by the SOA serial alone and by
+RECONNECT, with PostgreSQL behind it; and connections to a deposed leader, closed in the kernel.
 
-Each test has a network and a mount namespace of its own, lictor on 127.0.0.1:53 and a resolv.conf that names it alone.
+Each test has its own network and mount namespace, lictor on 127.0.0.1:53 and a resolv.conf with that server alone.
 """
 
 import glob
@@ -37,7 +37,7 @@ def start(ctx, *options, **how):
 
 
 def hook(ctx, name):
-    """A copy where lictor's user can read it, wherever the sources are."""
+    """A copy that lictor's user can read, wherever the sources are."""
     path = ctx.path(name)
     shutil.copy(os.path.join(HOOKS, name), path)
     os.chmod(path, 0o755)
@@ -49,7 +49,7 @@ def as_postgres(*command):
 
 
 def postgres(ctx, host):
-    """A tiny PostgreSQL that answers where it is."""
+    """A small PostgreSQL that listens on `host`."""
     binaries = sorted(glob.glob("/usr/lib/postgresql/*/bin"))
     if not binaries:
         raise Skip("PostgreSQL is not installed; tests/run installs it")
@@ -71,10 +71,10 @@ def postgres(ctx, host):
 def pgbouncer(ctx, **settings):
     if not shutil.which("pgbouncer") or not shutil.which("psql"):
         raise Skip("PgBouncer or psql is not installed; tests/run installs them")
-    said = subprocess.run(["pgbouncer", "--version"], capture_output=True, text=True).stdout
-    if "c-ares" not in said:
+    version = subprocess.run(["pgbouncer", "--version"], capture_output=True, text=True).stdout
+    if "c-ares" not in version:
         raise Skip("this PgBouncer is built without c-ares")
-    ctx.note(" ".join(said.split()[:2]) + ", " + next(line for line in said.splitlines() if "c-ares" in line).strip())
+    ctx.note(" ".join(version.split()[:2]) + ", " + next(line for line in version.splitlines() if "c-ares" in line).strip())
     lines = {"listen_addr": "127.0.0.1", "listen_port": 6432, "unix_socket_dir": "", "auth_type": "any", "admin_users": "pgbouncer",
              "pool_mode": "transaction", "server_login_retry": 1, "ignore_startup_parameters": "extra_float_digits", **settings}
     users = ctx.file("users.txt", '"postgres" ""\n"pgbouncer" ""\n')
@@ -88,7 +88,7 @@ def pgbouncer(ctx, **settings):
 
 
 def where():
-    """Which PostgreSQL the application is connected to through PgBouncer."""
+    """The address of the PostgreSQL that an application reaches through PgBouncer."""
     done = subprocess.run(["psql", "-X", "-A", "-t", "-h", "127.0.0.1", "-p", "6432", "-U", "postgres", "-d", "app", "-c", "select inet_server_addr()"],
                           capture_output=True, text=True, timeout=20)
     return done.stdout.strip() if done.returncode == 0 else done.stderr.strip()
@@ -103,11 +103,11 @@ def admin(command):
 
 def until_there(bouncer, host, within):
     begin = time.monotonic()
-    bouncer.until(lambda: where() == host, within, f"PgBouncer leads to {host} (now: {where()})", every=0.05)
+    bouncer.until(lambda: where() == host, within, f"PgBouncer uses {host} (now: {where()})", every=0.05)
     return time.monotonic() - begin
 
 
-@test("PgBouncer follows the SOA serial: with dns_zone_check_period=1 it leads to the new primary within 3 s, without it not for long",
+@test("PgBouncer follows the SOA serial: with dns_zone_check_period=1 it uses the new primary within 3 s, without it the old one stays",
       ONCE, within=120, namespace=True)
 def _(ctx):
     patroni, _lictor = start(ctx)
@@ -115,14 +115,14 @@ def _(ctx):
         postgres(ctx, host)
     bouncer = pgbouncer(ctx, dns_max_ttl=3600, dns_zone_check_period=1)
     assert until_there(bouncer, HOSTS[0], 10) < 10
-    bouncer.until(lambda: "pglab.service.consul" in admin("SHOW DNS_ZONES"), 5, "the zone is followed")
+    bouncer.until(lambda: "pglab.service.consul" in admin("SHOW DNS_ZONES"), 5, "the zone is checked")
     time.sleep(1.5)
     before = [line.split("|")[1] for line in admin("SHOW DNS_ZONES").splitlines() if line.startswith("pglab")][0]
-    net.steadily(lambda: where() == HOSTS[0], 1.2, "it stays where it is while nothing changes", every=0.1)
+    net.steadily(lambda: where() == HOSTS[0], 1.2, "it stays with its primary while nothing changes", every=0.1)
     patroni.switchover(1, lambda: time.sleep(0.1))
     took = until_there(bouncer, HOSTS[1], 4)
     after = [line.split("|")[1] for line in admin("SHOW DNS_ZONES").splitlines() if line.startswith("pglab")][0]
-    ctx.note(f"serial {before} -> {after}; the application is at the new primary {took:.2f} s after the switchover")
+    ctx.note(f"serial {before} -> {after}; the application reaches the new primary {took:.2f} s after the switchover")
     assert int(after) > int(before)
     assert took <= 3
     patroni.switchover(0, lambda: time.sleep(0.1))
@@ -134,19 +134,19 @@ def _(ctx):
     net.steadily(lambda: where() == HOSTS[0], 4, "without the serial it stays with the old one", every=0.2)
 
 
-@test("pgbouncer-reconnect: PgBouncer leaves the old primary though its DNS cache still has it when it is told",
+@test("pgbouncer-reconnect: PgBouncer leaves the old primary although its DNS cache still holds it when RECONNECT arrives",
       ONCE, within=120, namespace=True)
 def _(ctx):
     patroni, lictor = start(ctx, f"--leader-exec={hook(ctx, 'pgbouncer-reconnect')}", "--leader-exec-timeout=20",
                             env={"PGBOUNCER_HOST": "127.0.0.1"})
-    lictor.until_logged("pgbouncer-reconnect done")         # the first leader: nothing to tell
+    lictor.until_logged("pgbouncer-reconnect succeeded")         # the first leader: no change to pass on
     for host in HOSTS[:2]:
         postgres(ctx, host)
     bouncer = pgbouncer(ctx, dns_max_ttl=2)
     until_there(bouncer, HOSTS[0], 10)
     patroni.switchover(1, lambda: time.sleep(0.1))
     took = until_there(bouncer, HOSTS[1], 8)
-    ctx.note(f"the application is at the new primary {took:.2f} s after the switchover")
+    ctx.note(f"the application reaches the new primary {took:.2f} s after the switchover")
     lictor.until_logged(f"PgBouncer has left {HOSTS[0]} for {HOSTS[1]}", within=10)
     assert HOSTS[0] not in admin("SHOW SERVERS")
     bouncer.stop()
@@ -154,7 +154,8 @@ def _(ctx):
     lictor.until_logged("pgbouncer-reconnect ended with exit code 1", within=10)
 
 
-@test("close-connections: connections to the deposed leader end at once, those to others and to other ports stay", ONCE, within=60, namespace=True)
+@test("close-connections: connections to the deposed leader end at once, those to other hosts and ports stay",
+      ONCE, within=60, namespace=True)
 def _(ctx):
     patroni, lictor = start(ctx, f"--leader-exec={hook(ctx, 'close-connections')}", "--leader-exec-net-admin")
     servers = {(host, port): socket.create_server((host, port)) for host, port in ((HOSTS[0], 5432), (HOSTS[1], 5432), (HOSTS[0], 5433))}
@@ -166,11 +167,11 @@ def _(ctx):
     clients[HOSTS[0], 5432].settimeout(5)
     try:
         clients[HOSTS[0], 5432].recv(1)
-        raise AssertionError("the connection to the deposed leader ended like a usual one")
+        raise AssertionError("the connection to the deposed leader ended normally")
     except socket.timeout:
         tail = lictor.process.tail()
         if "none could be closed" in tail:
-            raise Skip("this kernel or container closes no connections (CONFIG_INET_DIAG_DESTROY, CAP_NET_ADMIN): the hook says so") from None
+            raise Skip("this kernel or container closes no connections (CONFIG_INET_DIAG_DESTROY, CAP_NET_ADMIN))") from None
         raise AssertionError(f"the connection to the deposed leader is still open\n{tail}") from None
     except OSError as end:
         ctx.note(f"{type(end).__name__} {(time.monotonic() - begin) * 1000:.0f} ms after the switchover")
@@ -189,7 +190,7 @@ def _(ctx):
             pass
 
 
-@test("close-connections without leader-exec-net-admin says what it lacks and closes nothing", ONCE, within=60, namespace=True)
+@test("close-connections without leader-exec-net-admin reports the missing right and closes nothing", ONCE, within=60, namespace=True)
 def _(ctx):
     patroni, lictor = start(ctx, f"--leader-exec={hook(ctx, 'close-connections')}")
     server = socket.create_server((HOSTS[0], 5432))

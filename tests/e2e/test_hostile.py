@@ -1,7 +1,7 @@
-"""Does it go on answering right, whatever bytes arrive? With the sanitizers watching.
+"""Does lictor keep answering correctly, whatever bytes arrive? With sanitizers.
 
-100,000 mutated valid messages and 100,000 random ones: questions over UDP, questions over TCP, and replies from an upstream.
-After every hundred a right answer is checked. The sanitizers' silence is checked at each test's end.
+100,000 mutated valid messages and 100,000 random ones: queries over UDP, queries over TCP, and replies from an upstream. A correct
+answer is checked after every hundred. The logs are checked for sanitizer reports at the end of each test.
 """
 
 import os
@@ -21,7 +21,7 @@ from harness.lictor import Lictor
 from harness.runner import ONCE_SANITIZED, Skip, Variant, test
 from harness.upstream import Raw, Scripted, answer, echo
 
-UDP, TCP, REPLIES = 40_000, 20_000, 40_000      # of each kind, mutated and random: together 100,000 and 100,000
+UDP, TCP, REPLIES = 40_000, 20_000, 40_000      # the number of mutated messages, and of random ones
 NAMES = ["rec.lan", "www.example", "Deep.Name.With.Many.Labels.example", "1.0.0.10.in-addr.arpa", "web.service.consul",
          "_web._tcp.service.consul", "master.pglab.service.consul", "n.node.consul", "0a000001.addr.consul"]
 
@@ -42,9 +42,9 @@ def times(ctx, count):
     return count * (10 if ctx.long else 1)
 
 
-def wounded(ctx, count, kinds=("mutated", "random")):
-    """`count` mutated and `count` random messages, in turn."""
-    valid = mutate.questions(NAMES, ctx.random)
+def hostile_messages(ctx, count, kinds=("mutated", "random")):
+    """`count` mutated and `count` random messages, alternating."""
+    valid = mutate.queries(NAMES, ctx.random)
     for _ in range(count):
         if "mutated" in kinds:
             yield mutate.mutant(ctx.random.choice(valid), ctx.random)
@@ -64,11 +64,11 @@ def hundreds(messages):
 
 
 def check_udp(lictor, sock, number):
-    """A right answer behind whatever was sent on this socket before."""
+    """Checks a correct answer after the bytes that were sent on this socket before."""
     name, right = [("rec.lan", "10.0.0.1"), ("web.service.consul", "10.9.0.1"), (f"n{number}.fresh.example", "192.0.2.99")][number % 3]
     ident = 40000 + number % 20000
     wire = ask.packet(name, ident=ident)
-    for attempt in (1, 2):      # the burst before may have filled the socket's buffer: a client would ask again, too
+    for attempt in (1, 2):      # the burst may have filled the socket's buffer; a client would repeat the query, too
         sock.send(wire)
         deadline = time.monotonic() + 4
         while (left := deadline - time.monotonic()) > 0 and select.select([sock], [], [], left)[0]:
@@ -84,14 +84,14 @@ def check_udp(lictor, sock, number):
     raise AssertionError(f"no answer to {name} after {number} hundreds of messages")
 
 
-@test("questions over UDP, mutated and random: a right answer after every hundred", ONCE_SANITIZED, within=300)
+@test("queries over UDP, mutated and random: a correct answer after every hundred", ONCE_SANITIZED, within=300)
 def _(ctx):
     upstream = Scripted(ctx, _quick_echo(), label="upstream")
     lictor = start(ctx, f"--server={upstream.option}")
     sock = ask.connected(lictor.server)
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 21)
     sent = 0
-    for number, batch in enumerate(hundreds(wounded(ctx, times(ctx, UDP)))):
+    for number, batch in enumerate(hundreds(hostile_messages(ctx, times(ctx, UDP)))):
         for message in batch:
             try:
                 sock.send(message)
@@ -99,20 +99,20 @@ def _(ctx):
                 lictor.process.must_run()
         sent += len(batch)
         check_udp(lictor, sock, number)
-        if number % 50 == 49:   # another source port: another worker
+        if number % 50 == 49:   # another source port, which may select another worker
             sock.close()
             sock = ask.connected(lictor.server)
-    ctx.note(f"{sent} messages, {number + 1} right answers between them")
+    ctx.note(f"{sent} messages, {number + 1} correct answers between them")
     sock.close()
 
 
-@test("questions over TCP, mutated and random, and lengths that lie: a right answer after every hundred", ONCE_SANITIZED, within=300)
+@test("queries over TCP, mutated and random, some with wrong lengths: a correct answer after every hundred", ONCE_SANITIZED, within=300)
 def _(ctx):
     upstream = Scripted(ctx, _quick_echo(), label="upstream")
     lictor = start(ctx, f"--server={upstream.option}")
     sent, connections = 0, 0
     probe = ask.connected(lictor.server)
-    for number, batch in enumerate(hundreds(wounded(ctx, times(ctx, TCP)))):
+    for number, batch in enumerate(hundreds(hostile_messages(ctx, times(ctx, TCP)))):
         while batch:
             connections += 1
             with socket.create_connection(tuple(lictor.server), 5) as link:
@@ -127,7 +127,7 @@ def _(ctx):
 
 
 def _pour(ctx, link, batch):
-    """Writes messages until the server closes or all are out; reads what comes. How many were written."""
+    """Writes messages until the server closes or all are sent; reads the replies. Returns the number of messages written."""
     out, done = b"", 0
     deadline = time.monotonic() + 10
     while time.monotonic() < deadline:
@@ -146,11 +146,11 @@ def _pour(ctx, link, batch):
                 out = out[link.send(out):]
         except (ConnectionError, BrokenPipeError):
             return done
-    raise AssertionError("a TCP connection stood still for 10 s: neither read nor closed")
+    raise AssertionError("a TCP connection was neither read nor closed for 10 s")
 
 
 def _quick_echo():
-    """An upstream without a parser: the question's own bytes with an A record behind them."""
+    """An upstream without a parser: the reply is the query's own question with an A record."""
     def behave(wire):
         return [_genuine(wire, b"\xc0\x00\x02\x63")] if len(wire) > 16 else []
     return Raw(behave)
@@ -165,27 +165,27 @@ def _genuine(wire, address):
             + b"\xc0\x0c" + struct.pack("!HHIH", 1, 1, 30, 4) + address)
 
 
-@test("replies from an upstream, mutated and random, before the right one: every client is answered, clean names are right",
+@test("replies from an upstream, mutated and random, before the correct one: every client is answered, unaffected names correctly",
       ONCE_SANITIZED, within=300)
 def _(ctx):
     seed = ctx.seed
-    per_question = 4
+    per_query = 4
 
     def behave(wire, state={}):
         rng = state.setdefault("rng", random.Random(seed))
         genuine = _genuine(wire, b"\xc0\x00\x02\x01")
         if b"\x05clean" in wire:
             return [genuine]
-        # Names here are equally long, so the replies made for the first one fit all of its type.
+        # All names here have the same length, so that the replies made for the first one fit all names of its type.
         size = len(b"\6r00000\7hostile\7example\0") + 4
         kind = wire[12 + size - 4:12 + size]
         if kind not in state:
             state[kind] = mutate.replies(dns.message.from_wire(wire))
         valid = [wire[:2] + reply[2:12] + wire[12:12 + size] + reply[12 + size:] for reply in state[kind]]
         out = []
-        for n in range(per_question):
+        for n in range(per_query):
             if n % 2 == 0:
-                # Behind the question, so that the deeper parser is reached; sometimes from the id on.
+                # Mutate after the question, so that the record parser is reached; sometimes after the id.
                 keep = rng.choice((2, 4, 12, len(genuine) - 16, len(genuine) - 16))
                 out.append(mutate.mutant(rng.choice(valid), rng, keep))
             else:
@@ -195,12 +195,12 @@ def _(ctx):
 
     upstream = Scripted(ctx, Raw(behave), label="upstream")
     lictor = start(ctx, f"--server={upstream.option}", "--log-queries")
-    questions = 2 * times(ctx, REPLIES) // per_question
+    queries = 2 * times(ctx, REPLIES) // per_query
     sock = ask.connected(lictor.server)
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 21)
     codes = {}
-    for begin in range(0, questions, 100 // per_question):
-        numbers = range(begin, begin + 100 // per_question)
+    for begin in range(0, queries, 100 // per_query):
+        numbers = range(begin, begin + 100 // per_query)
         for n in numbers:
             sock.send(ask.packet(f"r{n:05d}.hostile.example", (1, 28, 16, 33, 15)[n % 5], ident=n & 0x7fff, edns=1232 if n % 3 else None))
         missing = {n & 0x7fff for n in numbers}
@@ -210,26 +210,26 @@ def _(ctx):
             missing.discard(struct.unpack("!H", reply[:2])[0])
             codes[reply[3] & 15] = codes.get(reply[3] & 15, 0) + 1
         lictor.process.must_run()
-        assert not missing, f"{len(missing)} of the questions from {begin} on had no reply"
+        assert not missing, f"{len(missing)} of the queries from {begin} on had no reply"
         ident = 0x8000 | begin & 0x7fff
         sock.send(ask.packet(f"q{begin}.clean.example", ident=ident))
         while True:
-            assert select.select([sock], [], [], 5)[0], f"no answer to a clean name after {begin} questions"
+            assert select.select([sock], [], [], 5)[0], f"no answer to a clean name after {begin} queries"
             reply = sock.recv(65535)
             if struct.unpack("!H", reply[:2])[0] == ident:
                 break
         assert ask.quick_addresses(reply) == (ident, 0, ["192.0.2.1"]), ask.quick_addresses(reply)
-    ctx.note(f"{questions} questions, {questions * per_question} bad replies before the right ones; rcodes given {codes}")
-    assert codes.get(0, 0) > questions * 0.5, f"most right replies came through: {codes}"
+    ctx.note(f"{queries} queries, {queries * per_query} bad replies before the correct ones; rcodes returned {codes}")
+    assert codes.get(0, 0) > queries * 0.5, f"too few correct replies were used: {codes}"
     sock.close()
 
 
-@test("EDNS option 13, which crashes a printer of packets: as a question over UDP and TCP, and in a reply, at every log level",
+@test("EDNS option 13, which crashed a printer of packets: in a query over UDP and TCP, and in a reply, at every log level",
       (Variant(1), Variant(2, "asan")))
 def _(ctx):
     option = ask.dns.edns.GenericOption(13, b"\x03com\x00")
 
-    def behave(message, question):
+    def behave(message, query):
         reply = answer(message, "192.0.2.99")
         reply.use_edns(0, 0, 1232, options=[option])
         return [reply]
@@ -248,7 +248,7 @@ def _(ctx):
     assert lictor.resolve("rec.lan") == ["10.0.0.1"]
 
 
-@test("odd but legal questions are answered: no question, two questions, other opcodes, classes, too short ones dropped",
+@test("unusual queries: no question, two questions, other opcodes, truncated; replies and short messages are dropped",
       (Variant(1), Variant(2, "asan")))
 def _(ctx):
     upstream = Scripted(ctx, echo)
@@ -270,7 +270,7 @@ def _(ctx):
     assert code_of(header.pack(7, 0x0100, 2, 0, 0, 0) + plain[12:] * 2) == 1, "two questions: FORMERR"
     for opcode in (2, 4, 5):
         assert code_of(header.pack(7, 0x0100 | opcode << 11, 1, 0, 0, 0) + plain[12:]) == 4, f"opcode {opcode}: NOTIMP"
-    assert code_of(plain[:-2]) == 1, "a question cut short: FORMERR"
+    assert code_of(plain[:-2]) == 1, "a truncated question: FORMERR"
     for silent in (plain[:11], b"", header.pack(7, 0x8100, 1, 0, 0, 0) + plain[12:]):
         with ask.connected(lictor.server, 0.3) as sock:
             sock.send(silent)

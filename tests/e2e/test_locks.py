@@ -1,4 +1,4 @@
-"""Does `NAME.leader.<domain>` follow a plain lock of Consul's? Held by the real `consul lock`, by sessions made over HTTP, and by nobody."""
+"""Does `NAME.leader.<domain>` follow a plain Consul lock? Held by `consul lock`, held by sessions over HTTP, or free."""
 
 import json
 import time
@@ -19,7 +19,7 @@ def cluster_of(shared):
 
 
 def consul_lock(ctx, agent, prefix):
-    """`consul lock PREFIX sleep 600` beside this agent: the session's node is the agent's."""
+    """`consul lock PREFIX sleep 600` on this agent: the session's node is the agent's."""
     process = Process(f"consul lock at {agent.name}", [consul.binary(), "lock", f"-http-addr={agent.address}:{agent.ports['http']}", prefix,
                                                        "sleep 600"], ctx.path(f"lock-{agent.name}-{time.monotonic_ns()}.log"))
     ctx.processes.append(process)
@@ -28,7 +28,7 @@ def consul_lock(ctx, agent, prefix):
 
 
 def take(agent, key, value="", behavior="release"):
-    """A session on this agent's node, and the lock with it; the session's id."""
+    """Creates a session on this agent's node and takes the lock with it; returns the session's id."""
     session = agent.api.put("/v1/session/create", {"Name": "test", "LockDelay": "1ms", "Behavior": behavior})["ID"]
     net.until(lambda: agent.api.put_key(key, value, acquire=session), 3, "the lock is taken")
     return session
@@ -38,7 +38,7 @@ def end(agent, session):
     agent.api.put(f"/v1/session/destroy/{session}")
 
 
-@test("consul lock: the holder's node is answered; it lets go, questions wait for the next one, and nobody says NXDOMAIN", within=60)
+@test("consul lock: the holder's node is answered; after its release queries wait for the next holder, and are never NXDOMAIN", within=60)
 def _(ctx):
     cluster, agent = ctx.shared("cluster", cluster_of)
     first, second = cluster.servers[:2]
@@ -55,16 +55,16 @@ def _(ctx):
     net.steadily(lambda: lictor.resolve(NAME) == [first.address], 0.5, "one holder, one address")
     entry = next(each for each in lictor.json("/leaders")["leaders"] if each["scope"] == "jobs")
     assert (entry["kind"], entry["member"], entry["name"]) == ("lock", first.name, NAME), entry
-    time.sleep(max(0, 1.0 - (time.monotonic() - begin)))        # the second one stands in the queue
+    time.sleep(max(0, 1.0 - (time.monotonic() - begin)))        # until the second one waits for the lock
     holder.stop()
     lictor.until_resolves(NAME, [second.address], within=8)
     waiting.stop()
-    lictor.process.until(lambda: lictor.resolve(NAME, within=4) == ["SERVFAIL"], 8, "nobody holds the lock")
+    lictor.process.until(lambda: lictor.resolve(NAME, within=4) == ["SERVFAIL"], 8, "no session holds the lock")
     assert ask.rcode(lictor.udp("other.leader.consul")) == "NXDOMAIN"
     lictor.process.must_run()
 
 
-@test("a lock that moves: the old holder is withdrawn at once, the question that waits has the new one; a dead session ends a reign")
+@test("a lock changes its holder: the old one is withdrawn at once, held queries get the new one; the end of the session withdraws, too")
 def _(ctx):
     cluster, agent = ctx.shared("cluster", cluster_of)
     first, second = cluster.servers[:2]
@@ -72,14 +72,14 @@ def _(ctx):
     one = take(first, "e2e/moves")
     ctx.undo.callback(agent.api.delete_key, "e2e/moves")
     lictor.until_resolves(NAME, [first.address], within=5)
-    end(first, one)                 # the key stays, without a session: nobody holds it
+    end(first, one)                 # the key stays without a session, so the lock is free
     time.sleep(0.05)
-    question = background(lambda: lictor.resolve(NAME, within=6))
+    query = background(lambda: lictor.resolve(NAME, within=6))
     time.sleep(0.3)
-    assert question.is_alive(), "answered while nobody holds the lock"
+    assert query.is_alive(), "answered while the lock was free"
     two = take(second, "e2e/moves")
-    assert question.result() == [second.address]
-    # Another session of another node in one step: seen as a move, never as both.
+    assert query.result() == [second.address]
+    # Another session on another node: the answer changes from one address to the other.
     for _round in range(10):
         end(second, two)
         one = take(first, "e2e/moves")
@@ -90,7 +90,7 @@ def _(ctx):
     end(second, two)
 
 
-@test("address=kv: the holder says itself where it is, and lictor keeps saying it while Consul is away")
+@test("address=kv: the key's value has the address, and lictor keeps answering it without contact to Consul")
 def _(ctx):
     cluster, agent = ctx.shared("cluster", cluster_of)
     own = cluster.client(f"leaving{ctx.threads}")
@@ -104,5 +104,5 @@ def _(ctx):
     lictor.until_resolves("app.leader.consul", ["10.79.0.2"], within=3)
     own.kill()
     time.sleep(1.5)
-    net.steadily(lambda: lictor.resolve("app.leader.consul") == ["10.79.0.2"], 1.0, "kept without contact")
+    net.steadily(lambda: lictor.resolve("app.leader.consul") == ["10.79.0.2"], 1.0, "kept without contact to Consul")
     end(cluster.servers[0], session)

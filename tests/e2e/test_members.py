@@ -1,7 +1,7 @@
-"""Are the names of a cluster's other members right, on a real Consul: `replica.`, `sync.`, `any.`, the plain name of a cluster that is
-registered nowhere, and SRV that tells the primary from the replicas?
+"""Are the names of a cluster's other members correct, on a real Consul: `replica.`, `sync.`, `any.`, the plain name of a cluster without
+registrations, and SRV records whose priorities separate primary and replicas?
 
-The members write what Patroni writes (tests/lib/harness/patroni.py).
+The members' keys are those that Patroni writes (tests/lib/harness/patroni.py).
 """
 
 import os
@@ -41,15 +41,15 @@ def name(tag=""):
     return (tag + "." if tag else "") + "cluster-1.service.consul"
 
 
-def srv(lictor, question):
-    """{(priority, port, address)} with the addresses of the additional section."""
-    reply = lictor.udp(question, "SRV", edns=1232)
+def srv(lictor, query):
+    """{(priority, port, address)}, the addresses from the additional section."""
+    reply = lictor.udp(query, "SRV", edns=1232)
     assert ask.rcode(reply) == "NOERROR", reply.to_text()
     beside = {rrset.name: rdata.address for rrset in reply.additional for rdata in rrset if rdata.rdtype == 1}
     return {(rdata.priority, rdata.port, beside[rdata.target]) for rrset in reply.answer for rdata in rrset}
 
 
-@test("a cluster that no catalog knows is answered from its keys alone: leader, replicas, everybody, SRV with real ports")
+@test("a cluster without registrations is answered from its keys alone: leader, replicas, all members, SRV with the members' ports")
 def _(ctx):
     _agent, patroni, lictor = start(ctx)
     assert lictor.resolve(name("replica")) == sorted(HOSTS[1:])
@@ -68,24 +68,24 @@ def _(ctx):
     lictor.process.must_run()
 
 
-@test("a replica that is starting, tagged noloadbalance, not streaming or too far behind is left out while another one lives")
+@test("a replica that is starting, tagged noloadbalance, not streaming or too far behind is left out while another one is usable")
 def _(ctx):
     _agent, patroni, lictor = start(ctx, "--leader-max-lag=1000000")
     _first, second, third = patroni.members
     both, only = sorted(HOSTS[1:]), [HOSTS[1]]
-    for what, spoiled in (("starting", dict(state="starting")), ("noloadbalance", dict(tags={"noloadbalance": True})),
+    for what, changes in (("starting", dict(state="starting")), ("noloadbalance", dict(tags={"noloadbalance": True})),
                           ("not streaming", dict(replication_state=None)), ("behind", dict(xlog_location=patroni.lsn - 2000000))):
-        patroni.touch(third, "replica", **spoiled)
+        patroni.touch(third, "replica", **changes)
         lictor.until_resolves(name("replica"), only, within=2)
         patroni.touch(third, "replica")
         lictor.until_resolves(name("replica"), both, within=2)
         ctx.note(f"left out while {what}")
-    # Never empty: if all of them lag, all are answered.
+    # Never empty: if all replicas lag, all are answered.
     for member in (second, third):
         patroni.touch(member, "replica", xlog_location=patroni.lsn - 3000000)
     time.sleep(0.1)
     lictor.until_resolves(name("replica"), both, within=2)
-    # At the limit nothing flaps: out above it, in again below three quarters.
+    # Hysteresis: a replica is left out above the limit, and answered again below three quarters of it.
     patroni.touch(second, "replica")
     lictor.until_resolves(name("replica"), only, within=2)
     for behind in (990000, 1000001, 800000):
@@ -95,7 +95,7 @@ def _(ctx):
     lictor.until_resolves(name("replica"), both, within=2)
 
 
-@test("sync standbys are those that Patroni names")
+@test("sync standbys are those in Patroni's sync key")
 def _(ctx):
     _agent, patroni, lictor = start(ctx)
     patroni.sync(patroni.members[1])
@@ -108,7 +108,7 @@ def _(ctx):
     lictor.process.until(lambda: lictor.resolve(name("sync")) == [], 2, "no sync standby, and no NXDOMAIN")
 
 
-@test("no replica lives: no address, never NXDOMAIN; with leader-last-resort the leader")
+@test("no usable replica: no address, never NXDOMAIN; the leader with leader-last-resort")
 def _(ctx):
     _agent, patroni, lictor = start(ctx)
     for member in patroni.members[1:]:
@@ -116,22 +116,22 @@ def _(ctx):
     lictor.process.until(lambda: lictor.resolve(name("replica")) == [], 2, "no data")
     assert ask.rcode(lictor.udp(name("replica"))) == "NOERROR"
     assert lictor.resolve(name("any")) == [HOSTS[0]]
-    willing = Lictor(ctx, LEADER, "--leader-last-resort", consul=_agent.api.url)
-    willing.until_resolves(name("replica"), [HOSTS[0]], within=5)
+    last_resort = Lictor(ctx, LEADER, "--leader-last-resort", consul=_agent.api.url)
+    last_resort.until_resolves(name("replica"), [HOSTS[0]], within=5)
     patroni.touch(patroni.members[1], "replica")
-    willing.until_resolves(name("replica"), [HOSTS[1]], within=2)
+    last_resort.until_resolves(name("replica"), [HOSTS[1]], within=2)
 
 
-@test("where the service is registered the keys beat the tags for replicas, the plain name is the catalog's, strict is the agent's")
+@test("with a registered service: replicas come from the keys, not the tags; the plain name from the catalog; strict answers as the agent")
 def _(ctx):
     agent, patroni, lictor = start(ctx, service=True)
     strict = Lictor(ctx, LEADER, "--consul-dns-compat=strict", consul=agent.api.url)
     strict.until_resolves(name("replica"), sorted(HOSTS[1:]), within=5)
     lictor.until_resolves(name("replica"), sorted(HOSTS[1:]), within=2)
-    patroni.register(patroni.members[2], "primary")     # a tag that lies
+    patroni.register(patroni.members[2], "primary")     # a wrong tag
     strict.until_resolves(name("replica"), [HOSTS[1]], within=2)
     net.steadily(lambda: lictor.resolve(name("replica")) == sorted(HOSTS[1:]), 0.3, "the keys are answered")
-    patroni.deregister(patroni.members[1])              # a registration that was lost
+    patroni.deregister(patroni.members[1])              # a missing registration
     lictor.until_resolves(name(), sorted([HOSTS[0], HOSTS[2]]), within=2)
     assert lictor.resolve(name("replica")) == sorted(HOSTS[1:])
     assert srv(lictor, "_postgresql._tcp." + name()) == {(10, 5432, HOSTS[0]), (20, 5432, HOSTS[1]), (20, 5432, HOSTS[2])}
@@ -166,7 +166,7 @@ backend ranked
 
 
 def servers_of(path):
-    """{backend: {"address:port"}} of HAProxy's own view; slots without an address are left out."""
+    """{backend: {"address:port"}} from HAProxy's state; slots without an address are left out."""
     with socket.socket(socket.AF_UNIX) as link:
         link.settimeout(2)
         link.connect(path)
@@ -185,7 +185,7 @@ def servers_of(path):
     return found
 
 
-@test("the real HAProxy fills its server-templates from these SRV names, ports included, and follows a switchover")
+@test("a real HAProxy fills its server-templates from these SRV names, with their ports, and follows a switchover")
 def _(ctx):
     program = shutil.which("haproxy") or "/usr/sbin/haproxy"
     if not os.access(program, os.X_OK):
@@ -204,19 +204,19 @@ def _(ctx):
     ctx.processes.append(haproxy)
     ctx.undo.callback(haproxy.stop)
     one, two, three = (f"{host}:{5431 + n}" for n, host in enumerate(HOSTS))
-    def sees(primary, *replicas):
-        wanted = {"primary": {primary}, "read": set(replicas), "ranked": {primary, *replicas}}
+    def expect(primary, *replicas):
+        expected = {"primary": {primary}, "read": set(replicas), "ranked": {primary, *replicas}}
         def right():
             try:
-                return servers_of(path) == wanted
+                return servers_of(path) == expected
             except OSError:
                 return False
         try:
-            haproxy.until(right, 10, f"HAProxy has {wanted}", every=0.05)
+            haproxy.until(right, 10, f"HAProxy has {expected}", every=0.05)
         except net.Timeout as late:
             raise net.Timeout(f"{late}\n    it has: {servers_of(path)}") from None
-    sees(one, two, three)
+    expect(one, two, three)
     patroni.switchover(1, lambda: time.sleep(0.02))
     begin = time.monotonic()
-    sees(two, one, three)
-    ctx.note(f"HAProxy had the new primary {(time.monotonic() - begin) * 1000:.0f} ms after the last write")
+    expect(two, one, three)
+    ctx.note(f"HAProxy used the new primary {(time.monotonic() - begin) * 1000:.0f} ms after the last write")

@@ -1,8 +1,8 @@
-"""Are lictor's answers for *.consul the agent's own, record for record, without asking the agent's DNS port?
+"""Are lictor's answers for *.consul the agent's own, record for record, without queries to the agent's DNS port?
 
-consul-dns points at a port that counts whoever asks it and answers nobody: at the end its count is 0. Each question is put
-to the agent and to lictor over UDP, UDP with EDNS, and TCP. In the default mode the differences that lictor means are
-listed below, one predicate each; with consul-dns-compat=strict there is none.
+consul-dns points at a port that counts queries and answers none; its count must be 0 at the end. Each query is sent to the agent
+and to lictor over UDP, UDP with EDNS, and TCP. The intended differences of the default mode are listed below, one predicate
+each; with consul-dns-compat=strict there is none.
 """
 
 import collections
@@ -31,10 +31,10 @@ def agents(shared):
     return {"plain": (plain, ["consul"]), "knobs": (knobs, ["example.corp", "other.corp"])}
 
 
-# The improvements. Each says whether it explains how lictor's form differs from the agent's; `whole` is the agent's uncut
-# answer (over TCP).
+# The intended differences. Each predicate decides whether it explains the difference between lictor's reply and the agent's; `whole` is
+# the agent's complete answer (over TCP).
 
-class Asked:
+class Query:
     def __init__(self, label, kind, transport, whole):
         self.label, self.kind, self.transport, self.whole = label, kind, transport, whole
 
@@ -46,59 +46,60 @@ def soa_only(form, count=1):
     return not form.section("ANSWER") and len(form.of_type("AUTHORITY", "SOA")) == count
 
 
-def empty_non_terminal_is_nodata(asked, agent, lictor):
-    """A name with names below it exists (RFC 8020): NOERROR with the SOA, not NXDOMAIN."""
-    return (asked.label.lower() in catalog.EMPTY_NON_TERMINALS and agent.rcode == "NXDOMAIN" and lictor.rcode == "NOERROR"
+def empty_non_terminal_is_nodata(query, agent, lictor):
+    """A name that has names below it exists (RFC 8020): NOERROR with the SOA, not NXDOMAIN."""
+    return (query.label.lower() in catalog.EMPTY_NON_TERMINALS and agent.rcode == "NXDOMAIN" and lictor.rcode == "NOERROR"
             and soa_only(lictor))
 
 
-def node_nodata_has_soa(asked, agent, lictor):
-    """NODATA for a node carries the SOA, so that nobody invents how long it may be kept (RFC 2308)."""
-    return (asked.node() and agent.rcode == lictor.rcode == "NOERROR" and not agent.section("ANSWER")
+def node_nodata_has_soa(query, agent, lictor):
+    """NODATA for a node has an SOA, which determines how long it may be cached (RFC 2308)."""
+    return (query.node() and agent.rcode == lictor.rcode == "NOERROR" and not agent.section("ANSWER")
             and not agent.section("AUTHORITY") and soa_only(lictor) and agent.section("ADDITIONAL") == lictor.section("ADDITIONAL"))
 
 
-def unknown_node_is_nxdomain(asked, agent, lictor):
-    """A node that does not exist is NXDOMAIN for every type; the agent looks only for some."""
-    return (asked.node() and agent.rcode == "NOERROR" and not agent.section("ANSWER") and lictor.rcode == "NXDOMAIN"
-            and soa_only(lictor) and asked.kind not in ("A", "AAAA", "TXT", "ANY"))
+def unknown_node_is_nxdomain(query, agent, lictor):
+    """A node that does not exist is NXDOMAIN for all types; the agent checks only for some."""
+    return (query.node() and agent.rcode == "NOERROR" and not agent.section("ANSWER") and lictor.rcode == "NXDOMAIN"
+            and soa_only(lictor) and query.kind not in ("A", "AAAA", "TXT", "ANY"))
 
 
-def all_that_fit(asked, agent, lictor):
-    """UDP: every record that fits is sent, and TC says when one did not. The agent sends a few and keeps silent."""
-    whole, given = asked.whole.section("ANSWER"), lictor.section("ANSWER")
-    return (asked.transport != "tcp" and agent.rcode == lictor.rcode == "NOERROR" and sum(given.values()) > 0
+def all_that_fit(query, agent, lictor):
+    """UDP: all records that fit are sent, and TC is set if one does not fit. The agent sends a few without TC."""
+    whole, given = query.whole.section("ANSWER"), lictor.section("ANSWER")
+    return (query.transport != "tcp" and agent.rcode == lictor.rcode == "NOERROR" and sum(given.values()) > 0
             and not given - whole and sum(given.values()) >= sum(agent.section("ANSWER").values())
-            and not lictor.section("ADDITIONAL") - asked.whole.section("ADDITIONAL")
+            and not lictor.section("ADDITIONAL") - query.whole.section("ADDITIONAL")
             and lictor.tc == (given != whole) and lictor.aa == agent.aa)
 
 
-def alias_has_asked_type(asked, agent, lictor):
-    """The records behind an alias are of the type that was asked, and the alias is followed to its end."""
+def alias_has_queried_type(query, agent, lictor):
+    """The records after an alias have the type of the query, and the alias is followed to its end."""
     def aliases(form):
         return {r for r in form.of_type("ANSWER", "CNAME")}
     extra = agent.section("ANSWER") - lictor.section("ANSWER")
     return (agent.rcode == lictor.rcode == "NOERROR" and aliases(agent) and aliases(agent) <= aliases(lictor)
-            and not lictor.section("ANSWER") - agent.section("ANSWER") and all(r.type not in (asked.kind, "CNAME") for r in extra))
+            and not lictor.section("ANSWER") - agent.section("ANSWER") and all(r.type not in (query.kind, "CNAME") for r in extra))
 
 
-def addr_is_typed(asked, agent, lictor):
-    """`<hex>.addr` has the address of its own family only; agents before 1.11 give it for every type that is asked."""
+def addr_is_typed(query, agent, lictor):
+    """`<hex>.addr` has the address of its own family only; agents before 1.11 answer it for every type."""
     given = {record.type for record in agent.section("ANSWER")}
-    return ("addr" in asked.label.lower().split(".") and agent.rcode == lictor.rcode == "NOERROR" and len(given) == 1
-            and given <= {"A", "AAAA"} and asked.kind not in given | {"ANY"} and soa_only(lictor))
+    return ("addr" in query.label.lower().split(".") and agent.rcode == lictor.rcode == "NOERROR" and len(given) == 1
+            and given <= {"A", "AAAA"} and query.kind not in given | {"ANY"} and soa_only(lictor))
 
 
-IMPROVEMENTS = [addr_is_typed, empty_non_terminal_is_nodata, node_nodata_has_soa, unknown_node_is_nxdomain, all_that_fit, alias_has_asked_type]
+IMPROVEMENTS = [addr_is_typed, empty_non_terminal_is_nodata, node_nodata_has_soa, unknown_node_is_nxdomain, all_that_fit,
+                alias_has_queried_type]
 
 
-def same_choice(asked, agent, lictor):
-    """Strict: where the agent cut its answer it chose at random; count, TC and membership have to agree."""
-    a, b, whole = agent.section("ANSWER"), lictor.section("ANSWER"), asked.whole.section("ANSWER")
-    if asked.transport == "tcp" or a == whole or b - whole or agent.tc != lictor.tc or agent.rcode != lictor.rcode:
+def same_choice(query, agent, lictor):
+    """Strict: the agent chooses records at random when it truncates; the count, TC and the set of possible records must agree."""
+    a, b, whole = agent.section("ANSWER"), lictor.section("ANSWER"), query.whole.section("ANSWER")
+    if query.transport == "tcp" or a == whole or b - whole or agent.tc != lictor.tc or agent.rcode != lictor.rcode:
         return False
-    # By size, names decide how many fit: which instances were drawn moves the count a little.
-    slack = 0 if asked.transport == "udp" else 1
+    # With a size limit the length of the names decides how many records fit, so the count may differ by one.
+    slack = 0 if query.transport == "udp" else 1
     return abs(sum(a.values()) - sum(b.values())) <= slack
 
 
@@ -109,16 +110,16 @@ def ask_one(transport, server, name, kind):
 
 
 def compare(ctx, agent, lictor, domains, names, types, explanations):
-    """Asks both sides everything; fails with all differences that nothing explains."""
-    wrong, explained, questions = [], collections.Counter(), 0
+    """Sends all queries to both; fails with all differences that no predicate explains."""
+    wrong, explained, queries = [], collections.Counter(), 0
     for domain in domains:
         for label in names:
             name = f"{label}.{domain}" if label else domain
             for kind in types:
                 whole = ask.Form(ask.tcp(agent.dns, name, kind))
                 for transport in ("udp", "edns", "tcp"):
-                    questions += 1
-                    asked = Asked(label, kind, transport, whole)
+                    queries += 1
+                    query = Query(label, kind, transport, whole)
                     try:
                         theirs = ask_one(transport, agent.dns, name, kind)
                         mine = ask_one(transport, lictor.server, name, kind)
@@ -129,22 +130,22 @@ def compare(ctx, agent, lictor, domains, names, types, explanations):
                     lines = theirs.difference(mine)
                     if not lines:
                         continue
-                    why = next((e.__name__ for e in explanations if e(asked, theirs, mine)), None)
+                    why = next((e.__name__ for e in explanations if e(query, theirs, mine)), None)
                     if not why and explanations is IMPROVEMENTS and domain != domains[0]:
-                        # Answers stay in the domain that was asked, as with agents since 1.11; this one gives its primary one.
-                        asked = Asked(label, kind, transport, whole.moved(domains[0], domain))
+                        # Answers stay in the domain of the query, as with agents since 1.11; this agent answers with its primary domain.
+                        query = Query(label, kind, transport, whole.moved(domains[0], domain))
                         theirs = theirs.moved(domains[0], domain)
                         if not theirs.difference(mine):
-                            why = "domain_of_the_question"
+                            why = "domain_of_the_query"
                         else:
-                            why = next((f"domain_of_the_question and {e.__name__}" for e in explanations if e(asked, theirs, mine)), None)
+                            why = next((f"domain_of_the_query and {e.__name__}" for e in explanations if e(query, theirs, mine)), None)
                     if why:
                         explained[why] += 1
                     else:
                         shown = lines[:6] + ([f"… {len(lines) - 6} more"] if len(lines) > 6 else [])
                         wrong.append(f"{transport} {name} {kind}: " + "; ".join(shown))
-    ctx.note(f"{questions} questions; " + (", ".join(f"{n} {why}" for why, n in explained.items()) or "no difference"))
-    assert not wrong, f"{len(wrong)} of {questions} answers differ:\n" + "\n".join(wrong[:40])
+    ctx.note(f"{queries} queries; " + (", ".join(f"{n} {why}" for why, n in explained.items()) or "no difference"))
+    assert not wrong, f"{len(wrong)} of {queries} answers differ:\n" + "\n".join(wrong[:40])
 
 
 def parity(ctx, which, compat, explanations, names=catalog.NAMES, types=catalog.TYPES):
@@ -152,12 +153,12 @@ def parity(ctx, which, compat, explanations, names=catalog.NAMES, types=catalog.
     sink = Sink(ctx)
     options = [f"--consul-dns={sink.option}"] + ([f"--consul-dns-compat={compat}"] if compat else [])
     lictor = Lictor(ctx, *options, consul=agent.api.url)
-    lictor.wait_ready()       # which domain is Consul's is known once the agent has told its settings
+    lictor.wait_ready()       # Consul's domain is known once the agent's settings were read
     compare(ctx, agent, lictor, domains, names, types, explanations)
-    assert sink.count() == 0, f"{sink.count()} questions reached the agent's DNS port, the first: {sink.first!r}"
+    assert sink.count() == 0, f"{sink.count()} queries reached the agent's DNS port, the first: {sink.first!r}"
 
 
-@test("default mode: every form equals the agent's, but for the named improvements", within=240)
+@test("default mode: every reply equals the agent's, except for the listed improvements", within=240)
 def _(ctx):
     parity(ctx, "plain", None, IMPROVEMENTS)
 
@@ -167,17 +168,17 @@ def _(ctx):
     parity(ctx, "plain", "strict", [same_choice])
 
 
-@test("an agent with other domains, TTLs, limits and SOA: its settings are taken over (strict)", within=240)
+@test("an agent with other domains, TTLs, limits and SOA: its settings are used (strict)", within=240)
 def _(ctx):
     parity(ctx, "knobs", "strict", [same_choice])
 
 
-@test("an agent with other domains, TTLs, limits and SOA: its settings are taken over (default mode)", within=240)
+@test("an agent with other domains, TTLs, limits and SOA: its settings are used (default mode)", within=240)
 def _(ctx):
     parity(ctx, "knobs", None, IMPROVEMENTS)
 
 
-@test("PTR of nodes and of watched services equals the agent's where an arpa hint leads to Consul")
+@test("PTR of nodes and of watched services equals the agent's where a server= line for an arpa zone points at Consul")
 def _(ctx):
     agent, _domains = ctx.shared("agents", agents)["plain"]
     sink = Sink(ctx)
@@ -194,10 +195,10 @@ def _(ctx):
             if lines:
                 wrong.append(f"{name} {kind}: " + "; ".join(lines))
     assert not wrong, f"{len(wrong)} answers differ:\n" + "\n".join(wrong)
-    assert sink.count() == 0, f"{sink.count()} questions reached the agent's DNS port"
+    assert sink.count() == 0, f"{sink.count()} queries reached the agent's DNS port"
 
 
-@test("order: three instances come in every order, about equally often")
+@test("order: three instances are answered in every order, about equally often")
 def _(ctx):
     agent, _domains = ctx.shared("agents", agents)["plain"]
     lictor = Lictor(ctx, consul=agent.api.url)
@@ -209,19 +210,19 @@ def _(ctx):
     assert min(first.values()) > 15, f"orders seen: {dict(first)}"     # 50 each are expected
 
 
-@test("a name that no packet can hold is SERVFAIL, not silence")
+@test("a name too long for a message is SERVFAIL")
 def _(ctx):
     agent, _domains = ctx.shared("agents", agents)["plain"]
     node = "n" * 70
     agent.api.register(node, "10.1.9.9", {"Service": "longnode", "Port": 5})
     ctx.undo.callback(agent.api.deregister, node)
     lictor = Lictor(ctx, consul=agent.api.url)
-    lictor.until_resolves("longnode.service.consul", ["10.1.9.9"], within=2)     # servers tell each other within moments
+    lictor.until_resolves("longnode.service.consul", ["10.1.9.9"], within=2)     # the servers replicate it first
     reply = lictor.udp("longnode.service.consul", "SRV")
     assert ask.rcode(reply) == "SERVFAIL", ask.rcode(reply)
 
 
-@test("a UUID's beginning is no node name")
+@test("the prefix of a node's UUID is not a node name")
 def _(ctx):
     agent, _domains = ctx.shared("agents", agents)["plain"]
     own = agent.api.get(f"/v1/catalog/node/{agent.name}")["Node"]
@@ -230,50 +231,50 @@ def _(ctx):
     assert lictor.resolve(f"{own['ID'].split('-')[0]}.node.consul") == ["NXDOMAIN"]
 
 
-@test("header bits: RD and CD are copied, AD is never set, RA is set, DS is answered here")
+@test("header bits: RD and CD are copied, AD is never set, RA is set, DS is answered locally")
 def _(ctx):
     agent, _domains = ctx.shared("agents", agents)["plain"]
     lictor = Lictor(ctx, consul=agent.api.url)
     for given in ("", "RD", "RD CD", "CD", "RD AD"):
         reply = lictor.udp("web.service.consul", flags=given)
         text = ask.dns.flags.to_text(reply.flags).split()
-        assert set(text) == {"QR", "AA", "RA"} | ({"RD", "CD"} & set(given.split())), f"asked with {given!r}: {text}"
+        assert set(text) == {"QR", "AA", "RA"} | ({"RD", "CD"} & set(given.split())), f"flags {given!r}: {text}"
     reply = lictor.udp("web.service.consul", "DS")
     assert ask.rcode(reply) == "NOERROR" and not reply.answer and reply.authority, reply.to_text()
     reply = lictor.udp("web.service.consul", edns=1232, want_dnssec=True)
     assert reply.edns == 0 and len(reply.answer) == 3, reply.to_text()
 
 
-def told_by(lictor):
-    """The settings in /stats, once the agent has told its own."""
+def settings_of(lictor):
+    """The settings in /stats, once the agent's own were read."""
     def settings():
         return lictor.json("/stats")["consul"]["settings"]
-    net.until(lambda: settings()["agent_version"], 10, "the agent told its settings")
+    net.until(lambda: settings()["agent_version"], 10, "the agent's settings were read")
     return settings()
 
 
-@test("what lictor took over from the agent is in /stats, and what an option says instead")
+@test("/stats shows the settings read from the agent, and those that options override")
 def _(ctx):
     agent, _domains = ctx.shared("agents", agents)["knobs"]
-    told = told_by(Lictor(ctx, "--consul-watch=web", consul=agent.api.url))
-    assert told["domains"] == ["example.corp", "other.corp"] and told["datacenter"] == "dc1" and told["node_name"] == agent.name, told
-    assert told["agent_version"].startswith("1.8") and not told["strict"] and told["only_passing"] and told["enable_truncate"], told
-    assert told["node_ttl_seconds"] == 7 and told["service_ttl_seconds"] == {"web": 10, "two*": 20, "*": 1}, told
-    assert told["udp_answer_limit"] == 5 and told["a_record_limit"] == 0 and not told["enable_additional_node_meta_txt"], told
-    assert told["soa"] == {"refresh": 1800, "retry": 300, "expire": 43200, "min_ttl": 9}, told
-    assert not told["recursors"] and not told["translate_wan_addrs"] and not told["disable_compression"], told
+    used = settings_of(Lictor(ctx, "--consul-watch=web", consul=agent.api.url))
+    assert used["domains"] == ["example.corp", "other.corp"] and used["datacenter"] == "dc1" and used["node_name"] == agent.name, used
+    assert used["agent_version"].startswith("1.8") and not used["strict"] and used["only_passing"] and used["enable_truncate"], used
+    assert used["node_ttl_seconds"] == 7 and used["service_ttl_seconds"] == {"web": 10, "two*": 20, "*": 1}, used
+    assert used["udp_answer_limit"] == 5 and used["a_record_limit"] == 0 and not used["enable_additional_node_meta_txt"], used
+    assert used["soa"] == {"refresh": 1800, "retry": 300, "expire": 43200, "min_ttl": 9}, used
+    assert not used["recursors"] and not used["translate_wan_addrs"] and not used["disable_compression"], used
     lictor = Lictor(ctx, "--consul-watch=web", "--consul-domain=mine.test", "--consul-only-passing=off", "--consul-node-ttl=77", "--consul-service-ttl=88",
-                    "--consul-dns-compat=strict", consul=agent.api.url, name="told")
-    told = told_by(lictor)
-    assert told["domains"] == ["mine.test"] and told["strict"] and not told["only_passing"], told
-    assert told["node_ttl_seconds"] == 77 and set(told["service_ttl_seconds"].values()) == {88}, told
-    # What no option speaks of stays the agent's, and the answers are those of the options.
-    assert told["udp_answer_limit"] == 5 and told["soa"]["min_ttl"] == 9, told
+                    "--consul-dns-compat=strict", consul=agent.api.url, name="options")
+    used = settings_of(lictor)
+    assert used["domains"] == ["mine.test"] and used["strict"] and not used["only_passing"], used
+    assert used["node_ttl_seconds"] == 77 and set(used["service_ttl_seconds"].values()) == {88}, used
+    # Settings without an option stay the agent's, and the answers use the options.
+    assert used["udp_answer_limit"] == 5 and used["soa"]["min_ttl"] == 9, used
     reply = ask.Form(ask.udp(lictor.server, "web.service.mine.test", "A"))
     assert reply.rcode == "NOERROR" and {record.ttl for record in reply.section("ANSWER")} == {88}, reply
 
 
-@test("an agent that comes back with other settings is followed in them", within=60)
+@test("an agent that restarts with other settings: the new settings are used", within=60)
 def _(ctx):
     agent = consul.dev_agent(ctx, dns_config={"node_ttl": "5s"})
     agent.api.register("n1", "10.9.1.1")

@@ -1,7 +1,7 @@
-"""What HTTP cannot tell goes to the agent's DNS port: does it come through unharmed?
+"""Are names that the HTTP API cannot resolve forwarded to the agent's DNS port, with unchanged answers?
 
-Prepared queries, mesh and gateway names, names that only newer agents know; over UDP and TCP, with and without EDNS, compared with the
-agent's own answer. Kept no longer than its TTL; a port that is silent costs its own time-out and nothing else.
+Prepared queries, mesh and gateway names, names that only newer agents resolve; over UDP and TCP, with and without EDNS, compared with
+the agent's own answer. Answers are cached no longer than their TTL. A DNS port that does not answer delays only its own queries.
 """
 
 import socket
@@ -22,7 +22,7 @@ def agent_of(shared):
 
 
 def cutting_agent_of(shared):
-    """The same, but it says when it cuts."""
+    """An agent that sets TC in truncated answers (enable_truncate)."""
     return filled(consul.dev_agent(shared, "cutting", connect={"enabled": True}, dns_config={"enable_truncate": True}))
 
 
@@ -47,7 +47,7 @@ def filled(agent):
 
 
 def udp_only(ctx, address):
-    """A port that answers every question over UDP with this address; nobody listens for TCP. Gives the port."""
+    """A port that answers every query over UDP with this address, and has no TCP listener. Returns the port."""
     port = net.free_port()
     sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     sock.bind(("127.0.0.1", port))
@@ -74,31 +74,31 @@ NAMES = ["all.query", "ALL.Query", "only.b.query", "long.query", "none.query", "
 def _(ctx):
     agent = ctx.shared("agent", agent_of)
     lictor = Lictor(ctx, f"--consul-dns={agent.dns.address}#{agent.dns.port}", consul=agent.api.url)
-    wrong, asked = [], 0
+    wrong, compared = [], 0
     for name in NAMES:
         for kind in ("A", "AAAA", "SRV", "TXT", "ANY", "MX"):
             for way, edns in ((ask.udp, None), (ask.udp, 1232), (ask.tcp, None), (ask.tcp, 1232)):
                 theirs = ask.Form(way(agent.dns, f"{name}.consul", kind, edns=edns))
                 mine = ask.Form(way(lictor.server, f"{name}.consul", kind, edns=edns, within=5))
-                for form in (theirs, mine):       # kept answers count their TTL down
+                for form in (theirs, mine):       # the TTL of cached answers counts down
                     counted = {}
                     for record, number in form.records.items():
                         kept = record._replace(ttl="<ttl>") if record.type != "SOA" else record
                         counted[kept] = counted.get(kept, 0) + number
                     form.records = type(form.records)(counted)
-                asked += 1
+                compared += 1
                 lines = theirs.difference(mine)
                 if lines:
                     wrong.append(f"{way.__name__} edns={edns} {name} {kind}: " + "; ".join(lines[:4]))
-    ctx.note(f"{asked} answers compared")
-    assert not wrong, f"{len(wrong)} of {asked} answers differ:\n" + "\n".join(wrong[:20])
+    ctx.note(f"{compared} answers compared")
+    assert not wrong, f"{len(wrong)} of {compared} answers differ:\n" + "\n".join(wrong[:20])
 
 
-@test("a prepared query of fifty instances: over TCP what the agent says over TCP, over UDP what it says over UDP", within=60)
+@test("a prepared query with fifty instances: over TCP the agent's TCP answer, over UDP its UDP answer", within=60)
 def _(ctx):
-    """The agent cuts to three answers over UDP without EDNS, to the size with it, and says so only where it is told to (enable_truncate).
-    In strict mode so does lictor; else it sends all that fit and sets the bit. Sets are drawn anew for each answer: numbers, the bit and
-    membership are compared."""
+    """Over UDP the agent truncates to three answers without EDNS, to the size with EDNS, and sets TC only with enable_truncate. In strict
+    mode lictor does the same; otherwise it sends all that fit and sets TC. Each answer is a new random choice: counts, TC and the set of
+    possible records are compared."""
     for agent in (ctx.shared("agent", agent_of), ctx.shared("cutting", cutting_agent_of)):
         everybody = {f"10.6.0.{n + 1}" for n in range(50)}
         for compat in ("strict", "fixed"):
@@ -114,14 +114,14 @@ def _(ctx):
                     lines.append(what)
                     assert set(ask.addresses(mine)) <= everybody and len(set(ask.texts(mine))) == len(mine.answer), what
                     if way is ask.tcp or compat == "strict":
-                        # How long two drawn names are decides whether one more fits.
+                        # The length of two random names decides whether one more record fits.
                         assert abs(form[0][0] - form[1][0]) <= (1 if kind == "SRV" else 0) and form[0][1] == form[1][1], what
-                    else:       # all that fit, and the cut bit where it is not all
+                    else:       # all that fit, and TC if that is not all
                         assert form[1][0] >= form[0][0] and form[1][1] == (form[1][0] < 50), what
             ctx.note("; ".join(line for line in lines if " A:" in line))
 
 
-@test("the same question over UDP and TCP at once: each gets its own answer, and each is kept by itself, in strict mode not at all", ONCE)
+@test("the same query over UDP and TCP at once: each gets its own answer and its own cache entry; in strict mode none is cached", ONCE)
 def _(ctx):
     agent = ctx.shared("agent", agent_of)
     for mode, over_udp in ("fixed", 29), ("strict", 3):
@@ -131,11 +131,11 @@ def _(ctx):
             short = lictor.udp("crowd.query.consul")
             assert (len(short.answer), len(waiting.result().answer)) == (over_udp, 50), (mode, turn)
         hits = lictor.metrics()["lictor_cache_hits_total"]
-        # Strict, each reply is the agent's to the second of its TTL: nothing is kept.
-        assert hits >= 4 if mode == "fixed" else hits == 0, f"{mode}: {hits} of the later four from the cache"
+        # In strict mode each reply has the agent's TTL to the second: nothing is cached.
+        assert hits >= 4 if mode == "fixed" else hits == 0, f"{mode}: {hits} of the last four from the cache"
 
 
-@test("an agent whose DNS lets no TCP through: a question over TCP is answered with what it says over UDP (a made-up agent)", ONCE)
+@test("an agent without DNS over TCP: a query over TCP is answered with the UDP answer (a simulated agent)", ONCE)
 def _(ctx):
     real = ctx.shared("agent", agent_of)
     port = udp_only(ctx, "10.6.0.1")
@@ -145,7 +145,7 @@ def _(ctx):
     ctx.note(f"answered after {1000 * (time.monotonic() - begin):.0f} ms")
 
 
-@test("an answer of the agent's DNS is kept for its TTL and no longer", ONCE)
+@test("an answer of the agent's DNS is cached for its TTL and no longer", ONCE)
 def _(ctx):
     agent = ctx.shared("agent", agent_of)
     lictor = Lictor(ctx, f"--consul-dns={agent.dns.address}#{agent.dns.port}", consul=agent.api.url)
@@ -155,10 +155,10 @@ def _(ctx):
     ctx.undo.callback(agent.api.deregister, "m9")
     begin = time.monotonic()
     lictor.until_resolves("all.query.consul", [*before, "10.7.0.9"], within=4)
-    assert time.monotonic() - begin <= 3.2, "kept longer than its two seconds"
+    assert time.monotonic() - begin <= 3.2, "cached longer than its two seconds"
 
 
-@test("a silent DNS port of the agent: SERVFAIL within its own time, and what HTTP tells is answered meanwhile", ONCE)
+@test("the agent's DNS port does not answer: SERVFAIL within the time limit, and names from the HTTP API are answered meanwhile", ONCE)
 def _(ctx):
     agent = ctx.shared("agent", agent_of)
     lictor = Lictor(ctx, f"--consul-dns={Sink(ctx).option}", consul=agent.api.url)
@@ -176,7 +176,7 @@ def _(ctx):
     assert (ident, code) == (7, 2) and took < 6
 
 
-@test("a PTR that no node has is asked from the agent's DNS; with that port dead it is SERVFAIL, never a wrong no", ONCE)
+@test("a PTR of no node is forwarded to the agent's DNS; with that port closed it is SERVFAIL, never a wrong NXDOMAIN", ONCE)
 def _(ctx):
     agent = ctx.shared("agent", agent_of)
     agent.api.register("m8", "10.7.0.8", {"Service": "elsewhere", "ID": "e", "Port": 1, "Address": "10.7.9.9"})

@@ -1,4 +1,4 @@
-"""Does the comparison with another server ask both the same, within its bounds, and say what differs by kind?"""
+"""Does the comparison with another server send both the same queries, within its limits, and count the differences by kind?"""
 
 import time
 
@@ -11,10 +11,10 @@ from harness.runner import BOTH, ONCE, test
 from harness.upstream import Scripted, answer
 
 
-def told(ctx, address, also=lambda name: None):
-    """A server with one address for everything, and its own ideas about some names."""
-    def behave(message, question):
-        own = also(question.name.lower())
+def behaviour(ctx, address, also=lambda name: None):
+    """A server that answers one address for all names, and other answers for some."""
+    def behave(message, query):
+        own = also(query.name.lower())
         if own == "silent":
             return []
         if own == "nx":
@@ -25,14 +25,14 @@ def told(ctx, address, also=lambda name: None):
     return behave
 
 
-def ideas(name):
+def deviations(name):
     return {"other.example": "192.0.2.99", "gone.example": "nx", "mute.example": "silent"}.get(name.rstrip("."))
 
 
-@test("shadow=log: the questions of a followed query log, differences by kind, a log that is turned over", variants=BOTH)
+@test("shadow=log: the queries of a query log that is being written, differences by kind, a rotated log", variants=BOTH)
 def _(ctx):
-    upstream = Scripted(ctx, told(ctx, "192.0.2.1"), label="upstream")
-    running = Scripted(ctx, told(ctx, "192.0.2.1", ideas), label="dnsmasq")
+    upstream = Scripted(ctx, behaviour(ctx, "192.0.2.1"), label="upstream")
+    running = Scripted(ctx, behaviour(ctx, "192.0.2.1", deviations), label="dnsmasq")
     log = ctx.file("queries.log", "dnsmasq[1]: query[A] before.example from 127.0.0.1\n")
     lictor = Lictor(ctx, f"--server={upstream.option}", f"--shadow=log:{log},{running.option}")
     with open(log, "a") as out:
@@ -46,7 +46,7 @@ def _(ctx):
     report = lictor.json("/shadow")
     assert report["seen"] == 4 and report["compared"] == 4, report
     assert {d["name"]: d["kind"] for d in report["latest_differences"]} == {"other.example": "values", "gone.example": "code", "mute.example": "other_silent"}, report
-    assert running.count("before.example") == 0, "the log is followed from its end"
+    assert running.count("before.example") == 0, "the log must be read from its end"
     code, out, _err = run(ctx, "shadow", f"--stats-address=127.0.0.1:{lictor.stats_port}")
     assert code == 0 and "values: 1" in out and "other.example A" in out and "192.0.2.99" in out, out
 
@@ -56,26 +56,26 @@ def _(ctx):
     net.until(lambda: running.count("turned.example", "A") == 1, 5, "the new log is read from its start")
 
 
-@test("shadow=IP#PORT: samples of our own questions, bounded, never samples of the comparison's own", variants=BOTH)
+@test("shadow=IP#PORT: a bounded sample of lictor's queries, never the comparison's own queries", variants=BOTH)
 def _(ctx):
-    upstream = Scripted(ctx, told(ctx, "192.0.2.1"), label="upstream")
-    other = Scripted(ctx, told(ctx, "192.0.2.1", ideas), label="other")
+    upstream = Scripted(ctx, behaviour(ctx, "192.0.2.1"), label="upstream")
+    other = Scripted(ctx, behaviour(ctx, "192.0.2.1", deviations), label="other")
     lictor = Lictor(ctx, f"--server={upstream.option}", f"--shadow={other.option}")
     for i in range(200):
         lictor.udp(f"n{i}.example")
     time.sleep(1.0)
-    asked = other.count()
-    assert 1 <= asked <= 60, f"{asked} of 200 quick questions were compared"
+    compared = other.count()
+    assert 1 <= compared <= 60, f"{compared} of 200 fast queries were compared"
     before = lictor.json("/shadow")
     assert before["kinds"]["same"] == before["compared"] >= 1, before
     time.sleep(3.0)
-    assert lictor.json("/shadow")["compared"] <= before["compared"] + 1, "the comparison goes on by itself"
+    assert lictor.json("/shadow")["compared"] <= before["compared"] + 1, "the comparison must stop with the queries"
 
 
-@test("shadow: a bad value is refused with its remedy; off says so", variants=ONCE)
+@test("shadow: an invalid value is an error with a hint; the command reports that it is off", variants=ONCE)
 def _(ctx):
     code, _out, err = run(ctx, "--test", "--conf-file=", "--shadow=log:relative")
-    assert code == 1 and "whole path" in err, err
+    assert code == 1 and "absolute path" in err, err
     lictor = Lictor(ctx, "--no-resolv")
     assert lictor.json("/shadow") == {"on": False}
     code, out, _err = run(ctx, "shadow", f"--stats-address=127.0.0.1:{lictor.stats_port}")

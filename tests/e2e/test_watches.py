@@ -1,7 +1,7 @@
-"""What do lictor's watches cost Consul, and what does a question cost that nobody asked before?
+"""What do lictor's watches cost Consul, and how long does the first query for an unwatched name take?
 
-Wake-ups that bring nothing, services and keys that are not there, connections held at the agent through changes of configuration and
-restarts, first questions. A relay before a real agent counts requests; the kernel counts the agent's connections.
+Blocking queries that return without a change, services and keys that do not exist, connections to the agent during reloads and
+restarts, first queries. A relay before a real agent counts requests; the kernel counts the agent's connections.
 """
 
 import threading
@@ -27,12 +27,13 @@ def take(api, value="10.5.0.1:9000"):
 
 
 def rate(requests, seconds):
-    """The most in any one second, and on average."""
+    """The maximum in any one second, and the average."""
     most = max((sum(1 for other in requests if each.at <= other.at < each.at + 1) for each in requests), default=0)
     return most, len(requests) / seconds
 
 
-@test("wake-ups that bring nothing: no View is published, nothing is forgotten, and no watch asks more than a few times a second", ONCE, within=60)
+@test("blocking queries that return unchanged data: no View is published, the cache stays, and requests stay few",
+      ONCE, within=60)
 def _(ctx):
     agent = consul.dev_agent(ctx)
     api = agent.api
@@ -51,7 +52,7 @@ def _(ctx):
     generation, cpu, metrics = lictor.json("/stats")["view"]["generation"], lictor.process.cpu_seconds(), lictor.metrics()
     begin, writes = time.monotonic(), 0
     while time.monotonic() - begin < 8:
-        api.put_key(f"other/{writes % 50}", str(writes))                                       # a sparse store wakes absent keys
+        api.put_key(f"other/{writes % 50}", str(writes))                           # in a small store this ends the waits for absent keys
         api.register("noise", "10.8.9.9", {"Service": f"missinx{writes % 7}", "ID": "x", "Port": writes % 999})
         web(api, 1)                                                                            # the same registration again
         api.put(f"/v1/session/renew/{session}")
@@ -61,22 +62,22 @@ def _(ctx):
     spent = lictor.process.cpu_seconds() - cpu
     figures = []
     for what, words in (("a missing service", f"/{missing[0]}?"), ("the service", "/web?"), ("the lock", "jobs"), ("missing keys", "nowhere")):
-        most, average = rate(relay.asked(words, begin), seconds)
+        most, average = rate(relay.matching(words, begin), seconds)
         figures.append((what, most, average))
     after = lictor.json("/stats")["view"]["generation"]
-    ctx.note(f"{writes} writes in {seconds:.0f} s; requests a second, most and on average: " +
+    ctx.note(f"{writes} writes in {seconds:.0f} s; requests a second, maximum and average: " +
              ", ".join(f"{what} {most}, {average:.1f}" for what, most, average in figures) + f"; {spent:.2f} s of CPU; Views {after - generation}")
-    assert after == generation, "a View was published though nothing that is known changed"
+    assert after == generation, "a View was published although no data changed"
     assert lictor.metrics()["lictor_cache_flushed_total"] == metrics["lictor_cache_flushed_total"], "the cache was flushed"
-    assert lictor.resolve("kept.example") == ["192.0.2.99"] and upstream.count("kept.example") == 1, "what was kept was asked again"
+    assert lictor.resolve("kept.example") == ["192.0.2.99"] and upstream.count("kept.example") == 1, "a cached answer was queried again"
     for what, most, average in figures:
-        # Only unchanged replies are paced, and a leader's keys hardly: 50 ms, and one more read for a key alone.
+        # Only unchanged replies are paced, and a leader's keys by little: 50 ms, and one more read for a single key.
         limit, mean = (35, 22) if what in ("the lock", "missing keys") else (8, 2)
-        assert most <= limit and average <= mean, f"{what} was asked {most} times in one second, {average:.1f} on average"
+        assert most <= limit and average <= mean, f"{what}: {most} requests in one second, {average:.1f} on average"
     assert spent < 2, f"{spent:.2f} s of CPU"
 
 
-@test("connections at the agent: no more than consul-watch-max and a few, whatever is asked", ONCE, within=60)
+@test("connections at the agent: a few more than consul-watch-max at most, whatever is queried", ONCE, within=60)
 def _(ctx):
     agent = consul.dev_agent(ctx)
     for n in range(300):
@@ -92,12 +93,12 @@ def _(ctx):
     for _ in range(20):
         time.sleep(0.05)
         most = max(most, slots.held(agent.address, agent.ports["http"]) - before)
-    ctx.note(f"300 services asked with consul-watch-max=16: at most {most} connections at the agent, {right} right answers")
+    ctx.note(f"300 services queried with consul-watch-max=16: at most {most} connections at the agent, {right} correct answers")
     assert right == 300
     assert 14 <= most <= 16 + 6, f"{most} connections"
 
 
-@test("three hundred changes of configuration: the agent's connections are not eaten, and what is asked then is answered at once", ONCE, within=150)
+@test("three hundred reloads: the agent's connections are not used up, and names are answered at once after each", ONCE, within=150)
 def _(ctx):
     agent = consul.dev_agent(ctx)
     port = agent.ports["http"]
@@ -118,7 +119,7 @@ def _(ctx):
     for turn in range(1, 301):
         ctx.file("lictor.conf", conf(turn))
         lictor.hup()
-        net.until(lambda: lictor.metrics()["lictor_reloads_total"] >= turn, 5, f"change {turn} is taken over", every=0.005)
+        net.until(lambda: lictor.metrics()["lictor_reloads_total"] >= turn, 5, f"reload {turn} is done", every=0.005)
         most = max(most, slots.held(agent.address, port) - before)
         time.sleep(0.04)
         if turn % 10 == 0:
@@ -129,14 +130,15 @@ def _(ctx):
     after = slots.held(agent.address, port) - before
     errors = lictor.metrics()["lictor_consul_errors_total"]
     agent.api.put_key("jobs/probe", "x")
-    ctx.note(f"{turn} changes: at most {most} connections at the agent, {after} after the last; {errors:.0f} requests failed; "
+    ctx.note(f"{turn} reloads: at most {most} connections at the agent, {after} after the last; {errors:.0f} requests failed; "
              f"{len(wrong)} of 30 samples wrong or late")
     assert not wrong, wrong[:3]
     assert most <= 150, f"{most} of the agent's 200 connections"
     assert errors == 0, f"{errors:.0f} requests were refused"
 
 
-@test("restarts: a hundred and thirty watches left behind four times, and the leader and the services are answered each time", ONCE, within=150)
+@test("restarts: each leaves 130 blocking queries at the agent, and the leader and the services are answered each time",
+      ONCE, within=150)
 def _(ctx):
     agent = consul.dev_agent(ctx)
     port = agent.ports["http"]
@@ -159,7 +161,7 @@ def _(ctx):
             lictor.until_resolves(f"{name}.service.consul", ["10.8.1.1"], within=10)
         lictor.wait_ready()
         figures.append((leader, time.monotonic() - begin, slots.held(agent.address, port) - before))
-        # Past the first minute all of them wait, for a minute each: the most that a lictor can leave behind.
+        # After the first minute all watches wait for a minute each: the largest number that a stopped lictor can leave at the agent.
         time.sleep(75 if ctx.long and not turn else 2.5)
     most = 0
     for _ in range(10):
@@ -171,7 +173,7 @@ def _(ctx):
     assert all(b < 6 for _a, b, _c in figures), "services were late after a restart"
 
 
-@test("the first question for a service that nobody watched: right after one round trip to Consul, one request", ONCE, within=60)
+@test("the first query for an unwatched service: a correct answer after one round trip to Consul and one request", ONCE, within=60)
 def _(ctx):
     agent = consul.dev_agent(ctx)
     for n in range(20):
@@ -191,18 +193,18 @@ def _(ctx):
         begin = time.monotonic()
         assert lictor.resolve(f"cold{n}.service.consul", within=5) == [f"10.8.1.{n + 1}"]
         took.append(time.monotonic() - begin)
-        assert len([r for r in relay.asked(f"/cold{n}") if "index=" not in r.path]) == 1
+        assert len([r for r in relay.matching(f"/cold{n}") if "index=" not in r.path]) == 1
     begin = time.monotonic()
     assert lictor.resolve("nothere.service.consul", within=5) == ["NXDOMAIN"]
     absent = time.monotonic() - begin
     took.sort()
     ctx.note(f"Consul {1000 * distance:.0f} ms away: first answers after {1000 * took[0]:.0f} to {1000 * took[-1]:.0f} ms (median {1000 * took[10]:.0f}), "
-             f"a name that is not there after {1000 * absent:.0f} ms; {sink.count()} questions at the agent's DNS")
+             f"a name that does not exist after {1000 * absent:.0f} ms; {sink.count()} queries to the agent's DNS")
     assert took[10] < 1.8 * distance, "more than one round trip"
-    assert len(relay.asked("/nothere")) <= 2 and sink.count() == 0
+    assert len(relay.matching("/nothere")) <= 2 and sink.count() == 0
 
 
-@test("a body of fifteen hundred instances comes in pieces: all of them are answered over TCP, and the rest goes on meanwhile", ONCE, within=60)
+@test("a chunked body with fifteen hundred instances: all of them are answered over TCP, and other names are not delayed", ONCE, within=60)
 def _(ctx):
     agent = consul.dev_agent(ctx)
     web(agent.api, 1)
@@ -226,40 +228,40 @@ def _(ctx):
     first = time.monotonic() - begin
     ended = time.monotonic() + 3
     n = 0
-    while time.monotonic() < ended:         # each change brings the whole body again
+    while time.monotonic() < ended:         # each change transfers the whole body again
         if n % 10 == 0:
             agent.api.register("n0", "10.9.0.1", {"Service": "big", "Port": 80 + n})
         begin = time.monotonic()
         assert lictor.resolve("web.service.consul") == ["10.8.0.1"]
         slowest = max(slowest, time.monotonic() - begin)
         n += 1
-    ctx.note(f"{len(body)} bytes, {chunked[0]}: {len(found)} addresses {1000 * first:.0f} ms after the question; "
-             f"{n} questions beside its changes, slowest {1000 * slowest:.0f} ms")
+    ctx.note(f"{len(body)} bytes, {chunked[0]}: {len(found)} addresses {1000 * first:.0f} ms after the query; "
+             f"{n} other queries during its changes, slowest {1000 * slowest:.0f} ms")
     assert chunked == ["chunked"] and len(found) == 1500
     assert slowest < 0.25
 
 
-@test("a body that some proxy packed unasked, as documented for gzip, is no fact: what is known stays (a made-up reply)", ONCE)
+@test("a gzip body that lictor did not request, as some proxies send it, is rejected: the last data stay (a simulated reply)", ONCE)
 def _(ctx):
     import gzip
     agent = consul.dev_agent(ctx)
     web(agent.api, 1)
-    packed, asked = threading.Event(), []
+    compressed, requests = threading.Event(), []
 
     def judge(path, ask_agent):
         reply = ask_agent()
-        if "/health/service/web" in path and packed.is_set():
-            asked.append(path)
+        if "/health/service/web" in path and compressed.is_set():
+            requests.append(path)
             return reply._replace(body=gzip.compress(reply.body), headers=reply.headers + [("Content-Encoding", "gzip")])
         return reply
 
     relay = Relay(ctx, (agent.address, agent.ports["http"]), judge)
     lictor = Lictor(ctx, f"--consul-dns={Sink(ctx).option}", consul=relay.url)
     lictor.until_resolves("web.service.consul", ["10.8.0.1"])
-    packed.set()
+    compressed.set()
     web(agent.api, 2)
-    net.until(lambda: len(asked) >= 3, 10, "packed replies came")
+    net.until(lambda: len(requests) >= 3, 10, "compressed replies arrived")
     assert lictor.resolve("web.service.consul") == ["10.8.0.1"]
     assert lictor.metrics()["lictor_consul_bodies_rejected_total"] >= 2
-    packed.clear()
+    compressed.clear()
     lictor.until_resolves("web.service.consul", ["10.8.0.1", "10.8.0.2"], within=8)

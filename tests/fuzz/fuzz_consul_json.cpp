@@ -1,15 +1,21 @@
-// Any bytes as any body of Consul's API: no crash, no sanitizer's word, no unbounded facts; and what the keys of a scope say is fed to
-// the fusion, which must answer nobody without an address and must want to be woken only in the future. The first byte chooses the body.
+// Fuzzes the bodies of Consul's API. lictor must not crash, and the number of facts must be limited. The keys of a scope go into the
+// fusion, which must answer no member without an address and must set deadlines only in the future. The first byte chooses the body.
 #include <cstdint>
 #include <cstdlib>
 #include <string_view>
 
-#include "watch/consul_json.hpp"
-#include "watch/leader.hpp"
-#include "watch/lock_state.hpp"
-#include "watch/replicas.hpp"
+#include "watch/json/agent.hpp"
+#include "watch/json/consul.hpp"
+#include "watch/json/patroni.hpp"
+#include "watch/leader/leader.hpp"
+#include "watch/leader/lock_state.hpp"
+#include "watch/leader/replicas.hpp"
 
 using namespace lictor;
+using namespace lictor::catalog;
+using namespace lictor::conf;
+using namespace lictor::json;
+using namespace lictor::leader;
 
 namespace {
 
@@ -20,7 +26,7 @@ void expect(bool condition) {
 void fuse(const ScopeFacts& facts) {
     LeaderRule rule;
     rule.scope = "pg";
-    static LeaderFusion fusion(rule);  // keeps its memory from input to input: histories are fuzzed, too
+    static LeaderFusion fusion(rule);  // keeps its state between inputs, so that histories are fuzzed, too
     static Moment at{seconds{1}, 1};
     at.now += milliseconds{700};
     if (fusion.deadline() && *fusion.deadline() <= at.now) fusion.on_time(at);
@@ -33,9 +39,9 @@ void fuse(const ScopeFacts& facts) {
     expect(!fusion.deadline() || *fusion.deadline() > at.now);
     static ReplicaJudge judge(rule);
     const auto set = judge.judge(fusion.facts(), {}, entry, {.max_lag = 1 << 20, .leader_last_resort = true}, at.now);
-    for (std::size_t i = 0; set && i < set->seats.size(); ++i) {
-        expect(!set->seats[i].host.empty());
-        expect(entry.state != LeaderState::led || set->seats[i].member != entry.member);
+    for (std::size_t i = 0; set && i < set->replicas.size(); ++i) {
+        expect(!set->replicas[i].host.empty());
+        expect(entry.state != LeaderState::led || set->replicas[i].member != entry.member);
     }
     expect(!judge.deadline() || *judge.deadline() > at.now);
 }
@@ -71,7 +77,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         default: {
             if (const auto read = decode_base64(body))
                 expect(read->size() == body.size() / 4 * 3 || read->size() + 2 >= body.size() / 4 * 3);
-            // One member's value as it is, for a fuzzer does not write base64 by itself.
+            // One member's value, encoded here: a fuzzer does not find base64 by itself.
             static constexpr std::string_view alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
             std::string text;
             for (std::size_t at = 0; at < body.size(); at += 3) {

@@ -1,15 +1,17 @@
-// Whatever a stream says and however it is cut, the frames that come out are those of the whole stream, and nothing is read outside it.
-// The first byte seeds the cuts; the rest is the stream.
+// Fuzzes FrameReader: a stream in any pieces gives the frames of the whole stream, and no byte outside it is read. The first byte seeds the
+// cuts; the rest is the stream.
 #include <algorithm>
 #include <cstdint>
 #include <cstdlib>
 #include <vector>
 
-#include "resolver/core/frame.hpp"
+#include "conf/base/bytes.hpp"
+#include "resolver/wire/frame.hpp"
 
 namespace {
 
 using namespace lictor;
+using namespace lictor::wire;
 
 struct Outcome {
     std::vector<std::vector<std::uint8_t>> messages;
@@ -28,11 +30,11 @@ void take_all(FrameReader& reader, Outcome& outcome) {
     }
 }
 
-/// What RFC 1035 §4.2.2 says, read in one go.
+/// The frames of the whole stream, by RFC 1035 §4.2.2.
 Outcome expected(Bytes stream) {
     Outcome outcome;
     while (stream.size() >= 2) {
-        const std::size_t length = static_cast<std::size_t>(stream[0] << 8) | stream[1];
+        const std::size_t length = load_u16(stream.data());
         if (length == 0) {
             outcome.broken = true;
             break;
@@ -55,8 +57,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     for (std::size_t at = 0; at < stream.size() && !cut.broken;) {
         state = state * 1'664'525u + 1'013'904'223u;
         const std::size_t step = std::min<std::size_t>(stream.size() - at, 1 + (state >> 16) % (data[0] | 1u));
-        // A cell of its own, so that the sanitizer sees a read past the piece.
-        const std::vector<std::uint8_t> piece(stream.begin() + static_cast<std::ptrdiff_t>(at), stream.begin() + static_cast<std::ptrdiff_t>(at + step));
+        // An allocation for each piece, so that the sanitizer detects a read past its end.
+        const std::vector<std::uint8_t> piece(stream.begin() + static_cast<std::ptrdiff_t>(at),
+                                              stream.begin() + static_cast<std::ptrdiff_t>(at + step));
         reader.put(piece);
         take_all(reader, cut);
         if ((state >> 8) & 1) reader.trim();

@@ -1,16 +1,25 @@
-// Whatever an upstream sends, the client gets one whole, well-formed reply to his own question, and nothing is read outside the packet.
-// The first byte chooses question and way, the rest is the reply: as it comes, and with id and question made to match, so that what lies
-// behind them is reached.
+// Fuzzes an upstream's reply: the client gets one well-formed reply to its query, and no byte outside the packet is read. The first byte
+// chooses the query, the rest is the reply. It is used twice: unchanged, and with matching id and question, so that the code behind these
+// checks is reached.
 #include <algorithm>
 #include <cstdint>
 #include <cstdlib>
 #include <vector>
 
-#include "resolver/core/forward.hpp"
+#include "conf/metrics/metrics.hpp"
+#include "conf/options/options.hpp"
+#include "resolver/forward/forward.hpp"
+#include "resolver/rules/rules.hpp"
 
 namespace {
 
 using namespace lictor;
+using namespace lictor::wire;
+using namespace lictor::forward;
+using namespace lictor::rules;
+using namespace lictor::answer;
+using namespace lictor::conf;
+using namespace lictor::metrics;
 
 void require(bool condition) {
     if (!condition) std::abort();
@@ -42,9 +51,10 @@ void check_reply(Bytes reply, const Question& question, std::size_t limit) {
     require(reader.ok() && reader.left() == 0);
 }
 
-/// Asks, delivers, and sees to it that there is exactly one reply.
+/// Sends a query, delivers the reply, and checks that there is exactly one answer.
 void play(std::uint8_t way, Bytes body, bool fit) {
-    static constexpr std::uint16_t types[] = {rrtype::a, rrtype::any, rrtype::mx, rrtype::txt, rrtype::srv, rrtype::soa, rrtype::https, rrtype::rrsig};
+    static constexpr std::uint16_t types[] = {rrtype::a,   rrtype::any, rrtype::mx,    rrtype::txt,
+                                              rrtype::srv, rrtype::soa, rrtype::https, rrtype::rrsig};
     WorkerCounters counters;
     Random random(Random::Seed{way, 2, 3, 4, 5, 6, 7, 8});
     Forward forward(counters, random);
@@ -91,15 +101,18 @@ void play(std::uint8_t way, Bytes body, bool fit) {
         actions.insert(actions.end(), std::make_move_iterator(more.begin()), std::make_move_iterator(more.end()));
     }
     if (replies == 1) {
-        // What was kept must be good too.
+        // The reply from the cache must be well-formed, too.
         Actions again;
-        const auto outcome = agent ? forward.ask_agent(question, client, {seconds(2), 0}, buffer, again, exact) : forward.ask(question, client, {seconds(2), 0}, buffer, again);
-        if (outcome.kind == Forward::Outcome::Kind::answered) check_reply(Bytes(buffer).first(outcome.size), question, limit);
+        const auto outcome = agent ? forward.ask_agent(question, client, {seconds(2), 0}, buffer, again, exact)
+                                   : forward.ask(question, client, {seconds(2), 0}, buffer, again);
+        if (outcome.answered()) check_reply(Bytes(buffer).first(outcome.size), question, limit);
     }
     Actions last;
     forward.fail_all(last);
-    if (replies == 0) replies += static_cast<std::size_t>(std::count_if(last.begin(), last.end(), [](const auto& action) { return std::holds_alternative<Reply>(action); }));
-    require(replies == 1 && forward.pending() == 0);
+    if (replies == 0)
+        replies += static_cast<std::size_t>(
+            std::count_if(last.begin(), last.end(), [](const auto& action) { return std::holds_alternative<Reply>(action); }));
+    require(replies == 1 && counters.forward_pending.get() == 0);
 }
 
 }  // namespace

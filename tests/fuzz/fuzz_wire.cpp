@@ -1,5 +1,5 @@
-// Own wire code against ldns: what ours reads as a whole message ldns has to read as well, with the same names; and what ours writes from
-// it can be read again. ldns is never asked to print a packet (its rendering of some EDNS options is not safe).
+// Fuzzes the wire code and compares it with ldns: if both accept a query they must read the same QNAME, and what our code writes must be
+// readable. No packet is printed, because ldns crashes on some EDNS options.
 #include <stdbool.h>  // before ldns: switches its own macros for bool, true and false off
 
 #include <ldns/ldns.h>
@@ -9,10 +9,12 @@
 #include <cstring>
 #include <vector>
 
-#include "resolver/core/alias.hpp"
+#include "resolver/local/alias.hpp"
 #include "resolver/wire/message.hpp"
 
 using namespace lictor;
+using namespace lictor::local;
+using namespace lictor::wire;
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
     const Bytes message(data, size);
@@ -39,7 +41,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     std::vector<std::uint8_t> buffer(message_max);
     Writer writer(buffer);
     Question empty;
-    writer.begin_reply(empty, 0, false, false);
+    writer.begin_reply(empty, 0, 0);
     unsigned records = 0;
     bool whole = reader.ok();
     for (unsigned i = 0; whole && i < unsigned{header->ancount} + header->nscount + header->arcount; ++i) {
@@ -54,14 +56,15 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         if (!read_record(check)) std::abort();
     if (check.left() != 0) std::abort();
 
-    // ldns 1.8.3 loses a record of some packets that it refuses (several OPT): what it allocates is not asked after.
+    // ldns 1.8.3 leaks a record of some packets that it refuses (several OPT records), so leaks are not checked here.
     const __lsan::ScopedDisabler ldns_leaks;
     ldns_pkt* packet = nullptr;
     if (ldns_wire2pkt(&packet, data, size) == LDNS_STATUS_OK) {
-        // ldns follows forward pointers, which ours refuses; so only one direction is compared, and only for what both took.
+        // ldns follows forward pointers, which our code refuses, so only messages that both accept are compared.
         if (fault == QuestionFault::none && ldns_pkt_qdcount(packet) == 1) {
             const ldns_rdf* owner = ldns_rr_owner(ldns_rr_list_rr(ldns_pkt_question(packet), 0));
-            if (ldns_rdf_size(owner) != question.name.size() || std::memcmp(ldns_rdf_data(owner), question.name.wire().data(), question.name.size()) != 0)
+            if (ldns_rdf_size(owner) != question.name.size() ||
+                std::memcmp(ldns_rdf_data(owner), question.name.wire().data(), question.name.size()) != 0)
                 std::abort();
         }
         ldns_pkt_free(packet);

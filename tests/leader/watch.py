@@ -1,11 +1,11 @@
-"""What one application container sees while the leader moves. Runs inside the container, with its resolver and its database password.
+"""What does an application container observe during a leader change? Runs in the container, with its resolver and database password.
 
 usage: python3 watch.py NAME SECONDS MEMBER=ADDRESS...
 
-Asks 127.0.0.1:53 for NAME every 10 ms, polls each MEMBER's PostgreSQL every 5 ms over a connection that stays (pg_is_in_recovery),
-follows Patroni's lock and the members' records by blocking queries of its own, and reconnects and writes through NAME in a loop; each in a
-process of its own, so that none is late because of another. At the end prints one JSON document of events, each with the time it was seen
-(seconds of the wall clock, which all containers of one machine share). Without a MEMBER only the questions are put.
+Queries 127.0.0.1:53 for NAME every 10 ms, polls each MEMBER's PostgreSQL every 5 ms over a persistent connection (pg_is_in_recovery),
+watches Patroni's lock and the member keys by its own blocking queries, and reconnects and writes through NAME in a loop. Each activity
+is a process of its own, so that none delays another. At the end it prints one JSON document of events, each with the time of its
+observation (wall clock in seconds, which all containers of one machine share). Without a MEMBER it only queries NAME.
 """
 
 import base64
@@ -29,7 +29,7 @@ def packet(number):
 
 
 def addresses(reply):
-    """The A records of a reply to our own question; names in it are compressed or not."""
+    """The A records of a reply to our query; owner names may be compressed."""
     count = struct.unpack(">H", reply[6:8])[0]
     at, found = len(packet(0)), []
     for _ in range(count):
@@ -45,7 +45,7 @@ def addresses(reply):
 
 
 def ask():
-    # Questions that were held are answered in one burst, more than one socket's buffer takes.
+    # Held queries are answered in one burst, which is more than the buffer of one socket.
     sockets = [socket.socket(socket.AF_INET, socket.SOCK_DGRAM) for _ in range(16)]
     for one in sockets:
         one.connect(("127.0.0.1", 53))
@@ -74,7 +74,7 @@ def ask():
 
 def poll(member, address):
     import psycopg2
-    seen, connection, said = [], None, None
+    seen, connection, last = [], None, None
     while time.time() < end:
         try:
             if connection is None:
@@ -83,26 +83,26 @@ def poll(member, address):
             with connection.cursor() as cursor:
                 cursor.execute("select pg_is_in_recovery()")
                 primary = not cursor.fetchone()[0]
-            if primary != said:
-                said = primary
+            if primary != last:
+                last = primary
                 seen.append((time.time(), member, primary))
             time.sleep(0.005)
         except psycopg2.Error:
-            if said:
+            if last:
                 seen.append((time.time(), member, False))
-            connection, said = None, None
+            connection, last = None, None
             time.sleep(0.05)
     return {"writable": seen}
 
 
-def changes(question, read):
-    """What `read` makes of each reply to a blocking query, with the time it came, whenever that is something else than before."""
-    index, said, seen = 0, None, []
+def changes(keys, read):
+    """[(time, value)]: `read` of each reply to a blocking query, where it differs from the value before."""
+    index, last, seen = 0, None, []
     consul = None
     while time.time() < end:
         try:
             consul = consul or http.client.HTTPConnection("127.0.0.1", 8500, timeout=15)
-            consul.request("GET", f"{KEYS}{question}&consistent&wait={max(1, min(10, int(end - time.time())))}s&index={index}")
+            consul.request("GET", f"{KEYS}{keys}&consistent&wait={max(1, min(10, int(end - time.time())))}s&index={index}")
             reply = consul.getresponse()
             body, at = reply.read(), time.time()
             index = int(reply.getheader("X-Consul-Index") or 0)
@@ -110,8 +110,8 @@ def changes(question, read):
                 time.sleep(0.2)
                 continue
             now = read(body if reply.status == 200 else b"")
-            if now != said:
-                said = now
+            if now != last:
+                last = now
                 seen.append((at, now))
         except (OSError, http.client.HTTPException, ValueError):
             index, consul = 0, None
@@ -124,16 +124,16 @@ def follow_lock():
 
 
 def records(body):
-    """The lock's holder and {member: [role, state]}, of one reply."""
-    holder, said = "", {}
+    """The lock's holder and {member: [role, state]} in one reply."""
+    holder, found = "", {}
     for entry in json.loads(body or b"[]"):
         key, value = entry["Key"].split("pglab/", 1)[1], base64.b64decode(entry["Value"] or "")
         if key == "leader":
             holder = value.decode()
         elif key.startswith("members/"):
             record = json.loads(value)
-            said[key[len("members/"):]] = [record.get("role"), record.get("state")]
-    return [holder, said]
+            found[key[len("members/"):]] = [record.get("role"), record.get("state")]
+    return [holder, found]
 
 
 def follow_members():

@@ -1,9 +1,9 @@
 #!/usr/bin/python3
-"""Runs a Catch2 program and says what came of it: one line for the program, and each failed test with its place.
+"""Runs a Catch2 program and prints its outcome: one line for the program, and each failed test with its source line.
 
     catch2_report.py --label "unit [release]" --results FILE [--verbose] PROGRAM [ARGUMENTS…]
 
-Appends a line per test case to FILE: outcome, name, seconds, reason. A program that breaks off is a failed test, too.
+Appends a line for each test case to FILE: outcome, name, seconds, reason. A program that aborts counts as a failed test, too.
 """
 
 import argparse
@@ -26,7 +26,7 @@ def first_failure(case):
     for kind in ("Failure", "Exception", "FatalErrorCondition"):
         for node in case.iter(kind):
             return f"{node.get('filename')}:{node.get('line')}: {' '.join((node.text or kind).split())}"[:600]
-    return "failed without saying where"
+    return "failed without a source line"
 
 
 def main():
@@ -35,11 +35,11 @@ def main():
     parser.add_argument("--results", required=True)
     parser.add_argument("--verbose", action="store_true")
     parser.add_argument("command", nargs=argparse.REMAINDER)
-    told = parser.parse_args()
+    options = parser.parse_args()
 
     with tempfile.NamedTemporaryFile(suffix=".xml") as report:
         begin = time.monotonic()
-        done = subprocess.run(told.command + ["-r", "xml", "-d", "yes", "-o", report.name],
+        done = subprocess.run(options.command + ["-r", "xml", "-d", "yes", "-o", report.name],
                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace")
         seconds = time.monotonic() - begin
         try:
@@ -56,23 +56,23 @@ def main():
         rows.append(("ok" if good else "FAILED", case.get("name"), took, "" if good else first_failure(case)))
     failed = [row for row in rows if row[0] == "FAILED"]
     if not whole or (done.returncode and not failed):
-        why = f"{os.path.basename(told.command[0])} ended with {done.returncode}" + ("" if whole else " before its report was whole")
+        why = f"{os.path.basename(options.command[0])} ended with {done.returncode}" + ("" if whole else " before its report was complete")
         rows.append(("FAILED", "(the program itself)", seconds, why))
         failed.append(rows[-1])
         print("\n".join("    | " + line for line in done.stdout.splitlines()[-60:]))
     if not rows:
-        rows.append(("FAILED", "(the program itself)", seconds, "it holds no test"))
+        rows.append(("FAILED", "(the program itself)", seconds, "it contains no test"))
         failed.append(rows[-1])
 
-    print(f"{'FAILED' if failed else 'ok':<7} {seconds:7.1f} s  {told.label}: {len(rows)} tests, {len(failed)} failed")
+    print(f"{'FAILED' if failed else 'ok':<7} {seconds:7.1f} s  {options.label}: {len(rows)} tests, {len(failed)} failed")
     for outcome, name, took, reason in rows:
-        if told.verbose or outcome == "FAILED" or took >= 1.0:
+        if options.verbose or outcome == "FAILED" or took >= 1.0:
             print(f"    {outcome:<7} {took:6.2f} s  {name}")
         if reason:
             print(f"      ! {reason}")
-    with open(told.results, "a") as out:
+    with open(options.results, "a") as out:
         for outcome, name, took, reason in rows:
-            out.write("\t".join((outcome, f"{told.label}: {name}", f"{took:.2f}", reason)) + "\n")
+            out.write("\t".join((outcome, f"{options.label}: {name}", f"{took:.2f}", reason)) + "\n")
     return 1 if failed else 0
 
 

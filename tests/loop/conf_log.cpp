@@ -1,4 +1,4 @@
-// The log: text from outside, the brake on repeated lines, and what arrives in a file.
+// How does the log write hostile text, limit repeated lines, count dropped lines and write files?
 #include <catch2/catch.hpp>
 
 #include <fcntl.h>
@@ -17,15 +17,18 @@
 #include <thread>
 #include <vector>
 
-#include "conf/disk_files.hpp"
-#include "conf/log.hpp"
+#include "conf/base/printable.hpp"
+#include "conf/base/rate_limit.hpp"
+#include "conf/disk/disk_files.hpp"
+#include "conf/log/log.hpp"
 
 using namespace lictor;
+using namespace lictor::disk;
 using Catch::Matchers::Contains;
 
 namespace {
 
-/// A folder of its own that goes away again.
+/// A temporary folder, removed at the end.
 class Folder {
 public:
     Folder() {
@@ -43,7 +46,7 @@ private:
     std::filesystem::path path_;
 };
 
-/// Every digit as 0.
+/// The text with every digit replaced by 0.
 std::string shape_of(std::string text) {
     for (char& c : text)
         if (c >= '0' && c <= '9') c = '0';
@@ -59,62 +62,59 @@ std::string text_of_file(const std::string& path) {
 
 }  // namespace
 
-TEST_CASE("text from outside is made printable") {
-    CHECK(log::printable("web.service.consul") == "web.service.consul");
-    CHECK(log::printable(std::string("a\n\"'\\\x7f\xff\0b", 9)) == "a\\010\\034\\039\\092\\127\\255\\000b");
-    CHECK(log::printable("abcdef", 3) == "abc…");
-    CHECK(log::printable("abc", 3) == "abc");
-    CHECK(log::quotable("the \"cluster's\" key\\\n") == "the \\034cluster's\\034 key\\092\\010");
-    CHECK(log::one_line("'a' is no \"b\" …\n\x7f") == "'a' is no \"b\" …\\010\\127");
+TEST_CASE("hostile text is made printable") {
+    CHECK(printable("web.service.consul") == "web.service.consul");
+    CHECK(printable(std::string("a\n\"'\\\x7f\xff\0b", 9)) == "a\\010\\034\\039\\092\\127\\255\\000b");
+    CHECK(printable("abcdef", 3) == "abc…");
+    CHECK(printable("abc", 3) == "abc");
+    CHECK(quotable("the \"cluster's\" key\\\n") == "the \\034cluster's\\034 key\\092\\010");
+    CHECK(one_line("'a' is no \"b\" …\n\x7f") == "'a' is no \"b\" …\\010\\127");
 }
 
-TEST_CASE("a repeated line is said at most once in a while") {
-    log::Sometimes sometimes{5};
-    std::uint64_t swallowed = 99;
-    CHECK(sometimes.now(100, &swallowed));
-    CHECK(swallowed == 0);
-    CHECK_FALSE(sometimes.now(100));
-    CHECK_FALSE(sometimes.now(104));
-    CHECK(sometimes.now(105, &swallowed));
-    CHECK(swallowed == 2);
-    CHECK(sometimes.now(110, &swallowed));
-    CHECK(swallowed == 0);
+TEST_CASE("a repeated line is limited in rate") {
+    RateLimit sometimes{5};
+    CHECK(sometimes.pass(100));
+    CHECK_FALSE(sometimes.pass(100));
+    CHECK_FALSE(sometimes.pass(104));
+    CHECK(sometimes.pass(105));
+    CHECK(sometimes.pass(110));
 }
 
-TEST_CASE("lines that find no room are counted, and said in dnsmasq's words") {
+TEST_CASE("dropped lines are counted and logged as dnsmasq does") {
     const Folder folder;
     const auto path = folder.file("pipe");
     REQUIRE(::mkfifo(path.c_str(), 0600) == 0);
     const int reader = ::open(path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC);
     REQUIRE(reader >= 0);
     REQUIRE(log::open(path, false, 5) == "");
-    constexpr int lines = 4000;   // more than the pipe and the queue hold
+    constexpr int lines = 4000;  // more than the pipe and the queue hold
     for (int i = 0; i < lines; ++i) log::info(std::string(100, 'x'));
     CHECK(log::dropped() > 0);
-    // Somebody reads again: the rest arrives, and what was lost is said.
+    // After the pipe is read again the other lines arrive, and the number of lost ones is logged.
     std::string text;
     std::array<char, 65536> buffer{};
     const auto until = std::chrono::steady_clock::now() + std::chrono::seconds(10);
-    // Each time that there is room the lines lost since then are said.
-    const auto said = [&text] {
+    // Each line counts the entries lost since the one before.
+    const auto lost = [&text] {
         std::uint64_t sum = 0;
-        for (std::size_t at = 0; (at = text.find("overflow: ", at)) != std::string::npos && text.find(" log entries lost", at) != std::string::npos;) {
+        for (std::size_t at = 0;
+             (at = text.find("overflow: ", at)) != std::string::npos && text.find(" log entries lost", at) != std::string::npos;) {
             at += 10;
             sum += std::stoull(text.substr(at));
         }
         return sum;
     };
-    while (std::chrono::steady_clock::now() < until && said() != log::dropped()) {
+    while (std::chrono::steady_clock::now() < until && lost() != log::dropped()) {
         const auto count = ::read(reader, buffer.data(), buffer.size());
         if (count > 0) text.append(buffer.data(), static_cast<std::size_t>(count));
         else std::this_thread::sleep_for(std::chrono::milliseconds(5));
     }
-    CHECK(said() == log::dropped());
+    CHECK(lost() == log::dropped());
     log::close();
     ::close(reader);
 }
 
-TEST_CASE("called dnsmasq, lines are dnsmasq's") {
+TEST_CASE("under the name dnsmasq lines have dnsmasq's form") {
     const Folder folder;
     const auto path = folder.file("log");
     log::called("/usr/sbin/dnsmasq");
@@ -124,7 +124,7 @@ TEST_CASE("called dnsmasq, lines are dnsmasq's") {
     log::called("/usr/sbin/lictor");
     const auto text = text_of_file(path);
     CHECK_THAT(text, Contains(" dnsmasq[" + std::to_string(::getpid()) + "]: query[A] www.example from 127.0.0.1\n"));
-    CHECK(text.find(" dnsmasq[") == 15);   // `Nov  2 10:00:00`
+    CHECK(text.find(" dnsmasq[") == 15);  // `Nov  2 10:00:00`
     CHECK(log::open(path, false) == "");
     log::info("own");
     log::close();
@@ -136,7 +136,7 @@ TEST_CASE("lines arrive in the file in order and in one form") {
     const auto path = folder.file("log");
     CHECK(log::open(path, false) == "");
     log::info("first");
-    log::debug("not wanted");
+    log::debug("below the level");
     log::warning("two\nlines");
     log::error("last");
     log::close();
@@ -167,11 +167,11 @@ TEST_CASE("a rotated file is opened again") {
     CHECK_THAT(text_of_file(path), Contains("info  after"));
 }
 
-TEST_CASE("a log that nobody reads holds nobody up, and what was dropped is counted") {
+TEST_CASE("a log that is not read blocks nothing, and dropped lines are counted") {
     const Folder folder;
     const auto path = folder.file("fifo");
     REQUIRE(::system(("mkfifo " + path).c_str()) == 0);
-    // A reader that is there but never reads: the pipe takes 64 kB, then the background thread stands.
+    // The reader never reads: after 64 kB the pipe is full and the background thread blocks.
     std::fstream reader(path, std::ios::in | std::ios::out);
     CHECK(log::open(path, false) == "");
     const std::string line(1000, 'x');
@@ -182,14 +182,14 @@ TEST_CASE("a log that nobody reads holds nobody up, and what was dropped is coun
     CHECK(std::chrono::steady_clock::now() - begin < std::chrono::milliseconds(900));
 }
 
-TEST_CASE("a log that cannot be opened is said") {
+TEST_CASE("a log that cannot be opened is an error") {
     CHECK_THAT(log::open("/nonexistent/folder/log", false), Contains("cannot write the log file /nonexistent/folder/log: No such file"));
     log::close();
     CHECK_THAT(log::open("lokal7", false), Contains("unknown syslog facility"));
     log::close();
 }
 
-TEST_CASE("real files are known by their inode, and folders list files only") {
+TEST_CASE("a file is identified by its inode, and a directory lists its files without its directories") {
     const Folder folder;
     std::ofstream(folder.file("a")) << "port=5\n";
     std::filesystem::create_symlink(folder.file("a"), folder.file("b"));
@@ -204,7 +204,7 @@ TEST_CASE("real files are known by their inode, and folders list files only") {
     CHECK(files.exists(folder.file("a")));
     CHECK_FALSE(files.exists(folder.file("none")));
     CHECK(files.read(folder.file("none")).error().text == "No such file or directory");
-    CHECK_THAT(files.read(folder.path()).error().text, Contains("is a directory"));
+    CHECK(files.read(folder.path()).error().text == "is a directory");
     auto names = files.list(folder.path());
     REQUIRE(names);
     std::sort(names->begin(), names->end());

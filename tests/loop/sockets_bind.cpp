@@ -1,4 +1,4 @@
-// Binding: what is bound, what is refused, and what is said then (resolver/bind.cpp).
+// Which sockets are bound, which requests are refused, and with which error (resolver/net/listen_sockets.hpp)?
 #include <sys/stat.h>
 
 #include <fstream>
@@ -6,6 +6,8 @@
 #include "tests/loop/sockets_support.hpp"
 
 using namespace lictor;
+using namespace lictor::answer;
+using namespace lictor::net;
 using namespace lictor::test;
 
 namespace {
@@ -18,7 +20,7 @@ BindRequest request_for(std::vector<Endpoint> endpoints, unsigned workers = 1) {
     return request;
 }
 
-bool says(const Error& error, const std::string& part) { return error.text.find(part) != std::string::npos; }
+bool mentions(const Error& error, const std::string& part) { return error.text.find(part) != std::string::npos; }
 
 int option(int fd, int level, int name) {
     int value = -1;
@@ -29,30 +31,30 @@ int option(int fd, int level, int name) {
 
 }  // namespace
 
-TEST_CASE("a second instance fails and says what to do") {
+TEST_CASE("a second instance fails with a remedy") {
     for (const unsigned workers : {1u, 2u}) {
         auto first = bind_all(request_for({endpoint("127.0.0.1")}, workers));
         REQUIRE(first);
         const auto at = (*first)[0][0].endpoint();
         const auto second = bind_all(request_for({at}, workers));
         REQUIRE_FALSE(second);
-        CHECK(says(second.error(), "cannot listen on " + at.text()));
-        CHECK(says(second.error(), "address already in use"));
-        CHECK(says(second.error(), "another resolver"));
+        CHECK(mentions(second.error(), "cannot listen on " + at.text()));
+        CHECK(mentions(second.error(), "address already in use"));
+        CHECK(mentions(second.error(), "another resolver"));
         first = Error{""};
         CHECK(bind_all(request_for({at}, workers)));
     }
 }
 
-TEST_CASE("a port taken for TCP alone is a failure that names TCP") {
+TEST_CASE("a port taken only for TCP is an error that mentions TCP") {
     Socket taken = open_socket(SOCK_STREAM, endpoint("127.0.0.1"));
     REQUIRE(::listen(taken.fd(), 1) == 0);
     const auto bound = bind_all(request_for({bound_to(taken.fd())}));
     REQUIRE_FALSE(bound);
-    CHECK(says(bound.error(), "(TCP): address already in use"));
+    CHECK(mentions(bound.error(), "(TCP): address already in use"));
 }
 
-TEST_CASE("a port of 0 is one port for both transports, all endpoints and all workers") {
+TEST_CASE("port 0 gives one port for both transports, all endpoints and all workers") {
     const auto bound = bind_all(request_for({endpoint("127.0.0.1"), endpoint("127.0.0.2")}, 3));
     REQUIRE(bound);
     REQUIRE(bound->size() == 3);
@@ -71,7 +73,7 @@ TEST_CASE("a port of 0 is one port for both transports, all endpoints and all wo
     }
 }
 
-TEST_CASE("one worker shares its port with nobody, and its buffer is large") {
+TEST_CASE("with one worker the port is exclusive, and the receive buffer is large") {
     const auto bound = bind_all(request_for({endpoint("127.0.0.1")}));
     REQUIRE(bound);
     for (const auto& socket : (*bound)[0]) CHECK(option(socket.fd(), SOL_SOCKET, SO_REUSEPORT) == 0);
@@ -81,20 +83,21 @@ TEST_CASE("one worker shares its port with nobody, and its buffer is large") {
     if (::geteuid() == 0) CHECK(option(udp, SOL_SOCKET, SO_RCVBUF) >= 4 << 20);
 }
 
-TEST_CASE("an address that this machine has not is an error, unless it need not be there") {
+TEST_CASE("an absent address is an error, unless it is optional") {
     auto request = request_for({endpoint("192.0.2.1", 5300)});
     const auto bound = bind_all(request);
     REQUIRE_FALSE(bound);
-    CHECK(says(bound.error(), "192.0.2.1#5300"));
-    CHECK(says(bound.error(), "no such address"));
+    CHECK(mentions(bound.error(), "192.0.2.1#5300"));
+    CHECK(mentions(bound.error(), "no such address"));
     request.endpoints = {endpoint("127.0.0.1")};
-    request.if_present = {endpoint("192.0.2.1")};
+    // A link-local address without an interface has no scope.
+    request.if_present = {endpoint("192.0.2.1"), endpoint("fe80::53")};
     const auto some = bind_all(request);
     REQUIRE(some);
     CHECK((*some)[0].size() == 2);
 }
 
-TEST_CASE("the same endpoint named twice is bound once") {
+TEST_CASE("an endpoint listed twice is bound once") {
     auto request = request_for({endpoint("127.0.0.1", 0)});
     const auto at = (*bind_all(request))[0][0].endpoint();
     request.endpoints = {at, at};
@@ -104,7 +107,7 @@ TEST_CASE("the same endpoint named twice is bound once") {
     CHECK((*bound)[0].size() == 2);
 }
 
-TEST_CASE("an address that need not be there is still not shared with another instance") {
+TEST_CASE("an optional address in use by another instance is an error") {
     const auto first = bind_all(request_for({endpoint("127.0.0.1")}));
     REQUIRE(first);
     BindRequest request;
@@ -113,15 +116,15 @@ TEST_CASE("an address that need not be there is still not shared with another in
     CHECK_FALSE(bind_all(request));
 }
 
-TEST_CASE("an unknown interface is named") {
+TEST_CASE("the error for an unknown interface has its name") {
     auto request = request_for({endpoint("127.0.0.1")});
     request.device = "no-such-if0";
     const auto bound = bind_all(request);
     REQUIRE_FALSE(bound);
-    CHECK(says(bound.error(), "interface no-such-if0"));
+    CHECK(mentions(bound.error(), "interface no-such-if0"));
 }
 
-TEST_CASE("a privileged port without the right to it names the capability") {
+TEST_CASE("the error for a privileged port has the missing capability") {
     int first_free = 1024;
     std::ifstream("/proc/sys/net/ipv4/ip_unprivileged_port_start") >> first_free;
     if (::geteuid() != 0 || first_free <= 53) {
@@ -133,7 +136,7 @@ TEST_CASE("a privileged port without the right to it names the capability") {
     const auto bound = bind_all(request_for({endpoint("127.0.0.1", 53)}));
     REQUIRE(::seteuid(root) == 0);
     REQUIRE_FALSE(bound);
-    CHECK(says(bound.error(), "CAP_NET_BIND_SERVICE"));
+    CHECK(mentions(bound.error(), "CAP_NET_BIND_SERVICE"));
 }
 
 TEST_CASE("the target user owns the sockets and may bind into the group again") {

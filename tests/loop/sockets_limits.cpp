@@ -1,4 +1,4 @@
-// The bounds of the TCP side in time and number: slow senders, idle clients, pressure, no descriptors left (resolver/tcp_server.hpp).
+// Which TCP connections are closed or refused: slow senders, idle clients, too many, no descriptors left (resolver/net/tcp_server.hpp)?
 #include <dirent.h>
 #include <ifaddrs.h>
 #include <sys/resource.h>
@@ -6,6 +6,9 @@
 #include "tests/loop/sockets_support.hpp"
 
 using namespace lictor;
+using namespace lictor::loop;
+using namespace lictor::net;
+using namespace lictor::wire;
 using namespace lictor::test;
 
 namespace {
@@ -18,12 +21,13 @@ TcpLimits quick() {
     return limits;
 }
 
-/// Leaves exactly `spare` descriptors to be had.
+/// Leaves exactly `spare` descriptors free.
 struct FewDescriptors {
     explicit FewDescriptors(rlim_t spare) {
         rlim_t highest = 0;
         DIR* directory = ::opendir("/proc/self/fd");
-        while (const auto* entry = ::readdir(directory)) highest = std::max(highest, static_cast<rlim_t>(std::strtoul(entry->d_name, nullptr, 10)));
+        while (const auto* entry = ::readdir(directory))
+            highest = std::max(highest, static_cast<rlim_t>(std::strtoul(entry->d_name, nullptr, 10)));
         ::closedir(directory);
         do fillers.emplace_back(::open("/dev/null", O_RDONLY | O_CLOEXEC));
         while (static_cast<rlim_t>(fillers.back().fd()) < highest);
@@ -57,10 +61,10 @@ bool send_one(EchoServer& server, TcpClient& client, const Message& message) {
 
 }  // namespace
 
-TEST_CASE("a client that trickles bytes is closed, whatever trickles") {
+TEST_CASE("a client that sends a message too slowly is closed") {
     EchoServer server({endpoint("127.0.0.1")}, quick());
     TcpClient client(server.at), other(server.at);
-    const auto stream = framed(question(1, std::string(200, 'x')));
+    const auto stream = framed(query(1, std::string(200, 'x')));
     std::size_t at = 0;
     const Now start = Loop::now();
     CHECK(server.until([&] {
@@ -73,12 +77,12 @@ TEST_CASE("a client that trickles bytes is closed, whatever trickles") {
     CHECK(server.sizes.empty());
 }
 
-TEST_CASE("the clock of a message starts with its own first byte") {
+TEST_CASE("the time limit of a message starts with its first byte") {
     EchoServer server({endpoint("127.0.0.1")}, quick());
     TcpClient client(server.at);
-    // A whole question and the first byte of the next, again and again: always within the bound.
+    // Each piece ends one query and has the first byte of the next, so no query takes longer than the bound.
     for (std::uint16_t i = 0; i < 8; ++i) {
-        Message stream = framed(question(i));
+        Message stream = framed(query(i));
         if (i > 0) stream.erase(stream.begin());
         stream.push_back(0);
         REQUIRE(server.until([&] { return client.send(stream) == stream.size(); }));
@@ -88,14 +92,14 @@ TEST_CASE("the clock of a message starts with its own first byte") {
     CHECK_FALSE(client.is_closed());
 }
 
-TEST_CASE("an idle client is closed, one that asks stays") {
+TEST_CASE("an idle client is closed, an active one stays") {
     EchoServer server({endpoint("127.0.0.1")}, quick());
     TcpClient idle(server.at), busy(server.at);
     std::uint16_t asked = 0;
     const Now end = Loop::now() + milliseconds(1200);
     Now closed_at{};
     while (Loop::now() < end) {
-        REQUIRE(send_one(server, busy, question(asked++)));
+        REQUIRE(send_one(server, busy, query(asked++)));
         server.for_a(milliseconds(100));
         if (closed_at == Now{} && idle.is_closed()) closed_at = Loop::now();
     }
@@ -105,37 +109,37 @@ TEST_CASE("an idle client is closed, one that asks stays") {
     CHECK(server.gone.size() == 1);
 }
 
-TEST_CASE("a client that is owed a reply is not idle, but not for ever") {
+TEST_CASE("a client that waits for a reply is not idle, up to a bound") {
     auto limits = quick();
     limits.owed = milliseconds(1500);
     EchoServer server({endpoint("127.0.0.1")}, limits);
-    TcpClient waiting(server.at), forgotten(server.at);
-    REQUIRE(send_one(server, waiting, question(1, "L")));
-    REQUIRE(send_one(server, forgotten, question(2, "L")));
+    TcpClient waiting(server.at), not_answered(server.at);
+    REQUIRE(send_one(server, waiting, query(1, "L")));
+    REQUIRE(send_one(server, not_answered, query(2, "L")));
     server.for_a(milliseconds(1100));
     CHECK_FALSE(waiting.is_closed());
     const auto held = server.later.at(0).first.peer == bound_to(waiting.socket.fd()) ? 0u : 1u;
     server.listener->send(server.later.at(held).first, EchoServer::echo(server.later[held].second));
     CHECK(server.until([&] { return waiting.has(1); }));
-    CHECK(server.until([&] { return forgotten.is_closed(); }));
-    CHECK(server.until([&] { return waiting.is_closed(); }));  // the idle clock has started with the reply
+    CHECK(server.until([&] { return not_answered.is_closed(); }));
+    CHECK(server.until([&] { return waiting.is_closed(); }));  // the idle time starts with the reply
     CHECK(server.counters.tcp_closed_idle.get() == 2);
 }
 
-TEST_CASE("when there are too many the longest idle goes, never one that is owed a reply") {
+TEST_CASE("at the bound the longest idle connection is closed, never one that waits for a reply") {
     TcpLimits limits;
     limits.connections = 4;
     EchoServer server({endpoint("127.0.0.1")}, limits);
     std::vector<TcpClient> clients;
     for (std::uint16_t i = 0; i < 4; ++i) {
         clients.emplace_back(server.at);
-        REQUIRE(send_one(server, clients.back(), question(i, i == 0 ? "L" : "")));
+        REQUIRE(send_one(server, clients.back(), query(i, i == 0 ? "L" : "")));
         REQUIRE(server.until([&] { return server.sizes.size() == i + 1u; }));
     }
-    REQUIRE(send_one(server, clients[1], question(9)));  // now the third has been silent for longest
+    REQUIRE(send_one(server, clients[1], query(9)));  // clients[2] is now the longest idle
     REQUIRE(server.until([&] { return server.sizes.size() == 5; }));
     TcpClient fifth(server.at);
-    REQUIRE(send_one(server, fifth, question(5)));
+    REQUIRE(send_one(server, fifth, query(5)));
     CHECK(server.until([&] { return fifth.has(1); }));
     CHECK(clients[2].is_closed());
     for (const int i : {0, 1, 3}) CHECK_FALSE(clients[static_cast<std::size_t>(i)].is_closed());
@@ -143,13 +147,13 @@ TEST_CASE("when there are too many the longest idle goes, never one that is owed
     CHECK(server.counters.tcp_open.get() == 4);
 }
 
-TEST_CASE("when everyone is owed a reply the newcomer is turned away") {
+TEST_CASE("if all connections wait for replies a new one is refused") {
     TcpLimits limits;
     limits.connections = 2;
     EchoServer server({endpoint("127.0.0.1")}, limits);
     TcpClient first(server.at), second(server.at);
-    REQUIRE(send_one(server, first, question(1, "L")));
-    REQUIRE(send_one(server, second, question(2, "L")));
+    REQUIRE(send_one(server, first, query(1, "L")));
+    REQUIRE(send_one(server, second, query(2, "L")));
     REQUIRE(server.until([&] { return server.later.size() == 2; }));
     TcpClient third(server.at);
     CHECK(server.until([&] { return third.is_closed(); }));
@@ -157,7 +161,7 @@ TEST_CASE("when everyone is owed a reply the newcomer is turned away") {
     CHECK(server.gone.empty());
 }
 
-TEST_CASE("under pressure the idle go sooner") {
+TEST_CASE("near the bound idle connections are closed sooner") {
     auto limits = quick();
     limits.connections = 4;
     limits.idle = milliseconds(60'000);
@@ -169,7 +173,7 @@ TEST_CASE("under pressure the idle go sooner") {
     CHECK(server.until([&] { return first.is_closed() && second.is_closed(); }));
 }
 
-TEST_CASE("one client beyond loopback has its own bound, loopback has none") {
+TEST_CASE("connections of one address are bounded, except from loopback") {
     TcpLimits limits;
     limits.per_client = 2;
     EchoServer server({endpoint("0.0.0.0")}, limits);
@@ -178,7 +182,7 @@ TEST_CASE("one client beyond loopback has its own bound, loopback has none") {
     REQUIRE(server.until([&] { return server.counters.tcp_open.get() == 5; }));
     const auto address = some_address_beyond_loopback();
     if (!address) {
-        WARN("no address beyond loopback here");
+        WARN("skipped: this machine has only loopback addresses");
         return;
     }
     std::vector<TcpClient> remote;
@@ -192,9 +196,9 @@ TEST_CASE("one client beyond loopback has its own bound, loopback has none") {
     for (auto& client : local) CHECK_FALSE(client.is_closed());
 }
 
-// While descriptors lack nothing is asserted: the sanitizer's own checks of a failing assertion need some.
+// Without free descriptors nothing is asserted: a failing assertion needs some under the sanitizer.
 
-TEST_CASE("without descriptors the longest idle client goes, UDP is answered and the process lives") {
+TEST_CASE("without free descriptors the longest idle connection is closed and UDP is answered") {
     EchoServer server;
     UdpClient udp;
     std::vector<TcpClient> clients;
@@ -205,11 +209,11 @@ TEST_CASE("without descriptors the longest idle client goes, UDP is answered and
         const FewDescriptors few(5);
         for (auto& client : clients) {
             connected += client.connect(server.at) ? 1 : 0;
-            udp.send(server.at, question(1));
+            udp.send(server.at, query(1));
             answered += server.until([&] { return udp.receive().has_value(); }) ? 1 : 0;
         }
         server.until([&] { return server.counters.tcp_accepted.get() == 30; });
-        newest_lives = send_one(server, clients.back(), question(7)) && server.until([&] { return clients.back().has(1); });
+        newest_lives = send_one(server, clients.back(), query(7)) && server.until([&] { return clients.back().has(1); });
     }
     CHECK(connected == 30);
     CHECK(answered == 30);
@@ -220,7 +224,7 @@ TEST_CASE("without descriptors the longest idle client goes, UDP is answered and
     CHECK(server.gone.size() == 25);
 }
 
-TEST_CASE("without descriptors and with nobody idle the newcomer is turned away at once") {
+TEST_CASE("without free descriptors and idle connections a new connection is refused at once") {
     EchoServer server;
     std::vector<TcpClient> clients;
     for (int i = 0; i < 6; ++i) clients.emplace_back(open_socket(SOCK_STREAM, endpoint("127.0.0.1")));
@@ -229,7 +233,7 @@ TEST_CASE("without descriptors and with nobody idle the newcomer is turned away 
         const FewDescriptors few(3);
         for (std::size_t i = 0; i < 3; ++i) {
             clients[i].connect(server.at);
-            send_one(server, clients[i], question(1, "L"));
+            send_one(server, clients[i], query(1, "L"));
             server.until([&] { return server.later.size() == i + 1; });
         }
         for (std::size_t i = 3; i < 6; ++i) {

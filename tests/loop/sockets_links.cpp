@@ -1,18 +1,21 @@
-// Attempts at upstreams on real sockets: resolver/links.hpp.
+// Do attempts at upstreams work on real sockets (resolver/net/links.hpp)?
 #include <set>
 
-#include "resolver/links.hpp"
+#include "resolver/net/links.hpp"
 #include "tests/loop/sockets_support.hpp"
 
 using namespace lictor;
+using namespace lictor::answer;
+using namespace lictor::net;
+using namespace lictor::wire;
 using namespace lictor::test;
 
 namespace {
 
 struct Upstream {
     explicit Upstream(const std::string& address = "127.0.0.1") : udp(address) { at = bound_to(udp.socket.fd()); }
-    /// A question and where it came from.
-    std::optional<std::pair<Message, Endpoint>> question() {
+    /// The next query and its sender.
+    std::optional<std::pair<Message, Endpoint>> query() {
         Endpoint from;
         auto message = udp.receive(&from);
         if (!message) return std::nullopt;
@@ -39,10 +42,15 @@ struct Asking : Running {
                   if (on_failure) on_failure(id);
               })) {}
 
-    void ask(AttemptId id, const Endpoint& upstream, Transport transport = Transport::udp, Message bytes = question(1),
+    void ask(AttemptId id, const Endpoint& upstream, Transport transport = Transport::udp, Message bytes = query(1),
              std::optional<Endpoint> source = {}, std::string interface = "") {
         inside = true;
-        links->ask({.attempt = id, .upstream = upstream, .transport = transport, .interface = std::move(interface), .source = source, .bytes = std::move(bytes)});
+        links->ask({.attempt = id,
+                    .upstream = upstream,
+                    .transport = transport,
+                    .interface = std::move(interface),
+                    .source = source,
+                    .bytes = std::move(bytes)});
         inside = false;
     }
     void close(AttemptId id) {
@@ -72,7 +80,7 @@ Socket listening_socket() {
     return socket;
 }
 
-/// A port where nobody is.
+/// A port on which nothing listens.
 Endpoint silent_port(int type) { return bound_to(open_socket(type, endpoint("127.0.0.1")).fd()); }
 
 std::size_t open_descriptors() {
@@ -87,11 +95,12 @@ TEST_CASE("each attempt has a socket and a random port of its own, and gets its 
     Asking asking;
     Upstream upstream;
     std::set<std::uint16_t> ports;
-    for (std::uint16_t i = 1; i <= 50; ++i) asking.ask(i, upstream.at, Transport::udp, question(i));
-    CHECK(asking.links->open() == 50);
+    const auto before = open_descriptors();
+    for (std::uint16_t i = 1; i <= 50; ++i) asking.ask(i, upstream.at, Transport::udp, query(i));
+    CHECK(open_descriptors() == before + 50);
     unsigned below_kernel_range = 0;
     REQUIRE(asking.until([&] {
-        while (const auto got = upstream.question()) {
+        while (const auto got = upstream.query()) {
             ports.insert(got->second.port);
             below_kernel_range += got->second.port < 32'768 ? 1 : 0;
             CHECK(got->second.port >= 1024);
@@ -103,11 +112,11 @@ TEST_CASE("each attempt has a socket and a random port of its own, and gets its 
     CHECK(below_kernel_range > 10);  // the whole range is used, not only the kernel's
     for (const auto& [id, message] : asking.messages) CHECK(id_of(message) == id);
     for (AttemptId id = 1; id <= 50; ++id) asking.close(id);
-    CHECK(asking.links->open() == 0);
+    CHECK(open_descriptors() == before);
     CHECK(asking.failures.empty());
 }
 
-TEST_CASE("a refused port is a failure, told from the loop") {
+TEST_CASE("a refused port is a failure, reported from the loop") {
     Asking asking;
     const auto before = open_descriptors();
     asking.ask(1, silent_port(SOCK_DGRAM));
@@ -115,92 +124,99 @@ TEST_CASE("a refused port is a failure, told from the loop") {
     CHECK(asking.failures.empty());
     REQUIRE(asking.until([&] { return asking.failures.size() == 2; }));
     CHECK(std::set<AttemptId>(asking.failures.begin(), asking.failures.end()) == std::set<AttemptId>{1, 2});
-    CHECK(asking.links->open() == 0);
     CHECK(open_descriptors() == before);
     CHECK(asking.messages.empty());
 }
 
-TEST_CASE("what cannot even be sent fails from the loop, and closing it first keeps it silent") {
+TEST_CASE("a query that cannot be sent fails, reported from the loop, unless it is closed before") {
     Asking asking;
-    asking.ask(1, endpoint("127.0.0.1", 53), Transport::udp, question(1), std::nullopt, "no-such-if0");
-    asking.ask(2, endpoint("127.0.0.1", 53), Transport::udp, question(1), endpoint("192.0.2.7"));
-    asking.ask(3, endpoint("127.0.0.1", 53), Transport::udp, question(1), endpoint("192.0.2.7"));
+    asking.ask(1, endpoint("127.0.0.1", 53), Transport::udp, query(1), std::nullopt, "no-such-if0");
+    asking.ask(2, endpoint("127.0.0.1", 53), Transport::udp, query(1), endpoint("192.0.2.7"));
+    asking.ask(3, endpoint("127.0.0.1", 53), Transport::udp, query(1), endpoint("192.0.2.7"));
     asking.close(2);
     CHECK(asking.failures.empty());
     asking.on_failure = [&](AttemptId id) {
-        if (id == 1) asking.links->close(3);  // told of in the same turn
+        if (id == 1) asking.links->close(3);  // its failure is due in the same turn
     };
     asking.for_a(milliseconds(20));
     CHECK(asking.failures == std::vector<AttemptId>{1});
 }
 
-TEST_CASE("a failure that asks again and fails again is told again") {
+TEST_CASE("an attempt started by a failure report is reported when it fails") {
     Asking asking;
     asking.on_failure = [&](AttemptId id) {
-        if (id < 5) asking.links->ask({.attempt = id + 1, .upstream = endpoint("127.0.0.1", 53), .transport = Transport::udp, .interface = "no-such-if0", .source = {}, .bytes = question(1)});
+        if (id < 5)
+            asking.links->ask({.attempt = id + 1,
+                               .upstream = endpoint("127.0.0.1", 53),
+                               .transport = Transport::udp,
+                               .interface = "no-such-if0",
+                               .source = {},
+                               .bytes = query(1)});
     };
-    asking.ask(1, endpoint("127.0.0.1", 53), Transport::udp, question(1), std::nullopt, "no-such-if0");
+    asking.ask(1, endpoint("127.0.0.1", 53), Transport::udp, query(1), std::nullopt, "no-such-if0");
     CHECK(asking.until([&] { return asking.failures.size() == 5; }));
     CHECK(asking.failures == std::vector<AttemptId>{1, 2, 3, 4, 5});
 }
 
-TEST_CASE("packets of others are not seen: wrong address, wrong port") {
+TEST_CASE("packets from a wrong address or port are dropped") {
     Asking asking;
     Upstream upstream, same_address, other_address("127.0.0.2");
     asking.ask(1, upstream.at);
     std::optional<std::pair<Message, Endpoint>> got;
-    REQUIRE(asking.until([&] { return (got = upstream.question()).has_value(); }));
-    CHECK(same_address.udp.send(got->second, question(666)));
-    CHECK(other_address.udp.send(got->second, question(667)));
+    REQUIRE(asking.until([&] { return (got = upstream.query()).has_value(); }));
+    CHECK(same_address.udp.send(got->second, query(666)));
+    CHECK(other_address.udp.send(got->second, query(667)));
     asking.for_a(milliseconds(20));
     CHECK(asking.messages.empty());
-    CHECK(upstream.udp.send(got->second, question(1)));
+    CHECK(upstream.udp.send(got->second, query(1)));
     REQUIRE(asking.until([&] { return !asking.messages.empty(); }));
     CHECK(id_of(asking.messages[0].second) == 1);
     CHECK(asking.failures.empty());
 }
 
-TEST_CASE("a socket stays for further packets until it is closed") {
+TEST_CASE("a socket receives further packets until it is closed") {
     Asking asking;
     Upstream upstream;
     asking.ask(1, upstream.at);
     std::optional<std::pair<Message, Endpoint>> got;
-    REQUIRE(asking.until([&] { return (got = upstream.question()).has_value(); }));
-    for (std::uint16_t i = 0; i < 40; ++i) upstream.udp.send(got->second, question(i));
+    REQUIRE(asking.until([&] { return (got = upstream.query()).has_value(); }));
+    for (std::uint16_t i = 0; i < 40; ++i) upstream.udp.send(got->second, query(i));
     REQUIRE(asking.until([&] { return asking.messages.size() == 40; }));
     asking.close(1);
-    upstream.udp.send(got->second, question(99));
+    upstream.udp.send(got->second, query(99));
     asking.for_a(milliseconds(10));
     CHECK(asking.messages.size() == 40);
 }
 
-TEST_CASE("closing from inside the callback ends it there") {
+TEST_CASE("an attempt closed inside its callback gets no further packet") {
     Asking asking;
     Upstream upstream;
     asking.on_message = [&](AttemptId id) { asking.links->close(id); };
+    const auto before = open_descriptors();
     asking.ask(1, upstream.at);
     std::optional<std::pair<Message, Endpoint>> got;
-    REQUIRE(asking.until([&] { return (got = upstream.question()).has_value(); }));
-    for (std::uint16_t i = 0; i < 3; ++i) upstream.udp.send(got->second, question(i));
+    REQUIRE(asking.until([&] { return (got = upstream.query()).has_value(); }));
+    for (std::uint16_t i = 0; i < 3; ++i) upstream.udp.send(got->second, query(i));
     asking.for_a(milliseconds(10));
     CHECK(asking.messages.size() == 1);
     CHECK(asking.failures.empty());
-    CHECK(asking.links->open() == 0);
+    CHECK(open_descriptors() == before);
 }
 
 TEST_CASE("the number of attempts is bounded") {
     Asking asking(3);
     Upstream upstream;
+    const auto before = open_descriptors();
     for (AttemptId id = 1; id <= 5; ++id) asking.ask(id, upstream.at);
-    CHECK(asking.links->open() == 3);
+    CHECK(open_descriptors() == before + 3);
     CHECK(asking.until([&] { return asking.failures.size() == 2; }));
     CHECK(asking.failures == std::vector<AttemptId>{4, 5});
     asking.close(1);
     asking.ask(6, upstream.at);
-    CHECK(asking.links->open() == 3);
+    CHECK(open_descriptors() == before + 3);
 }
 
-TEST_CASE("the address to ask from is kept; one port for all questions is shared by them, and replies find their question by id") {
+TEST_CASE("the configured source address is used; with one_port queries share the port, and replies are matched by id") {
     Asking asking;
     Upstream upstream;
     const auto fixed = bound_to(open_socket(SOCK_DGRAM, endpoint("127.0.0.4")).fd());
@@ -211,19 +227,19 @@ TEST_CASE("the address to ask from is kept; one port for all questions is shared
         ask.upstream = upstream.at;
         ask.source = fixed;
         ask.one_port = one_port;
-        ask.bytes = question(static_cast<std::uint16_t>(id));
+        ask.bytes = query(static_cast<std::uint16_t>(id));
         asking.links->ask(std::move(ask));
     }
     std::map<std::uint16_t, Endpoint> from;
     REQUIRE(asking.until([&] {
-        while (const auto got = upstream.question()) from[id_of(got->first)] = got->second;
+        while (const auto got = upstream.query()) from[id_of(got->first)] = got->second;
         return from.size() == 2;
     }));
     CHECK(from[1].address == fixed.address);
     CHECK(from[2].address == fixed.address);
     CHECK((from[1] == fixed) == one_port);
     CHECK((from[1] == from[2]) == one_port);
-    REQUIRE(upstream.udp.send(from[2], question(2)));
+    REQUIRE(upstream.udp.send(from[2], query(2)));
     REQUIRE(asking.until([&] { return asking.messages.size() == 1; }));
     CHECK(asking.messages[0].first == 2);
 }
@@ -231,36 +247,37 @@ TEST_CASE("the address to ask from is kept; one port for all questions is shared
 TEST_CASE("an attempt can be bound to an interface") {
     Asking asking;
     Upstream upstream;
-    asking.ask(1, upstream.at, Transport::udp, question(1), std::nullopt, "lo");
-    CHECK(asking.until([&] { return upstream.question().has_value(); }));
+    asking.ask(1, upstream.at, Transport::udp, query(1), std::nullopt, "lo");
+    CHECK(asking.until([&] { return upstream.query().has_value(); }));
 }
 
-TEST_CASE("over TCP the question has its length and replies may come in pieces, several of them") {
+TEST_CASE("over TCP the query has a length prefix, and replies may come in pieces") {
     Asking asking;
     const Socket listening = listening_socket();
-    asking.ask(1, bound_to(listening.fd()), Transport::tcp, question(7, "body"));
+    const auto before = open_descriptors();
+    asking.ask(1, bound_to(listening.fd()), Transport::tcp, query(7, "body"));
     TcpClient server(accepted(asking, listening));
     REQUIRE(asking.until([&] { return server.has(1); }));
-    CHECK(server.messages[0] == question(7, "body"));
-    Message stream = framed(question(1, "first"));
-    append_frame(stream, question(2, "second"));
+    CHECK(server.messages[0] == query(7, "body"));
+    Message stream = framed(query(1, "first"));
+    append_frame(stream, query(2, "second"));
     for (const auto byte : stream) {
         server.send(Message{byte});
         asking.for_a(milliseconds(1));
     }
     REQUIRE(asking.until([&] { return asking.messages.size() == 2; }));
-    CHECK(asking.messages[0].second == question(1, "first"));
-    CHECK(asking.messages[1].second == question(2, "second"));
+    CHECK(asking.messages[0].second == query(1, "first"));
+    CHECK(asking.messages[1].second == query(2, "second"));
     CHECK(asking.failures.empty());
     server.socket.close();
     CHECK(asking.until([&] { return asking.failures.size() == 1; }));
-    CHECK(asking.links->open() == 0);
+    CHECK(open_descriptors() == before);
 }
 
 TEST_CASE("over TCP the longest messages pass, and a reply may close its attempt") {
     Asking asking;
     const Socket listening = listening_socket();
-    auto longest = question(3);
+    auto longest = query(3);
     longest.resize(65'535, 'y');
     asking.on_message = [&](AttemptId id) { asking.links->close(id); };
     asking.ask(1, bound_to(listening.fd()), Transport::tcp, longest);
@@ -268,7 +285,7 @@ TEST_CASE("over TCP the longest messages pass, and a reply may close its attempt
     REQUIRE(asking.until([&] { return server.has(1); }));
     CHECK(server.messages[0] == longest);
     Message stream = framed(longest);
-    append_frame(stream, question(4));
+    append_frame(stream, query(4));
     std::size_t at = 0;
     REQUIRE(asking.until([&] {
         at += server.send(Bytes(stream).subspan(at));
@@ -281,7 +298,7 @@ TEST_CASE("over TCP the longest messages pass, and a reply may close its attempt
     CHECK(asking.failures.empty());
 }
 
-TEST_CASE("over TCP an end without a reply and a length of zero are failures") {
+TEST_CASE("over TCP a close without a reply, a reset and a length of zero are failures") {
     Asking asking;
     const Socket listening = listening_socket();
     for (AttemptId id = 1; id <= 3; ++id) {
@@ -297,7 +314,7 @@ TEST_CASE("over TCP an end without a reply and a length of zero are failures") {
     CHECK(asking.messages.empty());
 }
 
-TEST_CASE("an attempt may be closed while it connects, and all of them with their owner") {
+TEST_CASE("an attempt may be closed while it connects, and destroying Links closes all") {
     Asking asking;
     Upstream upstream;
     const Socket listening = listening_socket();

@@ -1,14 +1,16 @@
-// The sub-commands against a running stats server: what they print, and what their exit codes say.
+// What do the sub-commands print and exit with, against a running stats server?
 #include <fcntl.h>
 
 #include <nlohmann/json.hpp>
 
-#include "resolver/command.hpp"
-#include "resolver/stats_client.hpp"
-#include "tests/loop/stats_ground.hpp"
+#include "resolver/cli/command.hpp"
+#include "resolver/endpoint/client.hpp"
+#include "tests/loop/stats_fixture.hpp"
 
 using namespace lictor;
-using lictor::test::StatsGround;
+using namespace lictor::cli;
+using namespace lictor::conf;
+using lictor::test::StatsServerFixture;
 
 namespace {
 
@@ -47,53 +49,57 @@ bool has(const std::string& text, const std::string& part) { return text.find(pa
 
 }  // namespace
 
-TEST_CASE("commands: each asks and prints; the exit code is the answer") {
-    StatsGround ground("127.0.0.1:0");
-    const auto& at = ground.address();
+TEST_CASE("commands: each command prints the reply and exits with its result") {
+    StatsServerFixture fixture("127.0.0.1:0");
+    const auto& at = fixture.address();
     CHECK(run({"stats"}, at).code == 0);
-    CHECK(has(run({"stats"}, at).out, "questions"));
+    CHECK(has(run({"stats"}, at).out, "queries"));
     CHECK(has(run({"leaders"}, at).out, "member-1 leads at 10.0.0.1 port 5432"));
     CHECK(has(run({"services"}, at).out, "passing"));
     CHECK(run({"health"}, at).code == 0);
     const auto ready = run({"ready"}, at);
     CHECK(ready.code == 1);
-    CHECK(ready.out == "not ready: no upstream has answered yet\n");
+    CHECK(ready.out == "not ready: no upstream has answered yet\nwarning: leader zz: queries are held\n");
     CHECK(nlohmann::json::accept(run({"stats", "--json"}, at).out));
 }
 
-TEST_CASE("commands: flush, all or a name") {
-    StatsGround ground("127.0.0.1:0");
-    CHECK(run({"flush"}, ground.address()).out == "forgotten: everything\n");
-    CHECK(run({"flush", "WWW.example"}, ground.address()).out == "forgotten: www.example\n");
-    CHECK(ground.flushed() == std::vector<std::string>{"*", "www.example"});
-    const auto bad = run({"flush", "a..b"}, ground.address());
+TEST_CASE("commands: flush removes everything or one name") {
+    StatsServerFixture fixture("127.0.0.1:0");
+    CHECK(run({"flush"}, fixture.address()).out == "removed from the cache: everything\n");
+    CHECK(run({"flush", "WWW.example"}, fixture.address()).out == "removed from the cache: www.example\n");
+    CHECK(fixture.flushed() == std::vector<std::string>{"*", "www.example"});
+    const auto bad = run({"flush", "a..b"}, fixture.address());
     CHECK(bad.code == 1);
     CHECK(has(bad.err, "name is not a domain name"));
-    CHECK(run({"flush", "a&name=b"}, ground.address()).out == "forgotten: a&name=b\n");
-    CHECK(run({"flush", "a", "b"}, ground.address()).code == 1);
-    CHECK(ground.flushed().size() == 3);
+    CHECK(run({"flush", "a&name=b"}, fixture.address()).out == "removed from the cache: a&name=b\n");
+    CHECK(run({"flush", "a", "b"}, fixture.address()).code == 1);
+    CHECK(fixture.flushed().size() == 3);
 }
 
-TEST_CASE("commands: over a unix socket, and at an address given behind the command") {
+TEST_CASE("commands: a command uses a unix socket, or the address of --stats-address") {
     const std::string path = "/tmp/lictor-command-" + std::to_string(getpid()) + ".sock";
-    StatsGround ground("unix://" + path);
+    StatsServerFixture fixture("unix://" + path);
     CHECK(run({"health"}, "unix://" + path).code == 0);
     CHECK(run({"health", "--stats-address=unix://" + path}, "127.0.0.1:1").code == 0);
     CHECK(run({"health", "--stats-address", "unix://" + path}, "").code == 0);
 }
 
-TEST_CASE("commands: no proxy of the environment is between") {
-    StatsGround ground("127.0.0.1:0");
+TEST_CASE("commands: a proxy in the environment is not used") {
+    StatsServerFixture fixture("127.0.0.1:0");
     ::setenv("http_proxy", "http://127.0.0.1:1", 1);
-    CHECK(run({"health"}, ground.address()).code == 0);
+    CHECK(run({"health"}, fixture.address()).code == 0);
     ::unsetenv("http_proxy");
 }
 
-TEST_CASE("commands: nobody there, a word that is none, an endpoint that is off") {
-    const auto nobody = run({"stats"}, "127.0.0.1:1");
-    CHECK(nobody.code == 2);
-    CHECK(has(nobody.err, "127.0.0.1:1"));
-    CHECK(run({"stats"}, "unix:///nonexistent/socket").code == 2);
+TEST_CASE("commands: without a server, with an unknown command or with an endpoint that is off, the command fails") {
+    const auto no_server = run({"stats"}, "127.0.0.1:1");
+    CHECK(no_server.code == 2);
+    CHECK(has(no_server.err, "127.0.0.1:1"));
+    CHECK(has(no_server.err, "Connection refused; start lictor"));
+    const auto no_socket = run({"stats"}, "unix:///nonexistent/socket");
+    CHECK(no_socket.code == 2);
+    CHECK(has(no_socket.err, "/nonexistent/socket: No such file or directory; start lictor"));
+    CHECK_FALSE(has(no_socket.err, "port"));
     CHECK(run({"stats"}, "").code == 2);
     const auto unknown = run({"leader"}, "127.0.0.1:1");
     CHECK(unknown.code == 1);
@@ -106,8 +112,8 @@ TEST_CASE("commands: nobody there, a word that is none, an endpoint that is off"
     CHECK(run({"stats", "--help"}, "").code == 0);
 }
 
-TEST_CASE("commands: a server on all addresses is asked on the loopback") {
-    StatsGround ground("0.0.0.0:0");
-    CHECK(has(ground.address(), "0.0.0.0:"));
-    CHECK(run({"health"}, ground.address()).code == 0);
+TEST_CASE("commands: a server on a wildcard address is queried on loopback") {
+    StatsServerFixture fixture("0.0.0.0:0");
+    CHECK(has(fixture.address(), "0.0.0.0:"));
+    CHECK(run({"health"}, fixture.address()).code == 0);
 }

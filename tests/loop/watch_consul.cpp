@@ -1,4 +1,4 @@
-// The Watcher against a real Consul agent: LICTOR_CONSUL names the binary, without it there is nothing to be done here.
+// Does the Watcher work with a real Consul agent? LICTOR_CONSUL is the path of the binary; without it the tests are skipped.
 #include <catch2/catch.hpp>
 
 #include <fcntl.h>
@@ -9,15 +9,18 @@
 #include <cstdlib>
 #include <memory>
 
-#include "tests/loop/watch_scene.hpp"
-#include "watch/http.hpp"
+#include "tests/loop/watcher_fixture.hpp"
+#include "watch/http/http.hpp"
 
 using namespace lictor;
+using namespace lictor::catalog;
+using namespace lictor::conf;
+using namespace lictor::loop;
 using namespace std::chrono_literals;
 
 namespace {
 
-/// A free port of the loopback address; taken again by nobody for a while.
+/// A free port of the loopback address; the kernel does not give it to another program for a while.
 int free_port() {
     const int fd = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     sockaddr_in address{};
@@ -56,7 +59,7 @@ struct RealConsul {
         ::waitpid(pid, nullptr, 0);
     }
     std::string url() const { return "http://127.0.0.1:" + std::to_string(port); }
-    /// PUT by a plain socket; gives the body.
+    /// Sends a PUT; returns the body of the reply.
     std::string put(const std::string& path, const std::string& body = {}) const {
         const int fd = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
         sockaddr_in address{};
@@ -84,31 +87,31 @@ struct RealConsul {
 
 }  // namespace
 
-TEST_CASE("a real Consul: services and a leader are followed, and an outage is survived", "[consul]") {
+TEST_CASE("a real Consul: services and a leader are followed, also after an outage", "[consul]") {
     const char* binary = std::getenv("LICTOR_CONSUL");
     if (!binary || !*binary) {
-        WARN("skipped: LICTOR_CONSUL does not name a consul binary");
+        WARN("skipped: LICTOR_CONSUL is not a consul binary");
         return;
     }
     auto consul = std::make_unique<RealConsul>(binary);
-    Scene scene;
-    scene.options = consul_options(consul->url());
+    WatcherFixture fixture;
+    fixture.options = consul_options(consul->url());
     LeaderRule rule;
     rule.scope = "pg";
-    scene.options.leader = {rule};
-    scene.start();
-    // The agent is still starting: the first reads fail and are made up for.
-    REQUIRE(scene.until([&] { return scene.leader("pg")->state == LeaderState::vacant && !scene.now().contact_lost; }, 20s));
-    scene.want("web");
-    REQUIRE(scene.known("web", 0, 5s));
-    scene.pass(50ms);
+    fixture.options.leader = {rule};
+    fixture.start();
+    // The agent is still starting: the first reads fail and are repeated.
+    REQUIRE(fixture.until([&] { return fixture.leader("pg")->state == LeaderState::vacant && !fixture.last_catalog().contact_lost; }, 20s));
+    fixture.request("web");
+    REQUIRE(fixture.known("web", 0, 5s));
+    fixture.run_for(50ms);
     auto at = Loop::now();
     consul->put("/v1/agent/service/register", R"({"Name":"web","ID":"w1","Port":80,"Address":"10.0.0.1","Tags":["a"]})");
-    REQUIRE(scene.known("web", 1));
+    REQUIRE(fixture.known("web", 1));
     CHECK(Loop::now() - at < 100ms);
     at = Loop::now();
     consul->put("/v1/agent/service/deregister/w1");
-    REQUIRE(scene.known("web", 0));
+    REQUIRE(fixture.known("web", 0));
     CHECK(Loop::now() - at < 100ms);
 
     const std::string one = consul->session(), two = consul->session();
@@ -119,32 +122,33 @@ TEST_CASE("a real Consul: services and a leader are followed, and an outage is s
     member("m1", "10.0.0.1", "master");
     member("m2", "10.0.0.2", "replica");
     consul->put("/v1/kv/service/pg/leader?acquire=" + one, "m1");
-    REQUIRE(scene.until([&] { return scene.leader("pg")->state == LeaderState::led; }));
-    CHECK(scene.leader("pg")->host.text == "10.0.0.1");
-    CHECK(scene.leader("pg")->lock_index > 0);
+    REQUIRE(fixture.until([&] { return fixture.leader("pg")->state == LeaderState::led; }));
+    CHECK(fixture.leader("pg")->host.text == "10.0.0.1");
+    CHECK(fixture.leader("pg")->lock_index > 0);
     std::vector<microseconds> took;
     for (int move = 0; move < 20; ++move) {
         const bool second = move % 2 == 0;
         member(second ? "m1" : "m2", second ? "10.0.0.1" : "10.0.0.2", "demoted");
         consul->put("/v1/kv/service/pg/leader?release=" + (second ? one : two), "");
         consul->put("/v1/kv/service/pg/leader?acquire=" + (second ? two : one), second ? "m2" : "m1");
-        scene.pass(20ms);
-        CHECK(scene.leader("pg")->state == LeaderState::vacant);
+        fixture.run_for(20ms);
+        CHECK(fixture.leader("pg")->state == LeaderState::vacant);
         at = Loop::now();
         member(second ? "m2" : "m1", second ? "10.0.0.2" : "10.0.0.1", "master");
-        REQUIRE(scene.until([&] { return scene.leader("pg")->state == LeaderState::led; }));
-        took.push_back(scene.published_at - at);
-        CHECK(scene.leader("pg")->member == (second ? "m2" : "m1"));
+        REQUIRE(fixture.until([&] { return fixture.leader("pg")->state == LeaderState::led; }));
+        took.push_back(fixture.published_at - at);
+        CHECK(fixture.leader("pg")->member == (second ? "m2" : "m1"));
     }
     std::sort(took.begin(), took.end());
-    WARN("from before the write at Consul to the Catalog: median " << took[10].count() << " us, longest " << took.back().count() << " us");
+    WARN("time from a write to Consul until its Catalog is published: median " << took[10].count() << " us, longest " << took.back().count()
+                                                                               << " us");
 
     ::kill(consul->pid, SIGSTOP);
-    scene.pass(1s);
-    CHECK(scene.leader("pg")->state == LeaderState::led);
+    fixture.run_for(1s);
+    CHECK(fixture.leader("pg")->state == LeaderState::led);
     ::kill(consul->pid, SIGCONT);
     consul.reset();
-    REQUIRE(scene.until([&] { return scene.now().contact_lost; }, 5s));
-    CHECK(scene.leader("pg")->state == LeaderState::led);
-    CHECK(scene.leader("pg")->reason == LeaderReason::kept_outage);
+    REQUIRE(fixture.until([&] { return fixture.last_catalog().contact_lost; }, 5s));
+    CHECK(fixture.leader("pg")->state == LeaderState::led);
+    CHECK(fixture.leader("pg")->reason == LeaderReason::kept_outage);
 }

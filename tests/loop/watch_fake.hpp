@@ -1,5 +1,5 @@
-// A small honest Consul for tests: answers GETs over TCP or a unix socket from threads of its own, with blocking queries, and lets a test
-// answer a path with any bytes it likes.
+// A fake Consul: answers GET requests, with blocking queries, over TCP or a unix socket from its own threads. A test can send any bytes as
+// the reply of a path.
 #pragma once
 
 #include <arpa/inet.h>
@@ -21,11 +21,15 @@
 #include <thread>
 #include <vector>
 
+#include "tests/support/base64.hpp"
+
 namespace fake {
 
+/// A GET request, not decoded.
 struct Request {
-    std::string target, path;                  ///< with and without the query
+    std::string target, path;                           ///< with and without the query
     std::map<std::string, std::string> query, headers;  ///< header names in lower case
+    /// Of a blocking query; 0 without one.
     std::uint64_t index() const {
         const auto at = query.find("index");
         return at == query.end() ? 0 : std::stoull(at->second);
@@ -35,12 +39,12 @@ struct Request {
 
 struct Reply {
     int status = 200;
-    std::uint64_t index = 0;                   ///< 0 = no header
+    std::uint64_t index = 0;  ///< 0 = no header
     std::string body{};
-    std::string headers{};                     ///< further lines, each with its line end
+    std::string headers{};  ///< further header lines, each with its CRLF
 };
 
-/// Bytes of a usual reply.
+/// A reply as HTTP/1.1; chunks of 100 bytes if `chunked`.
 inline std::string bytes_of(const Reply& reply, bool chunked = false) {
     std::string out = "HTTP/1.1 " + std::to_string(reply.status) + " X\r\nContent-Type: application/json\r\n" + reply.headers;
     if (reply.index) out += "X-Consul-Index: " + std::to_string(reply.index) + "\r\n";
@@ -55,12 +59,13 @@ inline std::string bytes_of(const Reply& reply, bool chunked = false) {
     return out + "0\r\n\r\n";
 }
 
+/// A path without reply and handler gives 404 with index 1. A blocking query waits until the index changes, 30 s at most.
 class Consul {
 public:
-    /// One connection, for handlers that write bytes themselves.
-    class Line {
+    /// One connection, for handlers that write raw bytes.
+    class Connection {
     public:
-        explicit Line(int fd) : fd_(fd) {}
+        explicit Connection(int fd) : fd_(fd) {}
         bool send(std::string_view bytes) const {
             while (!bytes.empty()) {
                 const auto sent = ::send(fd_, bytes.data(), bytes.size(), MSG_NOSIGNAL);
@@ -69,12 +74,14 @@ public:
             }
             return true;
         }
+        /// Ends the connection in both directions.
         void cut() const { ::shutdown(fd_, SHUT_RDWR); }
+        /// The close of the connection will be a RST (SO_LINGER of 0 s, socket(7)); closes nothing itself.
         void reset() const {
             const linger now{1, 0};
             ::setsockopt(fd_, SOL_SOCKET, SO_LINGER, &now, sizeof now);
         }
-        /// True when the other side has gone.
+        /// The peer has closed.
         bool gone() const {
             char byte;
             return ::recv(fd_, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 0;
@@ -83,8 +90,10 @@ public:
     private:
         int fd_;
     };
-    using Handler = std::function<void(const Request&, const Line&)>;
+    /// Runs on threads of the server until `stop` or the destructor: what it refers to must outlive the Consul.
+    using Handler = std::function<void(const Request&, const Connection&)>;
 
+    /// Listens on 127.0.0.1, port 0: chosen by the kernel; or at the path. Aborts if it cannot bind.
     explicit Consul(std::uint16_t port = 0, std::string unix_path = {}) : unix_path_(std::move(unix_path)) { listen(port); }
     ~Consul() { stop(); }
     Consul(const Consul&) = delete;
@@ -93,25 +102,26 @@ public:
     std::uint16_t port() const { return port_; }
     std::string url() const { return "http://127.0.0.1:" + std::to_string(port_); }
 
-    /// What a path says from now on; waiting queries with a smaller index are answered.
+    /// Sets the reply of a path; blocking queries with a smaller index are answered.
     void set(const std::string& path, Reply reply) {
         const std::lock_guard lock(mutex_);
         facts_[path] = std::move(reply);
         changed_.notify_all();
     }
-    /// A path that is answered by the test. Null takes the handler back.
+    /// Lets `handler` answer the path. Null removes it.
     void handle(const std::string& path, Handler handler) {
         const std::lock_guard lock(mutex_);
         if (handler) handlers_[path] = std::move(handler);
         else handlers_.erase(path);
         changed_.notify_all();
     }
-    /// Every request is answered by this, if set.
+    /// Lets `handler` answer every request. Null removes it.
     void handle_all(Handler handler) {
         const std::lock_guard lock(mutex_);
         all_ = std::move(handler);
         changed_.notify_all();
     }
+    /// Requests received so far, in order, of one path or of all.
     std::vector<Request> requests(const std::string& path = {}) const {
         const std::lock_guard lock(mutex_);
         std::vector<Request> found;
@@ -120,12 +130,14 @@ public:
         return found;
     }
     std::size_t count(const std::string& path = {}) const { return requests(path).size(); }
+    /// Accepted since the start, and open now.
     std::size_t connections() const { return accepted_; }
     std::size_t open_connections() const {
         const std::lock_guard lock(mutex_);
         return fds_.size();
     }
 
+    /// Closes the listening socket and all connections; returns when no thread of the server runs.
     void stop() {
         {
             const std::lock_guard lock(mutex_);
@@ -144,6 +156,7 @@ public:
         }
         for (auto& thread : threads) thread.join();
     }
+    /// After `stop`: listens on the same port, with the same replies.
     void start_again() {
         stopping_ = false;
         listen(port_);
@@ -204,7 +217,7 @@ private:
             }
             const auto request = parse(buffer.substr(0, end));
             buffer.erase(0, end + 4);
-            if (!answer(request, Line(fd))) return leave(fd);
+            if (!answer(request, Connection(fd))) return leave(fd);
         }
     }
 
@@ -239,7 +252,7 @@ private:
         return request;
     }
 
-    bool answer(const Request& request, const Line& line) {
+    bool answer(const Request& request, const Connection& connection) {
         std::unique_lock lock(mutex_);
         requests_.push_back(request);
         const auto until = std::chrono::steady_clock::now() + std::chrono::seconds(30);
@@ -249,24 +262,24 @@ private:
             if (const auto at = handlers_.find(request.path); !handler && at != handlers_.end()) handler = at->second;
             if (handler) {
                 lock.unlock();
-                handler(request, line);
+                handler(request, connection);
                 return true;
             }
             const auto at = facts_.find(request.path);
             if (at == facts_.end()) {
                 lock.unlock();
-                return line.send(bytes_of({.status = 404, .index = 1, .body = {}, .headers = {}}));
+                return connection.send(bytes_of({.status = 404, .index = 1, .body = {}, .headers = {}}));
             }
             const auto& fact = at->second;
             if (fact.index == 0 || request.index() == 0 || request.index() != fact.index) {
                 const auto bytes = bytes_of(fact);
                 lock.unlock();
-                return line.send(bytes);
+                return connection.send(bytes);
             }
             if (changed_.wait_until(lock, until) == std::cv_status::timeout) {
                 const auto bytes = bytes_of(fact);
                 lock.unlock();
-                return line.send(bytes);
+                return connection.send(bytes);
             }
         }
     }
@@ -287,40 +300,31 @@ private:
     std::vector<std::thread> threads_;
 };
 
-/// One entry of health/service.
+/// One entry of health/service. `serf`: the state of the node's check.
 inline std::string instance(const std::string& service, const std::string& id, const std::string& node, const std::string& address,
                             int port, const std::string& serf = "passing") {
     return R"({"Node":{"ID":"","Node":")" + node + R"(","Address":")" + address +
            R"(","Datacenter":"dc1","TaggedAddresses":null,"Meta":null},"Service":{"ID":")" + id + R"(","Service":")" + service +
            R"(","Tags":["a"],"Address":"","Meta":null,"Port":)" + std::to_string(port) +
-           R"(,"Weights":{"Passing":1,"Warning":1}},"Checks":[{"Node":")" + node +
-           R"(","CheckID":"serfHealth","Name":"Serf","Status":")" + serf + R"(","ServiceID":"","ServiceName":""}]})";
-}
-
-inline std::string base64(const std::string& text) {
-    static constexpr char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    std::string out;
-    for (std::size_t at = 0; at < text.size(); at += 3) {
-        unsigned bits = 0;
-        for (std::size_t i = 0; i < 3; ++i) bits = (bits << 8) | (at + i < text.size() ? static_cast<unsigned char>(text[at + i]) : 0u);
-        for (std::size_t i = 0; i < 4; ++i) out += i <= text.size() - at ? letters[(bits >> (18 - 6 * i)) & 63] : '=';
-    }
-    return out;
+           R"(,"Weights":{"Passing":1,"Warning":1}},"Checks":[{"Node":")" + node + R"(","CheckID":"serfHealth","Name":"Serf","Status":")" +
+           serf + R"(","ServiceID":"","ServiceName":""}]})";
 }
 
 /// One entry of a KV read.
-inline std::string key(const std::string& path, const std::string& value, std::uint64_t modified, const std::string& session = {}) {
+inline std::string key(const std::string& path, const std::string& value, std::uint64_t modify_index, const std::string& session = {}) {
     std::string out = R"({"LockIndex":)" + std::string(session.empty() ? "0" : "1") + R"(,"Key":")" + path + R"(","Flags":0,"Value":")" +
-                      base64(value) + R"(","CreateIndex":1,"ModifyIndex":)" + std::to_string(modified);
+                      lictor::test::encode_base64(value) + R"(","CreateIndex":1,"ModifyIndex":)" + std::to_string(modify_index);
     if (!session.empty()) out += R"(,"Session":")" + session + '"';
     return out + '}';
 }
 
+/// The value of a member's key as Patroni 3 writes it.
 inline std::string member(const std::string& host, const std::string& role, const std::string& state = "running") {
     return R"({"conn_url":"postgres://)" + host + R"(:5432/postgres","api_url":"http://)" + host + R"(:8008/patroni","state":")" + state +
            R"(","role":")" + role + R"(","version":"3.0.0","xlog_location":100,"timeline":1})";
 }
 
+/// The body of /v1/agent/self.
 inline constexpr const char* agent_self =
     R"({"Config":{"Datacenter":"dc1","NodeName":"me","Server":true,"Version":"1.8.7"},"DebugConfig":{"DNSDomain":"consul.","DNSOnlyPassing":false},"Member":{"Name":"me"}})";
 

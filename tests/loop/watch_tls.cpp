@@ -1,5 +1,5 @@
-// HTTPS towards Consul: a certificate counts only if it is signed by the given authority and has the right name. The server is the
-// openssl program; without it there is nothing to be done here.
+// Does HTTPS to Consul accept only certificates that the configured authority signed and that have the right name? The server is the
+// openssl program; without it the tests are skipped.
 #include <catch2/catch.hpp>
 
 #include <arpa/inet.h>
@@ -19,10 +19,15 @@
 #include <string>
 #include <thread>
 
-#include "tests/loop/watch_ground.hpp"
-#include "watch/http.hpp"
+#include "conf/metrics/metrics.hpp"
+#include "tests/loop/loop_fixture.hpp"
+#include "watch/http/http.hpp"
 
 using namespace lictor;
+using namespace lictor::conf;
+using namespace lictor::http;
+using namespace lictor::metrics;
+using namespace lictor::polling;
 using namespace std::chrono_literals;
 
 namespace {
@@ -35,7 +40,7 @@ sockaddr_in loopback(int last_byte, int port) {
     return address;
 }
 
-/// A port that is free at all loopback addresses.
+/// A port that is free on all loopback addresses.
 int free_port() {
     const int fd = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     sockaddr_in address{};
@@ -86,7 +91,7 @@ struct TlsServer {
     static bool run(const std::string& command) { return std::system(command.c_str()) == 0; }
 };
 
-/// At 127.0.0.`last_byte`, one connection at a time, which it keeps: the openssl program passes the bytes on, a thread answers.
+/// A TLS server at 127.0.0.`last_byte` with one persistent connection at a time: openssl passes the bytes to a thread, which answers.
 class KeptLine {
 public:
     std::atomic<int> status{200}, asked{0};
@@ -150,16 +155,16 @@ private:
 
 }  // namespace
 
-TEST_CASE("http: TLS is verified against the given authority and name", "[http][tls]") {
+TEST_CASE("http: TLS certificates are verified against the authority and the name", "[http][tls]") {
     TlsServer server;
     if (!server.ready) {
-        WARN("skipped: the openssl program is not there");
+        WARN("skipped: the openssl program is not installed");
         return;
     }
     const auto get = [&](const Options& options) {
-        Ground ground;
+        LoopFixture fixture;
         ControlCounters counters;
-        Http http(ground.loop, options, counters, {});
+        Http http(fixture.loop, options, counters, {});
         HttpReply reply;
         for (int tries = 0; tries < 50; ++tries) {
             bool came = false;
@@ -167,9 +172,9 @@ TEST_CASE("http: TLS is verified against the given authority and name", "[http][
                 reply = std::move(got);
                 came = true;
             });
-            REQUIRE(ground.until([&] { return came; }));
+            REQUIRE(fixture.until([&] { return came; }));
             if (reply.status != 0 || reply.error.find("onnect") == std::string::npos) break;
-            ground.pass(50ms);  // the server is still starting
+            fixture.run_for(50ms);  // the server is still starting
         }
         return reply;
     };
@@ -192,10 +197,10 @@ TEST_CASE("http: TLS is verified against the given authority and name", "[http][
     CHECK(get(unverified).status == 200);
 }
 
-TEST_CASE("http: addresses under one certificate's name do not share connections", "[http][tls]") {
+TEST_CASE("http: addresses with the same certificate name do not share connections", "[http][tls]") {
     TlsServer server;
     if (!server.ready) {
-        WARN("skipped: the openssl program is not there");
+        WARN("skipped: the openssl program is not installed");
         return;
     }
     const int port = free_port();
@@ -205,25 +210,24 @@ TEST_CASE("http: addresses under one certificate's name do not share connections
     options.consul_http_addr = {url("127.0.0.1"), url("127.0.0.2")};
     options.consul_ca_file = server.folder / "ca.pem";
     options.consul_tls_server_name = "server.dc1.consul";
-    Ground ground;
+    LoopFixture fixture;
     ControlCounters counters;
-    Http http(ground.loop, options, counters, {});
+    Http http(fixture.loop, options, counters, {});
     const auto get = [&] {
         std::optional<HttpReply> reply;
         http.get("/v1/x", 3s, [&](HttpReply got) { reply = std::move(got); });
-        REQUIRE(ground.until([&] { return reply.has_value(); }));
+        REQUIRE(fixture.until([&] { return reply.has_value(); }));
         return reply->status;
     };
     REQUIRE(get() == 200);
     REQUIRE(get() == 200);
-    CHECK(http.connections() == 1);
     first.status = 500;
     REQUIRE(get() == 500);
     CHECK(first.asked == 3);
     CHECK(get() == 200);
     CHECK(first.asked == 3);
     CHECK(second.asked == 1);
-    // Another address is taken over: the old one's connection is still there.
+    // The other address is used, though the old connection is still open.
     first.status = 200;
     options.consul_http_addr = {url("127.0.0.1")};
     http.adopt(options);

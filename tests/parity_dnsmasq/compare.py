@@ -1,7 +1,7 @@
-"""When are two replies the same, and which differences are improvements that lictor means to have?
+"""When are two replies the same, and which differences are intended improvements of lictor?
 
-A difference must be explained whole by named improvements; each is a predicate over the question and the two replies that
-says exactly what it covers. Whatever is left is a failure. Each use is counted, and the table is printed at the end.
+Each difference must be explained completely by named improvements. An improvement is a predicate over the query and the two
+replies, which covers certain parts of the difference. Any other difference is a failure. The uses are counted and printed at the end.
 """
 
 import collections
@@ -41,14 +41,14 @@ class Form:
 
 
 def ttls_agree(a, b, apart=1):
-    """Equal, or apart by the seconds that passed more in the one run than in the other."""
+    """Equal, or different by no more than the difference in time between the two runs."""
     return len(a) == len(b) and all(x[:3] == y[:3] and (x[3] == y[3] or (x[3] and y[3] and abs(x[3] - y[3]) <= apart)) for x, y in zip(a, b))
 
 
 def differences(dnsmasq, lictor, earlier=0.0):
-    """The names of the parts that differ. `earlier`: by how much the two runs were apart when they filled their caches."""
+    """The names of the parts that differ. `earlier`: the difference in time between the runs when they filled their caches."""
     if dnsmasq is None or lictor is None:
-        return set() if dnsmasq is lictor else {"silence"}
+        return set() if dnsmasq is lictor else {"no reply"}
     found = set()
     apart = 1 + abs(dnsmasq.at - lictor.at) + earlier
     for field in ("rcode", "edns", "question"):
@@ -76,8 +76,8 @@ def _subset(small, large):
     return not collections.Counter(r[:3] for r in small) - collections.Counter(r[:3] for r in large)
 
 
-# Each `covers(question, dnsmasq, lictor, parts)` gives the parts of the difference that it explains. `question` is a
-# servers.Question, dnsmasq and lictor are Forms (or None for silence).
+# Each `covers(query, dnsmasq, lictor, parts)` returns the parts of the difference that it explains. `query` is a
+# servers.Query, dnsmasq and lictor are Forms (or None without a reply).
 IMPROVEMENTS = []
 
 
@@ -88,17 +88,21 @@ def improvement(name, why):
     return register
 
 
-@improvement("never silent", "dnsmasq says nothing when no upstream answers or all replies were dropped; lictor says SERVFAIL")
+@improvement("always a reply", "dnsmasq sends no reply if no upstream answers or all replies were dropped; lictor sends SERVFAIL")
 def _(q, d, l, parts):
-    return {"silence"} if d is None and l is not None and l.rcode == "SERVFAIL" and not l.answer else set()
+    return {"no reply"} if d is None and l is not None and l.rcode == "SERVFAIL" and not l.answer else set()
 
 
-@improvement("a failure says why", "an extended error (RFC 8914) goes with each failure of lictor's own, and an upstream's is passed on; dnsmasq sends one in few cases, and forgets from its cache that a filter took something away")
+@improvement("extended errors",
+             "lictor's own failures have an extended error (RFC 8914), and an upstream's is passed on; dnsmasq sends one in few cases, "
+             "and does not cache that a filter removed records")
 def _(q, d, l, parts):
-    return {"ede"} if d and l and not d.ede and l.ede and (l.rcode == "SERVFAIL" or l.ede in ([3], [15], [17], [19])) else set()
+    return {"ede"} if d and l and not d.ede and l.ede and (l.rcode not in ("NOERROR", "NXDOMAIN") or l.ede in ([3], [15], [17], [19])) else set()
 
 
-@improvement("nothing beside the answer", "an upstream's additional and unasked authority records are not passed on: nobody asked for them (RFC 5452 §6)")
+@improvement("only the answer",
+             "lictor does not pass on an upstream's additional records, nor authority records that the query did not ask for (RFC 5452 "
+             "§6)")
 def _(q, d, l, parts):
     if not d or not l or (d.flags["AA"] and not q.name.startswith("auth")) or l.flags["AA"] and q.type != "ANY":
         return set()
@@ -110,7 +114,9 @@ def _(q, d, l, parts):
     return covered
 
 
-@improvement("negatives keep their SOA", "from its cache dnsmasq answers an absence without the SOA that says how long it holds; lictor passes it on, its TTL as RFC 2308 §5 has it")
+@improvement("negative answers keep their SOA",
+             "from its cache dnsmasq sends negative answers without the SOA that limits their caching; lictor sends it with the TTL of "
+             "RFC 2308 §5")
 def _(q, d, l, parts):
     if not d or not l or d.answer and d.answer[-1][1] != "CNAME" or not l.authority:
         return set()
@@ -119,13 +125,15 @@ def _(q, d, l, parts):
     return {"authority"} if soas and (not theirs or theirs[0][:3] == l.authority[0][:3]) else set()
 
 
-@improvement("one family is the whole of a name of ours", "dnsmasq asks upstream for the AAAA of a name that hosts files give only an A, and the other way round; lictor says at once that there is none")
+@improvement("local names have only their own addresses",
+             "dnsmasq forwards the AAAA query for a name with only an A in hosts files, and the reverse; lictor answers NODATA at once")
 def _(q, d, l, parts):
     local = d and l and q.type in ("A", "AAAA") and not d.flags["AA"] and l.flags["AA"] and l.rcode == "NOERROR" and all(record[1] == "CNAME" for record in l.answer) and _subset(l.answer, d.answer)
     return {"AA", "answer", "rcode", "authority", "additional"} if local else set()
 
 
-@improvement("an alias is followed", "dnsmasq gives a lone CNAME where the target of cname= is not in its own files; lictor asks for the target")
+@improvement("aliases are followed",
+             "dnsmasq sends only the CNAME if the target of cname= is not in its own files; lictor resolves the target")
 def _(q, d, l, parts):
     if not d or not l or not d.answer or d.answer[-1][1] != "CNAME" and d.answer[0][1] != "CNAME":
         return set()
@@ -133,62 +141,73 @@ def _(q, d, l, parts):
     return {"AA", "answer", "authority", "additional", "rcode"} if more else set()
 
 
-@improvement("ANY holds both families", "of an address= with both families dnsmasq gives an ANY question one of them")
+@improvement("ANY has both families", "dnsmasq answers ANY for an address= with both families with one of them")
 def _(q, d, l, parts):
     return {"answer"} if d and l and q.type == "ANY" and d.flags["AA"] and l.flags["AA"] and d.answer and _subset(d.answer, l.answer) else set()
 
 
-@improvement("a cut answer keeps its records", "where not all fits dnsmasq sends an empty answer with TC; lictor sends as many as fit, and which ones come first turns (old musl has no TCP)")
+@improvement("truncated answers have records",
+             "dnsmasq sends an empty answer with TC; lictor sends as many records as fit, in rotating order (old musl has no TCP)")
 def _(q, d, l, parts):
     both = d and l and d.flags["TC"] and l.flags["TC"] and d.rcode == l.rcode
     return {"answer", "ttl"} if both and (not d.answer or l.answer) else set()
 
 
-@improvement("an absence stays the same absence", "from its cache, with filters or neg-ttl, dnsmasq turns NXDOMAIN into an empty NOERROR; lictor says NXDOMAIN as before")
+@improvement("NXDOMAIN stays NXDOMAIN",
+             "from its cache, with filters or neg-ttl, dnsmasq turns NXDOMAIN into NODATA; lictor keeps NXDOMAIN")
 def _(q, d, l, parts):
     return {"rcode", "AA"} if d and l and not d.answer and not l.answer and d.rcode == "NOERROR" and l.rcode == "NXDOMAIN" and q.name.startswith("nx") else set()
 
 
-@improvement("an upstream's refusal is said as failure", "dnsmasq hands REFUSED, NOTIMP and FORMERR of the last upstream on, and says REFUSED where it has none; lictor says SERVFAIL, which every client takes for what it is: try again or elsewhere")
+@improvement("errors of upstreams are SERVFAIL",
+             "dnsmasq passes on REFUSED, NOTIMP and FORMERR of the last upstream, and answers REFUSED without an upstream; lictor "
+             "answers SERVFAIL, after which all clients try again or elsewhere")
 def _(q, d, l, parts):
     return {"rcode"} if d and l and l.rcode == "SERVFAIL" and d.rcode in ("REFUSED", "NOTIMP", "FORMERR") and not d.answer and not l.answer else set()
 
 
-@improvement("cut at the upstream, whole from here", "dnsmasq hands TC on; lictor asks the upstream again over TCP and answers what fits its client")
+@improvement("truncated upstream answers are completed",
+             "dnsmasq passes TC on; lictor queries the upstream again over TCP and sends what fits the client")
 def _(q, d, l, parts):
     return {"TC", "answer", "ttl", "authority"} if d and l and d.flags["TC"] and not l.flags["TC"] and d.rcode == l.rcode and _subset(d.answer, l.answer) else set()
 
 
-@improvement("authority stays with who has it", "dnsmasq hands the upstream's AA on at first and drops it once cached; lictor never claims it for others' data (RFC 1035 §4.1.1)")
+@improvement("AA only for own data",
+             "dnsmasq passes the upstream's AA on at first and clears it once cached; lictor never sets it for others' data (RFC 1035 "
+             "§4.1.1)")
 def _(q, d, l, parts):
     return {"AA"} if d and l and d.flags["AA"] and not l.flags["AA"] and d.data() == l.data() and q.name.lower().startswith("auth") else set()
 
 
-@improvement("nobody is called 0.0.0.0", "a list of blocked names gives that address a thousand names; dnsmasq answers its PTR with one of them")
+@improvement("no PTR for 0.0.0.0", "a list of blocked names gives that address many names; dnsmasq answers its PTR with one of them")
 def _(q, d, l, parts):
     return {"AA", "answer", "rcode", "authority"} if d and l and q.type == "PTR" and q.name in ("0.0.0.0.in-addr.arpa",) and not l.flags["AA"] else set()
 
 
-@improvement("a chain keeps its links", "from its cache dnsmasq may leave out links of a chain of aliases; lictor gives it as it came")
+@improvement("CNAME chains stay complete", "from its cache dnsmasq may omit links of a CNAME chain; lictor sends the whole chain")
 def _(q, d, l, parts):
     ends = lambda form: [record[:3] for record in form.answer if record[1] != "CNAME"]
     chained = d and l and d.rcode == l.rcode and d.answer and l.answer and d.answer[0][1] == "CNAME" and len(l.answer) > len(d.answer) and ends(d) == ends(l)
     return {"answer"} if chained else set()
 
 
-@improvement("each question has its own life in the cache", "dnsmasq puts an answer together from what other questions left behind and keeps no cut one; lictor keeps whole replies by their question")
+@improvement("one cache entry for each query",
+             "dnsmasq combines an answer from the records of other queries, and does not cache truncated ones; lictor caches whole "
+             "replies by their query")
 def _(q, d, l, parts):
     return {"ttl", "authority"} if d and l and d.rcode == l.rcode and d.data() == l.data() and q.name.startswith(("chain", "big", "trunc")) else set()
 
 
-@improvement("every type is cached", "dnsmasq keeps A, AAAA, CNAME, SRV and PTR, others only by cache-rr, and nothing asked with DO or CD; lictor keeps all, so that max-cache-ttl and age show")
+@improvement("all types are cached",
+             "dnsmasq caches A, AAAA, CNAME, SRV and PTR, others only with cache-rr, and nothing queried with DO or CD; lictor caches "
+             "all, so that max-cache-ttl and the reduced TTL apply")
 def _(q, d, l, parts):
     kept = q.type in ("A", "AAAA", "CNAME", "SRV") or (q.type == "PTR" and "arpa" in q.name)
     other = d and l and (not kept or "do" in q.words or "cd" in q.words) and d.data() == l.data()
     return {"ttl"} if other and all(x[3] <= y[3] for x, y in zip(l.answer, d.answer)) else set()
 
 
-def explain(question, dnsmasq, lictor, earlier=0.0):
+def explain(query, dnsmasq, lictor, earlier=0.0):
     """(names of improvements used, parts left over)."""
     parts = differences(dnsmasq, lictor, earlier)
     used = []
@@ -196,7 +215,7 @@ def explain(question, dnsmasq, lictor, earlier=0.0):
     for entry in IMPROVEMENTS:
         if not left:
             break
-        covered = entry.covers(question, dnsmasq, lictor, parts) & left
+        covered = entry.covers(query, dnsmasq, lictor, parts) & left
         if covered:
             used.append(entry.name)
             left -= covered

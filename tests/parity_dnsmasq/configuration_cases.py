@@ -1,4 +1,4 @@
-"""The files and command lines that dnsmasq and lictor are both given."""
+"""The files and command lines that are given to dnsmasq and to lictor."""
 
 import re
 import shutil
@@ -21,26 +21,26 @@ class Case:
         return shutil.which("dnsmasq", path="/usr/sbin:/usr/bin:/sbin:/bin")
 
 
-# name of a case, or a pattern between slashes: why lictor differs
+# name of a case, or a pattern between slashes: the reason of the difference
 DIFFERENCES = {
-    r"/--(cache-size|user|group|pid-file|resolv-file|conf-file) .*with a word behind it|--cache-size 0|words: --user and a word|words: abbreviated with a value behind/":
-        "a word behind these long options is their value; dnsmasq takes the bare option and calls the word junk",
-    "log-facility= (empty)": "an empty log-facility is stdout, where supervisors read",
+    r"/--(cache-size|user|group|pid-file|resolv-file|conf-file) .*with a value after it|--cache-size 0|words: --user and a word|words: abbreviated with a value after it/":
+        "a word after these long options is their value; dnsmasq accepts the option without a value and rejects the word",
+    "log-facility= (empty)": "an empty log-facility is stdout, which supervisors read",
     "server=192.0.2.1#0": "no server listens on port 0",
-    "server=fe80::1%nosuch": "an interface of a link-local upstream may come later than the start",
-    r"/(server=(/a/b|name\.invalid)|local=/a/x\.invalid)/": "the name of an upstream is looked up while running, again and again: a start does not depend on who starts first, and a container that moves is followed",
-    "line: byte order mark": "a byte order mark before the first line is no part of it",
-    "line: dhcp-fqdn without a domain": "DHCP is not lictor's: its options are passed over without a look at what they say together",
-    "files: a folder as conf-file": "dnsmasq reads nothing from it and says nothing",
+    "server=fe80::1%nosuch": "an interface of a link-local upstream may appear after the start",
+    r"/(server=(/a/b|name\.invalid)|local=/a/x\.invalid)/": "the name of an upstream is resolved repeatedly at run time: the start order does not matter, and address changes of containers are followed",
+    "line: byte order mark": "a byte order mark before the first line is not part of it",
+    "line: dhcp-fqdn without a domain": "lictor has no DHCP: its options are ignored, also inconsistent ones",
+    "files: a folder as conf-file": "dnsmasq reads nothing from it, without an error",
 }
 
-# Where the two may differ: lictor does not judge the values of options that it passes over.
-PASSED_OVER = (r"(dhcp-.*|tag-if|bridge-interface|shared-network|pxe-.*|tftp-.*|trust-anchor|auth-peer|ipset|nftset|connmark-allowlist|umbrella|dnssec-check-unsigned)"
+# The two may differ here: lictor does not check the values of ignored options.
+IGNORED = (r"(dhcp-.*|tag-if|bridge-interface|shared-network|pxe-.*|tftp-.*|trust-anchor|auth-peer|ipset|nftset|connmark-allowlist|umbrella|dnssec-check-unsigned)"
                r"(= \(empty\)| twice)")
 
 
 def may_differ(name):
-    return re.fullmatch(PASSED_OVER, name) is not None
+    return re.fullmatch(IGNORED, name) is not None
 
 
 def difference(name):
@@ -131,7 +131,7 @@ VALUES = {
     "max-tcp-connections": (["1", "20", "1000"], ["0", "x"]),
     "add-cpe-id": (["x", "a b"], []),
     "dumpfile": (["/tmp/x"], []), "dumpmask": (["0x11", "17", "017", "0xffff"], []),
-    # not lictor's: taken, said, nothing done
+    # accepted with a warning, without effect
     "trust-anchor": ([".,20326,8,2,E06D44B80B8F1D39A95C0B0D7C65D08458E880409BBC683457104237C7F8EC8D"], []),
     "dnssec-timestamp": (["/tmp/x"], []), "auth-server": (["a.b,eth0", "a.b"], []), "auth-zone": (["a.b,192.0.2.0/24"], []),
     "auth-ttl": (["60"], []), "auth-soa": (["1,a@b,2,3,4"], []), "auth-sec-servers": (["a.b,c.d"], []), "auth-peer": (["192.0.2.1"], []),
@@ -183,7 +183,7 @@ def of_values():
         yield Case(f"--{name}={value}", words=["-C/dev/null", f"--{name}={value}"], files=files)
         if name != "conf-file":         # dnsmasq crashes
             yield Case(f"--{name} bare", words=["-C/dev/null", f"--{name}"])
-        yield Case(f"--{name} with a word behind it", words=["-C/dev/null", f"--{name}", text], files=files)
+        yield Case(f"--{name} with a value after it", words=["-C/dev/null", f"--{name}", text], files=files)
 
 
 def of_repetition():
@@ -200,10 +200,10 @@ LINES = {
     "blanks around": "  cache-size  =  5  \n\tport\t=\t53\t\n",
     "no blanks": "cache-size=5\nport=53",
     "CRLF": "cache-size=5\r\nno-hosts\r\n",
-    "comment behind a blank": "cache-size=5 # five\nno-hosts # here\n",
+    "comment after a blank": "cache-size=5 # five\nno-hosts # here\n",
     "comment without a blank": "cache-size=5# five\n",
     "hash in an address": "server=127.0.0.1#8600\nserver=/consul/127.0.0.1#8600 # agent\n",
-    "hash behind a blank in an address": "server=127.0.0.1 #8600\n",
+    "hash after a blank in an address": "server=127.0.0.1 #8600\n",
     "quotes around a value": "domain=\"example.com\"\n",
     "quotes around a name": "\"no-hosts\"\n",
     "quotes around name and value": "\"cache-size=5\"\n",
@@ -250,7 +250,7 @@ LINES = {
     "umlaut": "address=/müller.example/192.0.2.1\n",
     "umlaut in records": "host-record=bücher.example,192.0.2.1\ncname=ä.example,bücher.example\nsrv-host=_x._tcp.ö.example,ü.example,1\nmx-host=é.example,è.example\ntxt-record=ñ.example,x\n",
     "umlaut, server and local": "server=/straße.example/192.0.2.1\nlocal=/МОСКВА.example/\ndomain=中文.example\nrebind-domain-ok=/ł.example/\n",
-    "umlaut behind a star": "address=/*müller.example/192.0.2.1\n",
+    "umlaut after a star": "address=/*müller.example/192.0.2.1\n",
     "bytes that are no UTF-8": b"address=/m\xfcller.example/192.0.2.1\n",
     "name of emoji": "host-record=\U0001f600.example,192.0.2.1\n",
     "umlaut in a label that is too long": "host-record=" + "ü" * 70 + ".example,192.0.2.1\n",
@@ -288,14 +288,14 @@ def of_files():
     yield Case("files: standard input twice", files={"c": "conf-file=-\nconf-file=-\n"}, stdin="port=5\n")
     every = {"c": "conf-dir=d\n", "d/a": "no-hosts\n"}
     for bad_name in ("b~", ".b", "#b#"):
-        yield Case(f"conf-dir: passes {bad_name} over", files=dict(every, **{"d/" + bad_name: bad}))
+        yield Case(f"conf-dir: ignores {bad_name}", files=dict(every, **{"d/" + bad_name: bad}))
     for read_name in ("b", "b.conf", "#b", "b#", "b.dpkg-dist", "-"):
         yield Case(f"conf-dir: reads {read_name}", files=dict(every, **{"d/" + read_name: bad}))
     debian = {"c": "conf-dir=d,.dpkg-dist,.dpkg-old,.dpkg-new\n"}
     for name in ("b.dpkg-dist", "b.dpkg-old", "b.dpkg-new", ".dpkg-dist"):
-        yield Case(f"conf-dir: ending keeps {name} out", files=dict(debian, **{"d/" + name: bad}))
+        yield Case(f"conf-dir: suffix excludes {name}", files=dict(debian, **{"d/" + name: bad}))
     for name in ("b.conf", "b.dpkg-distx", "dpkg-dist"):
-        yield Case(f"conf-dir: ending does not keep {name} out", files=dict(debian, **{"d/" + name: bad}))
+        yield Case(f"conf-dir: suffix does not exclude {name}", files=dict(debian, **{"d/" + name: bad}))
     star = {"c": "conf-dir=d,*.conf\n"}
     for name in ("b", "b.conf", "b.conf.bak", ".conf", "conf"):
         yield Case(f"conf-dir: *.conf and {name}", files=dict(star, **{"d/" + name: bad}))
@@ -305,7 +305,7 @@ def of_files():
     yield Case("conf-dir: slash at the end", files={"c": "conf-dir=d/\n", "d/a": "\nport=x\n"})
     yield Case("conf-dir: empty folder", files={"c": "conf-dir=d,*.conf\n", "d/.keep": ""})
     yield Case("conf-dir: folder in a folder", files={"c": "conf-dir=d\n", "d/e/x": bad})
-    yield Case("conf-dir: link that leads nowhere", files={"c": "conf-dir=d\n", "d/a": ""}, links={"d/b": "nowhere"})
+    yield Case("conf-dir: dangling link", files={"c": "conf-dir=d\n", "d/a": ""}, links={"d/b": "nowhere"})
     yield Case("conf-dir: once-only in two files", files={"c": "conf-dir=d\n", "d/a": "port=5\n", "d/b": "\nport=6\n"})
     yield Case("conf-dir: is a file", files={"c": "conf-dir=d\n", "d": ""})
     yield Case("conf-dir: on the command line", words=["-C@c", "-7@d,.bak"], files={"c": "", "d/a": "no-hosts\n", "d/b.bak": bad})
@@ -319,7 +319,7 @@ DEBIAN = ["-x", "/run/dnsmasq/dnsmasq.pid", "-u", "dnsmasq", "-r", "/run/dnsmasq
 def of_words():
     null = "-C/dev/null"
     table = {
-        "letters in a cluster": [null, "-khR"], "cluster with a value": [null, "-khRp5353"], "cluster with a value behind": [null, "-khRp", "5353"],
+        "letters in a cluster": [null, "-khR"], "cluster with a value": [null, "-khRp5353"], "cluster with a value after it": [null, "-khRp", "5353"],
         "every flag letter": [null, "-9", "-5", "-y", "-Z", "-D", "-N", "-L", "-E", "-R", "-K", "-z", "-o", "-e", "-f", "-n", "-b", "-h", "-k", "-q", "-1"],
         "flags in one word": [null, "-DNLERzoefnbhkq"],
         "letters with values": [null, "-S192.0.2.1", "-A/a/192.0.2.1", "-T60", "-H/x", "-Q5353", "-Ieth0", "-B192.0.2.1", "-V192.0.2.1,192.0.2.2", "-P1232",
@@ -329,7 +329,7 @@ def of_words():
         "--conf-file bare": ["--conf-file"], "--conf-file=": ["--conf-file="], "-C twice": [null, null],
         "abbreviated": [null, "--cache-s=5"], "abbreviated flag": [null, "--no-ho"], "abbreviated to several": [null, "--no"],
         "abbreviated to one of several": [null, "--dhcp=x"], "exact name is a beginning of others": [null, "--domain=a.b", "--local=/a/", "--dnssec"],
-        "abbreviated with a value behind": [null, "--cache-s", "5"], "one dash, long name": [null, "-no-hosts"],
+        "abbreviated with a value after it": [null, "--cache-s", "5"], "one dash, long name": [null, "-no-hosts"],
         "unknown long": [null, "--no-such"], "unknown letter": [null, "-%"], "unknown letter in a cluster": [null, "-k%"],
         "flag with a value": [null, "--no-hosts=1"], "value missing": [null, "--port"], "letter's value missing": [null, "-p"],
         "flag letter with a value": [null, "-h5"], "extraneous word": [null, "word"], "extraneous blank": [null, " "], "words after --": [null, "--", "word"],

@@ -1,5 +1,5 @@
-"""Options that a program's life shows rather than its answers: each with and without, in dnsmasq and in lictor. Checks beside those of
-configuration_process.py. What the options of options.py and these do not show is named in EVERY_OPTION with where it is shown.
+"""Options that change the process rather than its answers, each with and without, in dnsmasq and in lictor. These checks are added to
+those of configuration_process.py. Options without a case in options.py are listed in EVERY_OPTION with their check.
 """
 
 import os
@@ -16,29 +16,29 @@ import dns.query
 from configuration_process import Server, Skipped, check
 from harness import net
 
-# Options of dnsmasq that an application node's file may hold, beside those that have a case in options.py: the check that shows them.
+# Options of dnsmasq for an application node that have no case in options.py: the check for each.
 EVERY_OPTION = {
-    "bind-dynamic": "bind-dynamic: a later address of an interface is served with it, not with bind-interfaces",
-    "add-mac": "a client of this machine has no hardware address: nothing is sent, and that is said once",
-    "strip-mac": "a client of this machine has no hardware address: nothing is sent, and that is said once",
-    "port": "port: the one named is served, without it 53",
-    "user": "user and group: who the process becomes",
-    "group": "user and group: who the process becomes",
+    "bind-dynamic": "bind-dynamic: an address added later to an interface is served, unlike with bind-interfaces",
+    "add-mac": "add-mac and strip-mac: a local client has no MAC address, so nothing is sent, which is logged once",
+    "strip-mac": "add-mac and strip-mac: a local client has no MAC address, so nothing is sent, which is logged once",
+    "port": "port: the given port is served, otherwise 53",
+    "user": "user and group: the ids of the process",
+    "group": "user and group: the ids of the process",
     "pid-file": "pid-file and keep-in-foreground: with and without",
     "keep-in-foreground": "pid-file and keep-in-foreground: with and without",
-    "no-daemon": "no-daemon: in the foreground, to stderr, as who started it, ended by INT",
-    "log-queries": "log-queries and log-facility: lines with, none without",
-    "log-facility": "log-queries and log-facility: lines with, none without",
-    "log-async": "log-async is taken, and lines arrive",
-    "log-debug": "log-debug is taken",
-    "test": "-v and --help tell on stdout and end with 0, --test on stderr",
-    "version": "-v and --help tell on stdout and end with 0, --test on stderr",
-    "help": "-v and --help tell on stdout and end with 0, --test on stderr",
-    "do-0x20-encode": "do-0x20-encode: letters of questions upstream, with and without",
-    "no-0x20-encode": "do-0x20-encode: letters of questions upstream, with and without",
-    "log-malloc": "options that are passed over change nothing and are said once",
-    "enable-dbus": "options that are passed over change nothing and are said once",
-    "enable-ubus": "options that are passed over change nothing and are said once",
+    "no-daemon": "no-daemon: in the foreground, logging to stderr, as the starting user, ended by SIGINT",
+    "log-queries": "log-queries and log-facility: lines are logged with them, none without",
+    "log-facility": "log-queries and log-facility: lines are logged with them, none without",
+    "log-async": "log-async is accepted, and lines are logged",
+    "log-debug": "log-debug is accepted",
+    "test": "-v and --help print to stdout and exit with 0, --test prints to stderr",
+    "version": "-v and --help print to stdout and exit with 0, --test prints to stderr",
+    "help": "-v and --help print to stdout and exit with 0, --test prints to stderr",
+    "do-0x20-encode": "do-0x20-encode: letter case of upstream queries, with and without",
+    "no-0x20-encode": "do-0x20-encode: letter case of upstream queries, with and without",
+    "log-malloc": "ignored options have no effect and are logged once",
+    "enable-dbus": "ignored options have no effect and are logged once",
+    "enable-ubus": "ignored options have no effect and are logged once",
 }
 
 MUST_AND_SHOULD = """server local rev-server servers-file address host-record cname addn-hosts hostsdir no-hosts expand-hosts domain listen-address interface
@@ -52,8 +52,8 @@ MUST_AND_SHOULD = """server local rev-server servers-file address host-record cn
     do-0x20-encode no-0x20-encode log-debug log-malloc dumpfile dumpmask enable-dbus enable-ubus""".split()
 
 
-@check("every option of the two lists is shown by a case or a check")
-def _(_ground):
+@check("every option of the two lists has a case or a check")
+def _(_fixture):
     import configuration_process
     import options
     shown = {line.split("=")[0].strip() for case in options._cases if case.option for line in case.lines}
@@ -71,12 +71,12 @@ def answers_at(address, port):
         return False
 
 
-@check("port: the one named is served, without it 53")
-def _(ground):
+@check("port: the given port is served, otherwise 53")
+def _(fixture):
     address = f"127.{100 + os.getpid() % 100}.53.1"
     if not net.port_is_free(address, 53):
-        raise Skipped("port 53 is not ours to take")
-    for program, more in ((ground.dnsmasq, []), (ground.lictor, ["--consul-http-addr=", "--stats-address="])):
+        raise Skipped("port 53 is not free")
+    for program, more in ((fixture.dnsmasq, []), (fixture.lictor, ["--consul-http-addr=", "--stats-address="])):
         for words, ports in (([], (True, False)), (["--port=5399"], (False, True)), (["--port=0"], (False, False))):
             command = [program, f"--listen-address={address}", "--bind-interfaces", "-C/dev/null", "-k", "-h", "-R", "-x", "", "--user=root", "--log-facility=-", *more, *words]
             process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
@@ -97,88 +97,88 @@ def identity(pid):
     return tuple(int(re.search(rf"^{word}:\s+\d+\s+(\d+)", text, re.M)[1]) for word in ("Uid", "Gid"))
 
 
-@check("user and group: who the process becomes")
-def _(ground):
+@check("user and group: the ids of the process")
+def _(fixture):
     if os.geteuid() != 0:
-        raise Skipped("only root may become others")
+        raise Skipped("needs root to change the user")
     import grp
     import pwd
     nobody, daemon = pwd.getpwnam("nobody"), grp.getgrnam("daemon").gr_gid
     for words, expected in ((["--user=nobody", "--group=daemon"], (nobody.pw_uid, daemon)), (["--user=root", "--group=root"], (0, 0))):
         for kind in ("dnsmasq", "lictor"):
-            server = Server(ground, kind, words, user=False)
+            server = Server(fixture, kind, words, user=False)
             assert identity(server.process.pid) == expected, (kind, words, identity(server.process.pid))
 
 
 @check("pid-file and keep-in-foreground: with and without")
-def _(ground):
+def _(fixture):
     for kind in ("dnsmasq", "lictor"):
         for foreground in (True, False):
-            path = os.path.join(ground.folder, f"{kind}-{foreground}.pid")
-            server = Server(ground, kind, [f"--pid-file={path}", *(["--keep-in-foreground"] if foreground else [])], wait=False)
+            path = os.path.join(fixture.folder, f"{kind}-{foreground}.pid")
+            server = Server(fixture, kind, [f"--pid-file={path}", *(["--keep-in-foreground"] if foreground else [])], wait=False)
             net.until(lambda: server.ask("version.bind", "TXT", "CH", within=0.2), 10, f"{kind} answers")
             net.until(lambda: os.path.exists(path) and open(path).read().strip(), 3, "the process id is written")
             with open(path) as file:
                 pid = int(file.read())
             if not foreground:
-                server.process.wait(5)      # the one that was started ends once the other has written the file
+                server.process.wait(5)      # the first process ends once the other one has written the file
             assert (pid == server.process.pid) == foreground == (server.process.poll() is None), (kind, foreground)
             server.pids = [pid]
-        without = Server(ground, kind, [])       # --pid-file= and --keep-in-foreground
-        assert without.process.poll() is None and not os.path.exists(os.path.join(ground.folder, f"{kind}.pid"))
+        without = Server(fixture, kind, [])       # --pid-file= and --keep-in-foreground
+        assert without.process.poll() is None and not os.path.exists(os.path.join(fixture.folder, f"{kind}.pid"))
 
 
-@check("no-daemon: in the foreground, to stderr, as who started it, ended by INT")
-def _(ground):
+@check("no-daemon: in the foreground, logging to stderr, as the starting user, ended by SIGINT")
+def _(fixture):
     for kind in ("dnsmasq", "lictor"):
-        server = Server(ground, kind, ["--no-daemon", "--user=nobody", "-x", ""], log=False, wait=False, user=False)
+        server = Server(fixture, kind, ["--no-daemon", "--user=nobody", "-x", ""], log=False, wait=False, user=False)
         net.until(lambda: server.ask("version.bind", "TXT", "CH", within=0.2), 10, f"{kind} answers")
         assert identity(server.process.pid)[0] == os.geteuid(), kind
         server.process.send_signal(signal.SIGINT)
-        said = server.process.communicate(timeout=5)[0]
-        # dnsmasq calls this end a miscellaneous problem.
-        assert server.process.returncode == (5 if kind == "dnsmasq" else 0) and "started, version" in said, (kind, server.process.returncode, said)
+        output = server.process.communicate(timeout=5)[0]
+        # dnsmasq's exit code for this is 5, a miscellaneous problem.
+        assert server.process.returncode == (5 if kind == "dnsmasq" else 0) and "started, version" in output, (kind, server.process.returncode, output)
 
 
-@check("log-queries and log-facility: lines with, none without")
-def _(ground):
+@check("log-queries and log-facility: lines are logged with them, none without")
+def _(fixture):
     for kind in ("dnsmasq", "lictor"):
         for words in ([], ["--log-queries"]):
-            server = Server(ground, kind, words)
+            server = Server(fixture, kind, words)
             server.ask("www.test")
             server.ask("last.test")
             time.sleep(0.2)
             assert ("query[A] www.test" in server.log()) == bool(words), (kind, words, server.log())
-        to_stderr = Server(ground, kind, ["--log-facility=-", "--log-queries"], log=False)
+        to_stderr = Server(fixture, kind, ["--log-facility=-", "--log-queries"], log=False)
         to_stderr.ask("www.test")
         time.sleep(0.2)
         to_stderr.process.terminate()
         assert "query[A] www.test" in to_stderr.process.communicate(timeout=5)[0] and not os.path.exists(to_stderr.log_path), kind
 
 
-@check("log-debug is taken")
-def _(ground):
-    for server in ground.both("--log-debug"):
+@check("log-debug is accepted")
+def _(fixture):
+    for server in fixture.both("--log-debug"):
         assert server.ask("www.test").answer
 
 
-@check("bind-dynamic: a later address of an interface is served with it, not with bind-interfaces")
-def _(ground):
+@check("bind-dynamic: an address added later to an interface is served, unlike with bind-interfaces")
+def _(fixture):
     if subprocess.run(["unshare", "--net", "true"], capture_output=True).returncode != 0:
-        raise Skipped("a network of its own takes root")
-    # dnsmasq 2.90 follows with bind-interfaces as well, at times; its manual says that it does not.
+        raise Skipped("a network namespace needs root")
+    # dnsmasq 2.90 sometimes serves the address with bind-interfaces as well; its manual excludes that.
     script = """ip link add late0 type veth peer name late0p; ip addr add 10.9.8.1/24 dev late0; ip link set late0 up; ip link set late0p up; ip link set lo up
 "$0" -k -C /dev/null -p 5399 -R -h --$1 --interface=late0 -x '' --user= --consul-http-addr= --stats-address= --server=127.0.0.1#9 --log-facility=- >/dev/null 2>&1 & pid=$!
 for i in $(seq 50); do dig +short +time=1 +tries=1 @10.9.8.1 -p 5399 ch txt version.bind | grep -q lictor && break; sleep 0.1; done
 ip addr add 10.9.9.1/24 dev late0; for i in $(seq 20); do dig +short +time=1 +tries=1 @10.9.9.1 -p 5399 ch txt version.bind | grep lictor && break; sleep 0.1; done
 kill $pid; wait $pid"""
     for option, served in (("bind-dynamic", True), ("bind-interfaces", False)):
-        out = subprocess.run(["unshare", "--net", "bash", "-c", script, ground.lictor, option], capture_output=True, text=True, timeout=30).stdout
+        out = subprocess.run(["unshare", "--net", "bash", "-c", script, fixture.lictor, option], capture_output=True, text=True, timeout=30).stdout
         assert ("lictor" in out) == served, (option, out)
 
 
-class Letters:
-    """An upstream that writes down how the names that it is asked for are written."""
+class CaseRecorder:
+    """An upstream that records the letter case of the queried names."""
 
     def __init__(self):
         self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
@@ -199,47 +199,47 @@ class Letters:
             self.socket.sendto(dns.message.make_response(dns.message.from_wire(wire), recursion_available=True).to_wire(), peer)
 
 
-@check("do-0x20-encode: letters of questions upstream, with and without")
-def _(ground):
-    # dnsmasq knows the two names from 2.91 on.
-    assert subprocess.run([ground.dnsmasq, "--test", "-C/dev/null", "--do-0x20-encode"], capture_output=True, timeout=10).returncode == 1
+@check("do-0x20-encode: letter case of upstream queries, with and without")
+def _(fixture):
+    # dnsmasq has these options since 2.91.
+    assert subprocess.run([fixture.dnsmasq, "--test", "-C/dev/null", "--do-0x20-encode"], capture_output=True, timeout=10).returncode == 1
     plain = "abcdefghijklmnopqrstuvwxyz"
     for words, mixed in ((["--do-0x20-encode"], True), (["--no-0x20-encode"], False), ([], False)):
-        upstream = Letters()
-        server = Server(ground, "lictor", words, upstream=f"127.0.0.1#{upstream.port}")
+        upstream = CaseRecorder()
+        server = Server(fixture, "lictor", words, upstream=f"127.0.0.1#{upstream.port}")
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
             sock.sendto(dns.message.make_query(f"{plain}.test", "A").to_wire(), ("127.0.0.1", server.port))
             upstream.serve()
-        assert upstream.names and all(name.lower() in (plain, "") for name in upstream.names), upstream.names   # the root: is anybody there?
+        assert upstream.names and all(name.lower() in (plain, "") for name in upstream.names), upstream.names   # the root: lictor's probe
         upstream.names = [name for name in upstream.names if name]
         assert any(name != plain for name in upstream.names) == mixed, (words, upstream.names)
         upstream.socket.close()
 
 
-@check("a client of this machine has no hardware address: nothing is sent, and that is said once")
-def _(ground):
-    for words, told in ((["--add-mac"], 1), (["--add-mac=text"], 1), (["--strip-mac"], 0), ([], 0)):
-        server = Server(ground, "lictor", words)
+@check("add-mac and strip-mac: a local client has no MAC address, so nothing is sent, which is logged once")
+def _(fixture):
+    for words, times in ((["--add-mac"], 1), (["--add-mac=text"], 1), (["--strip-mac"], 0), ([], 0)):
+        server = Server(fixture, "lictor", words)
         assert server.ask("www.test").answer
-        assert server.log().count("nothing is added: a client of this machine has no hardware address to tell") == told, (words, server.log())
+        assert server.log().count("nothing is added: a client on this machine has no hardware address") == times, (words, server.log())
 
 
-PASSED_OVER = ["dhcp-range=192.0.2.10,192.0.2.20,12h", "dhcp-host=11:22:33:44:55:66,192.0.2.60", "enable-tftp", "tftp-root=/tmp", "enable-ra", "read-ethers", "log-dhcp", "no-ping",
+IGNORED = ["dhcp-range=192.0.2.10,192.0.2.20,12h", "dhcp-host=11:22:33:44:55:66,192.0.2.60", "enable-tftp", "tftp-root=/tmp", "enable-ra", "read-ethers", "log-dhcp", "no-ping",
                "log-malloc", "enable-dbus", "enable-ubus", "trust-anchor=.,20326,8,2,E06D44B80B8F1D39A95C0B0D7C65D08458E880409BBC683457104237C7F8EC8D"]
 SECURITY = ["dnssec", "dnssec-check-unsigned", "dnssec-no-timecheck", "dnssec-timestamp=/tmp/x", "dnssec-debug", "dnssec-limits=1", "connmark-allowlist-enable", "connmark-allowlist=1/3,a.b",
             "conntrack", "auth-server=a.b,eth0", "auth-zone=a.b,192.0.2.0/24", "auth-ttl=60", "auth-soa=1,a@b,2,3,4", "auth-sec-servers=a.b,c.d", "auth-peer=192.0.2.1", "ipset=/a/b",
             "nftset=/a/4#inet#t#s", "umbrella", "conf-script=/bin/true"]
 
 
-@check("options that are passed over change nothing and are said once")
-def _(ground):
-    path = os.path.join(ground.folder, "passed.conf")
+@check("ignored options have no effect and are logged once")
+def _(fixture):
+    path = os.path.join(fixture.folder, "ignored.conf")
     with open(path, "w") as file:
-        file.write("\n".join(PASSED_OVER + PASSED_OVER[:2] + SECURITY) + "\n")
-    server = Server(ground, "lictor", [f"--conf-file={path}"], wait=False)
+        file.write("\n".join(IGNORED + IGNORED[:2] + SECURITY) + "\n")
+    server = Server(fixture, "lictor", [f"--conf-file={path}"], wait=False)
     server.end()
     command = [word for word in server.command if word != "--conf-file=/dev/null"]
-    server = Server(ground, "lictor", [], start=False)
+    server = Server(fixture, "lictor", [], start=False)
     server.start([word if not word.startswith("--port=") else f"--port={server.port}" for word in command])
     net.until(lambda: server.ask("version.bind", "TXT", "CH", within=0.2), 10, "lictor answers")
     assert server.ask("www.test").answer
@@ -250,35 +250,35 @@ def _(ground):
         assert len(re.findall(rf"SECURITY: {name}: ", log)) == 1, (name, log)
     assert log.count("DHCP, TFTP") == 1, log
     for name in ("log-malloc", "enable-dbus", "enable-ubus"):
-        assert log.count(f"{name}: known to dnsmasq") == 1, (name, log)
+        assert log.count(f"{name}: option of dnsmasq") == 1, (name, log)
     assert "trust-anchor" not in log, log
 
 
-@check("strict refuses every line that has a meaning for security, and names it")
-def _(ground):
+@check("strict refuses each line that is relevant for security, with its name")
+def _(fixture):
     for line in SECURITY:
-        path = os.path.join(ground.folder, "one.conf")
+        path = os.path.join(fixture.folder, "one.conf")
         with open(path, "w") as file:
             file.write(f"# first\n{line}\n")
-        plain = subprocess.run([ground.lictor, "--test", f"-C{path}"], capture_output=True, text=True, timeout=10)
-        strict = subprocess.run([ground.lictor, "--test", "--strict", f"-C{path}"], capture_output=True, text=True, timeout=10)
+        plain = subprocess.run([fixture.lictor, "--test", f"-C{path}"], capture_output=True, text=True, timeout=10)
+        strict = subprocess.run([fixture.lictor, "--test", "--strict", f"-C{path}"], capture_output=True, text=True, timeout=10)
         name = line.partition("=")[0]
         assert plain.returncode == 0 and f"SECURITY: {name}" in plain.stderr, (line, plain)
         assert strict.returncode == 1 and f"{path}:2: {name}" in strict.stderr, (line, strict)
 
 
 @check("conf-script is never run")
-def _(ground):
-    trace = os.path.join(ground.folder, "ran")
-    script = os.path.join(ground.folder, "script")
+def _(fixture):
+    trace = os.path.join(fixture.folder, "ran")
+    script = os.path.join(fixture.folder, "script")
     with open(script, "w") as file:
         file.write(f"#!/bin/sh\ntouch {trace}\n")
     os.chmod(script, 0o755)
-    path = os.path.join(ground.folder, "script.conf")
+    path = os.path.join(fixture.folder, "script.conf")
     with open(path, "w") as file:
         file.write(f"conf-script={script}\n")
     for words in (["--test"], []):
-        process = subprocess.Popen([ground.lictor, *words, f"-C{path}", "-k", f"-p{net.free_port()}", "--consul-http-addr=", "--stats-address=", "-R", "--user=root"],
+        process = subprocess.Popen([fixture.lictor, *words, f"-C{path}", "-k", f"-p{net.free_port()}", "--consul-http-addr=", "--stats-address=", "-R", "--user=root"],
                                    stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         time.sleep(0.5)
         process.terminate()

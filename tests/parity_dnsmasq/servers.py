@@ -1,4 +1,4 @@
-"""dnsmasq and lictor on one and the same configuration file, one after the other, and the answers of each to the same questions."""
+"""dnsmasq and lictor with the same configuration file, one after the other, and their answers to the same queries."""
 
 import os
 import select
@@ -18,13 +18,13 @@ import dns.name  # noqa: E402
 import dns.rdataclass  # noqa: E402
 
 from harness import lictor as harness_lictor  # noqa: E402
-from harness.process import _libc  # noqa: E402
+from harness.process import die_with_parent  # noqa: E402
 
-_begun = time.monotonic()       # of the server that runs
-PATIENCE = {"dnsmasq": 0.8, "lictor": 4.5}
+_begun = time.monotonic()       # start of the running server
+TIME_LIMIT = {"dnsmasq": 0.8, "lictor": 4.5}
 
 
-class Question:
+class Query:
     """`NAME TYPE [tcp] [do] [cd] [nord] [ad] [edns[=SIZE]] [ch] [from=ADDRESS]` as text."""
 
     def __init__(self, text):
@@ -50,38 +50,38 @@ class Question:
         return query.to_wire()
 
 
-def ask(address, port, texts, patience):
-    """{text: reply or None}, put one after the other; those that wait for a slow or silent upstream side by side."""
-    if "sleep" in texts:                                    # a moment for what goes on behind
+def ask(address, port, texts, time_limit):
+    """{text: reply or None}. Queries are sent one after the other; those for slow or silent upstreams in parallel."""
+    if "sleep" in texts:                                    # time for background work
         time.sleep(0.8)
-    questions = [Question(text) for text in texts if text != "sleep"]
-    late = [q for q in questions if any(word in q.name for word in ("silent", "slow")) and not q.tcp]
+    queries = [Query(text) for text in texts if text != "sleep"]
+    late = [q for q in queries if any(word in q.name for word in ("silent", "slow")) and not q.tcp]
     found = {}
-    for question in questions:
-        if question not in late:
-            found[question.text] = _one(address, port, question, patience)
+    for query in queries:
+        if query not in late:
+            found[query.text] = _one(address, port, query, time_limit)
     waiting = {}
-    for question in late:
-        sock = _udp(address, port, question)
-        waiting[sock] = question
-    deadline = time.monotonic() + patience
+    for query in late:
+        sock = _udp(address, port, query)
+        waiting[sock] = query
+    deadline = time.monotonic() + time_limit
     while waiting and time.monotonic() < deadline:
         for sock in select.select(list(waiting), [], [], deadline - time.monotonic())[0]:
-            question = waiting.pop(sock)
-            found[question.text] = _stamped(_read(sock))
+            query = waiting.pop(sock)
+            found[query.text] = _stamped(_read(sock))
             sock.close()
-    for sock, question in waiting.items():
-        found[question.text] = None
+    for sock, query in waiting.items():
+        found[query.text] = None
         sock.close()
     return found
 
 
-def _udp(address, port, question):
+def _udp(address, port, query):
     sock = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_DGRAM)
-    if question.source:
-        sock.bind((question.source, 0))
+    if query.source:
+        sock.bind((query.source, 0))
     sock.connect((address, port))
-    sock.send(question.wire())
+    sock.send(query.wire())
     return sock
 
 
@@ -98,25 +98,25 @@ def _stamped(reply):
     return reply
 
 
-def _one(address, port, question, patience):
-    if question.tcp:
-        return _stamped(_tcp(address, port, question, patience))
+def _one(address, port, query, time_limit):
+    if query.tcp:
+        return _stamped(_tcp(address, port, query, time_limit))
     try:
-        with _udp(address, port, question) as sock:
-            sock.settimeout(patience)
+        with _udp(address, port, query) as sock:
+            sock.settimeout(time_limit)
             return _stamped(_read(sock))
-    except OSError:         # no route there: nobody answers
+    except OSError:         # no route to the address
         return None
 
 
-def _tcp(address, port, question, patience):
+def _tcp(address, port, query, time_limit):
     sock = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET)
-    sock.settimeout(patience + 1)
+    sock.settimeout(time_limit + 1)
     try:
-        if question.source:
-            sock.bind((question.source, 0))
+        if query.source:
+            sock.bind((query.source, 0))
         sock.connect((address, port))
-        wire = question.wire()
+        wire = query.wire()
         sock.sendall(struct.pack("!H", len(wire)) + wire)
         data = b""
         while len(data) < 2 or len(data) < 2 + struct.unpack("!H", data[:2])[0]:
@@ -132,7 +132,7 @@ def _tcp(address, port, question, patience):
 
 
 class Server:
-    """One of the two, running on a configuration file that names its port and address itself."""
+    """One of the two programs; its configuration file sets port and address."""
 
     def __init__(self, kind, folder, conf, address, port, extra=(), env=None):
         self.kind, self.address, self.port = kind, address, port
@@ -144,7 +144,7 @@ class Server:
         self._log = open(self.log_path, "ab")
         clean = {key: value for key, value in os.environ.items() if not key.startswith("CONSUL_")}
         self.child = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=self._log, stderr=subprocess.STDOUT, env=dict(clean, **harness_lictor.SANITIZER_ENVIRONMENT, **(env or {})),
-                                      preexec_fn=lambda: _libc.prctl(1, signal.SIGKILL))
+                                      preexec_fn=die_with_parent)
         global _begun
         self._wait()
         _begun = time.monotonic()
@@ -155,7 +155,7 @@ class Server:
 
     def _wait(self):
         deadline = time.monotonic() + 8
-        probe = Question("version.bind TXT ch")
+        probe = Query("version.bind TXT ch")
         while True:
             if self.child.poll() is not None:
                 raise AssertionError(f"{self.kind} ended with {self.child.returncode}: {self.log()[-600:]}")
@@ -171,7 +171,7 @@ class Server:
             time.sleep(0.005)
 
     def ask(self, texts):
-        return ask(self.address, self.port, texts, PATIENCE[self.kind])
+        return ask(self.address, self.port, texts, TIME_LIMIT[self.kind])
 
     def signal(self, number):
         os.kill(self.child.pid, number)

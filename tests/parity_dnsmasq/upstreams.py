@@ -1,8 +1,8 @@
-"""What do the upstreams say, and what were they asked?
+"""Which replies do the upstreams send, and which queries do they receive?
 
-Four upstreams in one process, at 127.N.0.1 to 127.N.0.4, each on port 53 (where we may) and on a port of its own. What a
-name means stands in its first label, so that every test may put it below any domain; an ordinary name has the address
-198.51.100.I of upstream I, which shows who was asked. Every question is written down with its transport, source and EDNS.
+Five upstreams in one process, at 127.N.0.1 to 127.N.0.5, each on port 53 (if permitted) and on another port. The first label of a
+name determines the reply, so that each test may use any domain; an ordinary name has the address 198.51.100.I of upstream I, which
+shows the queried upstream. The fifth replies NXDOMAIN to everything. Each query is recorded with its transport, source and EDNS.
 """
 
 import ctypes
@@ -23,9 +23,12 @@ import dns.rcode
 import dns.rdatatype
 import dns.rrset
 
+PR_SET_PDEATHSIG = 1    # linux/prctl.h
+
 _fork = multiprocessing.get_context("fork")
 
-COUNT = 4
+COUNT = 5
+DENIES = 5     # replies NXDOMAIN to every query
 SLOW = 0.12
 
 # Data of every type, for the name `types.…` and for any name by its type.
@@ -45,7 +48,7 @@ def _soa(name, minimum=60):
 
 
 def reply_for(query, me, transport):
-    """[(delay, wire)] for one question at upstream `me`; an empty list is silence."""
+    """[(delay, wire)] for one query at upstream `me`; an empty list means no reply."""
     question = query.question[0]
     name, kind = question.name, dns.rdatatype.to_text(question.rdtype)
     words = [label.decode("latin1").lower() for label in name.labels if label]
@@ -56,6 +59,10 @@ def reply_for(query, me, transport):
         reply.use_edns(0, query.ednsflags & dns.flags.DO, 1232)
     if query.flags & dns.flags.CD:
         reply.flags |= dns.flags.CD
+    if me == DENIES:
+        reply.set_rcode(dns.rcode.NXDOMAIN)
+        reply.authority.append(_soa(dns.name.root))     # not of the name itself, which would say that the name exists
+        return [(0.0, reply.to_wire())]
     delay = 0.0
     ttl = 300
 
@@ -143,7 +150,7 @@ class Upstreams:
         self.net = net
         self.addresses = [f"127.{net}.0.{i}" for i in range(1, COUNT + 1)]
         self.port = 5300
-        self._asked = _fork.SimpleQueue()
+        self._queries = _fork.SimpleQueue()
         self._log = []
         self._socks = {}
         self.have53 = True
@@ -170,7 +177,7 @@ class Upstreams:
         self._socks[tcp] = ("listen", index)
 
     def words(self):
-        """What `{…}` in a configuration file stands for."""
+        """The values of `{…}` in a configuration file."""
         found = {"net": f"127.{self.net}"}
         for i, address in enumerate(self.addresses, 1):
             found[f"a{i}"] = address
@@ -178,12 +185,12 @@ class Upstreams:
         return found
 
     def take(self):
-        """Everything asked since the last call."""
+        """All queries since the last call."""
         time.sleep(0.01)
         found = []
-        while not self._asked.empty():
-            entry = self._asked.get()
-            if entry["name"] not in (".", "version.bind"):     # probes, not questions
+        while not self._queries.empty():
+            entry = self._queries.get()
+            if entry["name"] not in (".", "version.bind"):     # probes, not queries of a test
                 found.append(entry)
         return found
 
@@ -192,10 +199,10 @@ class Upstreams:
             os.kill(self._process.pid, signal.SIGKILL)
         self._process.join(3)
 
-    # in the child
+    # The methods below run in the process of the upstreams.
 
     def _serve(self):
-        ctypes.CDLL(None).prctl(1, signal.SIGKILL)
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
         streams, later = {}, []
         while True:
             wait = max(0.0, min((entry[0] for entry in later), default=time.monotonic() + 3600) - time.monotonic())
@@ -241,10 +248,10 @@ class Upstreams:
         except Exception:
             return
         options = sorted((int(o.otype), o.to_wire().hex() if hasattr(o, "to_wire") else "") for o in query.options)
-        self._asked.put({"at": time.monotonic(), "upstream": index, "transport": transport, "name": question.name.to_text().rstrip(".") or ".",
+        self._queries.put({"at": time.monotonic(), "upstream": index, "transport": transport, "name": question.name.to_text().rstrip(".") or ".",
                          "type": dns.rdatatype.to_text(question.rdtype), "source": peer[0], "port": peer[1], "edns": query.payload if query.edns >= 0 else None,
                          "options": options, "flags": dns.flags.to_text(query.flags), "do": bool(query.ednsflags & dns.flags.DO)})
-        if question.name.to_text().lower().startswith("lossy"):     # the first of two quick questions is lost
+        if question.name.to_text().lower().startswith("lossy"):     # the first of two queries in quick succession is lost
             before, self._lossy = getattr(self, "_lossy", 0.0), time.monotonic()
             if self._lossy - before > 0.7:
                 return

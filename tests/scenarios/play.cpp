@@ -1,19 +1,30 @@
-// The player: words to calls of the Resolver, actions to expectations.
+// Plays a scenario: each step calls the Resolver or checks its actions.
 #include <algorithm>
 #include <deque>
 #include <map>
 #include <sstream>
 #include <stdexcept>
 
-#include "conf/parse.hpp"
+#include "conf/metrics/metrics.hpp"
+#include "conf/parse/parse.hpp"
 #include "resolver/core/resolver.hpp"
-#include "resolver/core/succession.hpp"
+#include "resolver/rules/rules.hpp"
+#include "resolver/view/two_phase_publish.hpp"
 #include "tests/scenarios/scenario.hpp"
 #include "tests/support/patroni_stage.hpp"
 #include "tests/support/render_message.hpp"
-#include "watch/replicas.hpp"
+#include "watch/leader/replicas.hpp"
 
 namespace lictor::test {
+
+using namespace lictor::answer;
+using namespace lictor::catalog;
+using namespace lictor::conf;
+using namespace lictor::core;
+using namespace lictor::metrics;
+using namespace lictor::rules;
+using namespace lictor::view;
+using namespace lictor::wire;
 namespace {
 
 using Words = std::vector<std::string>;
@@ -38,15 +49,17 @@ std::string trim(std::string text) {
 }
 
 std::uint16_t type_number(const std::string& word) {
-    static const std::map<std::string, std::uint16_t> types = {
-        {"A", 1}, {"NS", 2}, {"CNAME", 5}, {"SOA", 6}, {"PTR", 12}, {"MX", 15}, {"TXT", 16}, {"AAAA", 28}, {"SRV", 33}, {"ANY", 255}, {"DS", 43}};
+    static const std::map<std::string, std::uint16_t> types = {{"A", 1},    {"NS", 2},    {"CNAME", 5}, {"SOA", 6},
+                                                               {"PTR", 12}, {"MX", 15},   {"TXT", 16},  {"AAAA", 28},
+                                                               {"SRV", 33}, {"ANY", 255}, {"DS", 43}};
     const auto found = types.find(word);
     if (found == types.end()) fail("unknown type " + word);
     return found->second;
 }
 
 unsigned rcode_number(const std::string& word) {
-    static const std::map<std::string, unsigned> codes = {{"NOERROR", 0}, {"FORMERR", 1}, {"SERVFAIL", 2}, {"NXDOMAIN", 3}, {"NOTIMP", 4}, {"REFUSED", 5}};
+    static const std::map<std::string, unsigned> codes = {{"NOERROR", 0},  {"FORMERR", 1}, {"SERVFAIL", 2},
+                                                          {"NXDOMAIN", 3}, {"NOTIMP", 4},  {"REFUSED", 5}};
     const auto found = codes.find(word);
     if (found == codes.end()) fail("unknown rcode " + word);
     return found->second;
@@ -88,25 +101,25 @@ public:
         const std::string& verb = words.front();
         const std::string rest = trim(line.substr(verb.size()));
         static const std::map<std::string, void (Player::*)(const Words&, const std::string&)> verbs = {
-            {"option", &Player::option}, {"hosts", &Player::hosts}, {"start", &Player::start}, {"service", &Player::service},
-            {"node", &Player::node}, {"host", &Player::host}, {"leader", &Player::leader}, {"members", &Player::members}, {"consul", &Player::consul},
-            {"patroni", &Player::patroni}, {"told", &Player::told_of}, {"judged", &Player::judged},
-            {"query", &Player::query}, {"answers", &Player::answers}, {"held", &Player::held}, {"asks", &Player::asks},
-            {"closes", &Player::closes}, {"wants", &Player::wants}, {"reply", &Player::reply}, {"refuses", &Player::refuses},
-            {"passes", &Player::passes}, {"flush", &Player::flush}, {"gone", &Player::gone}};
+            {"option", &Player::option}, {"hosts", &Player::hosts},       {"start", &Player::start},   {"service", &Player::service},
+            {"node", &Player::node},     {"host", &Player::host},         {"leader", &Player::leader}, {"members", &Player::members},
+            {"consul", &Player::consul}, {"patroni", &Player::patroni},   {"event", &Player::event},   {"judged", &Player::judged},
+            {"query", &Player::query},   {"answers", &Player::answers},   {"held", &Player::held},     {"asks", &Player::asks},
+            {"closes", &Player::closes}, {"requests", &Player::requests}, {"reply", &Player::reply},   {"refuses", &Player::refuses},
+            {"passes", &Player::passes}, {"flush", &Player::flush},       {"gone", &Player::gone}};
         const auto found = verbs.find(verb);
         if (found == verbs.end()) fail("unknown word " + verb);
-        // What the last step brought about has to be said before anything else happens.
-        static const std::vector<std::string> sayings = {"answers", "held", "asks", "closes", "wants"};
-        if (std::find(sayings.begin(), sayings.end(), verb) == sayings.end()) nothing_unsaid();
+        // All actions of the last step must have been checked before the next cause.
+        static const std::vector<std::string> checks = {"answers", "held", "asks", "closes", "requests"};
+        if (std::find(checks.begin(), checks.end(), verb) == checks.end()) nothing_unchecked();
         (this->*found->second)(words, rest);
     }
 
     void end() {
-        nothing_unsaid();
+        nothing_unchecked();
         for (const auto& [number, state] : queries_)
-            if (state.open) fail("question " + number + " has no answer at the end");
-        if (resolver_.waiting() != 0) fail("questions wait at the end");
+            if (state.open) fail("query " + number + " has no answer at the end");
+        if (counters_.waiting.get() != 0) fail("queries are held at the end");
     }
 
 private:
@@ -133,7 +146,7 @@ private:
         catalog_.reachable = true;
         auto settings = std::make_shared<ConsulSettings>();
         if (!parsed.options.consul_domain.empty()) settings->domains = parsed.options.consul_domain;
-        settings->strict = parsed.options.consul_dns_compat == ConsulCompat::strict;
+        settings->agent = {parsed.options.consul_dns_compat == ConsulCompat::strict, settings->agent.version};
         catalog_.settings = settings;
         publish();
     }
@@ -142,7 +155,7 @@ private:
         view->generation = ++generation_;
         view->catalog = std::make_shared<Catalog>(catalog_);
         view->rules = rules_;
-        view->book = book_ = next_book(book_, catalog_, at_.unix_seconds);
+        view->runtime = runtime_ = next_runtime(runtime_, catalog_, at_.unix_seconds);
         resolver_.on_view(std::move(view), at_, actions_);
         take();
     }
@@ -218,8 +231,10 @@ private:
         entry.scope = entry.service = words.at(1);
         entry.version = ++version_;
         const std::string& what = words.at(2);
-        static const std::map<std::string, LeaderState> states = {{"loading", LeaderState::loading}, {"vacant", LeaderState::vacant},
-                                                                  {"standby", LeaderState::standby}, {"unreadable", LeaderState::unreadable}};
+        static const std::map<std::string, LeaderState> states = {{"loading", LeaderState::loading},
+                                                                  {"vacant", LeaderState::vacant},
+                                                                  {"standby", LeaderState::standby},
+                                                                  {"unreadable", LeaderState::unreadable}};
         if (const auto found = states.find(what); found != states.end()) {
             entry.state = found->second;
         } else {
@@ -230,27 +245,30 @@ private:
             entry.port = port;
             entry.member = words.size() > 3 ? words[3] : "m";
         }
-        if (const auto before = catalog_.leaders->find(words[1]); before != catalog_.leaders->end()) entry.replicas = before->second->replicas;
+        if (const auto before = catalog_.leaders->find(words[1]); before != catalog_.leaders->end())
+            entry.replica_set = before->second->replica_set;
         set(catalog_.leaders, words.at(1), std::move(entry));
     }
     // ---- a Patroni cluster, by the real leader fusion (tests/support/patroni_stage.hpp)
     void patroni(const Words& words, const std::string&) {
-        cluster_.emplace(words.at(1));
+        const bool found = words.size() > 2;
+        if (found && words[2] != "discovered") fail("`patroni VERSION [discovered]`");
+        cluster_.emplace(words.at(1), Stage::scope_rule(), found ? leader::Origin::discovered : leader::Origin::configured);
         put_cluster();
     }
     Stage& cluster() {
-        if (!cluster_) fail("no Patroni here");
+        if (!cluster_) fail("no `patroni` step before");
         return *cluster_;
     }
-    void told_of(const Words&, const std::string& rest) {
+    void event(const Words&, const std::string& rest) {
         cluster().at = at_;
         cluster().play(rest);
         put_cluster();
     }
     void judged(const Words&, const std::string& rest) {
-        if (told(cluster().fusion.verdict()) != rest) fail("judged instead: " + told(cluster().fusion.verdict()));
+        if (test::shown(cluster().fusion.verdict()) != rest) fail("the result is " + test::shown(cluster().fusion.verdict()));
     }
-    /// As the watcher and the publisher do it: a version of its own for each change, the old leader withdrawn before the next is shown.
+    /// As the watcher and the publisher do: each change has a new version, and the old leader is withdrawn before the next is published.
     void put_cluster() {
         const LeaderEntry& verdict = cluster().fusion.verdict();
         const auto held = catalog_.leaders->find(verdict.service);
@@ -263,7 +281,7 @@ private:
         (*fresh)[verdict.service] = std::make_shared<const LeaderEntry>(std::move(entry));
         catalog_.leaders = std::move(fresh);
         const auto offered = std::make_shared<const Catalog>(catalog_), shown = std::make_shared<const Catalog>(before);
-        const Turn turn = next_turn(offered, shown, {shown});
+        const PublishStep turn = next_step(offered, shown, {shown});
         if (!turn.done) {
             catalog_ = *turn.show;
             publish();
@@ -280,21 +298,23 @@ private:
         for (std::size_t i = 2; i < words.size(); ++i) {
             const auto parts = split(words[i], ',');
             const auto [address, port] = address_port(parts.at(0));
-            ReplicaSeat seat;
-            seat.member = words[i];
-            seat.host = HostText(address);
-            seat.port = port;
-            for (std::size_t part = 1; part < parts.size(); ++part) (parts[part] == "sync" ? seat.sync : seat.replica) = true;
-            set_of->seats.push_back(std::move(seat));
+            Replica replica;
+            replica.member = words[i];
+            replica.host = HostText(address);
+            replica.port = port;
+            for (std::size_t part = 1; part < parts.size(); ++part) (parts[part] == "sync" ? replica.as_sync : replica.as_replica) = true;
+            set_of->replicas.push_back(std::move(replica));
         }
         LeaderEntry entry = *before->second;
-        entry.replicas = std::move(set_of);
+        entry.replica_set = std::move(set_of);
         set(catalog_.leaders, words[1], std::move(entry));
     }
     void consul(const Words& words, const std::string&) {
         catalog_.contact_lost = words.at(1) == "lost";
+        catalog_.contact_lost_at = at_.now;
         catalog_.reachable = words.at(1) == "back";
-        if (words.at(1) == "off") catalog_.consul_on = false;
+        catalog_.consul_on = words.at(1) != "off" && words.at(1) != "assumed";
+        if (words.at(1) == "off") catalog_.reachable = true;
         publish();
     }
 
@@ -326,15 +346,14 @@ private:
         question.type = type_number(words.at(3));
         question.klass = 1;
         question.end = 1;
-        writer.begin_reply(question, 0, false, false);
-        if (edns) writer.write_opt(1232, dnssec, 0);
+        writer.begin_reply(question, 0, 0);
         writer.finish();
-        writer.set_bits(cd ? 0x0110 : 0x0100, 0x8000);
-        bytes.resize(writer.size());
+        writer.set_bits(header_bit::rd | (cd ? header_bit::cd : 0u), header_bit::qr);
+        bytes.resize(edns ? write_opt(bytes, writer.size(), bytes.size(), {.dnssec_ok = dnssec}) : writer.size());
         std::vector<std::uint8_t> buffer(message_max);
-        const Verdict verdict = resolver_.on_query(bytes, query.client, at_, buffer, actions_);
-        if (again) fail("question " + number + " was asked before");
-        if (verdict.kind == Verdict::Kind::answer) {
+        const answer::Answer verdict = resolver_.on_query(bytes, query.client, at_, buffer, actions_);
+        if (again) fail("query " + number + " was sent before");
+        if (verdict.answered()) {
             buffer.resize(verdict.size);
             query.replies.push_back(std::move(buffer));
         }
@@ -343,24 +362,25 @@ private:
     }
     Query& query_of(const std::string& number) {
         const auto found = queries_.find(number);
-        if (found == queries_.end()) fail("no question " + number);
+        if (found == queries_.end()) fail("no query " + number);
         return found->second;
     }
     void held(const Words& words, const std::string&) {
-        if (!query_of(words.at(1)).replies.empty()) fail("question " + words.at(1) + " was answered: " + render_message(query_of(words.at(1)).replies.front()));
+        if (!query_of(words.at(1)).replies.empty())
+            fail("query " + words.at(1) + " was answered: " + render_message(query_of(words.at(1)).replies.front()));
     }
     void answers(const Words& words, const std::string& rest) {
         Query& query = query_of(words.at(1));
-        if (query.replies.empty()) fail("question " + words.at(1) + " was not answered");
+        if (query.replies.empty()) fail("query " + words.at(1) + " was not answered");
         const auto bytes = std::move(query.replies.front());
         query.replies.pop_front();
         query.open = false;
         const auto header = *read_header(bytes);
-        if (header.id != query.id) fail("the reply has another id");
+        if (header.id != query.id) fail("the reply has a wrong id");
         const MessageText message(bytes);
-        const std::string said = message.text();
-        if (message.broken) fail("the reply is malformed: " + said);
-        if (header.rcode() != rcode_number(words.at(2))) fail("other rcode: " + said);
+        const std::string shown = message.text();
+        if (message.broken) fail("the reply is malformed: " + shown);
+        if (header.rcode() != rcode_number(words.at(2))) fail("other rcode: " + shown);
         auto text = trim(rest.substr(rest.find(words.at(2)) + words.at(2).size()));
         bool tc = false, aa = false;
         while (!text.empty()) {
@@ -368,22 +388,23 @@ private:
             if (word == "tc") tc = true;
             else if (word == "aa") aa = true;
             else if (word.starts_with("ede=")) {
-                if (message.extended_error != std::stoi(word.substr(4))) fail("no extended error " + word.substr(4) + ": " + said);
+                if (message.extended_error != std::stoi(word.substr(4))) fail("no extended error " + word.substr(4) + ": " + shown);
             } else if (word.starts_with("authority=")) {
                 const std::string type = " " + word.substr(10) + " ";
-                if (std::none_of(message.authority.begin(), message.authority.end(), [&](const auto& row) { return row.find(type) != std::string::npos; }))
-                    fail("no " + word.substr(10) + " in authority: " + said);
+                if (std::none_of(message.authority.begin(), message.authority.end(),
+                                 [&](const auto& row) { return row.find(type) != std::string::npos; }))
+                    fail("no " + word.substr(10) + " in authority: " + shown);
             } else break;
             text = trim(text.substr(word.size()));
         }
-        if (header.tc() != tc) fail("TC differs: " + said);
-        if (aa && !header.aa()) fail("AA is missing: " + said);
-        std::vector<std::string> wanted, got = message.answer;
-        for (auto& record : split(text, ';')) wanted.push_back(trim(record));
-        std::erase(wanted, "");
-        std::sort(wanted.begin(), wanted.end());
+        if (header.tc() != tc) fail("TC differs: " + shown);
+        if (aa && !header.aa()) fail("AA is missing: " + shown);
+        std::vector<std::string> expected, got = message.answer;
+        for (auto& record : split(text, ';')) expected.push_back(trim(record));
+        std::erase(expected, "");
+        std::sort(expected.begin(), expected.end());
         std::sort(got.begin(), got.end());
-        if (wanted != got) fail("other records: " + said);
+        if (expected != got) fail("other records: " + shown);
     }
     void gone(const Words& words, const std::string&) {
         Query& query = query_of(words.at(1));
@@ -394,20 +415,20 @@ private:
 
     // ---- upstreams
     void asks(const Words&, const std::string& rest) {
-        if (unsaid_asks_.empty()) fail("nothing was asked upstream");
-        const auto number = unsaid_asks_.front();
-        unsaid_asks_.pop_front();
+        if (unchecked_asks_.empty()) fail("nothing was asked upstream");
+        const auto number = unchecked_asks_.front();
+        unchecked_asks_.pop_front();
         if (asked_.at(number).text != rest) fail("asked instead: " + asked_.at(number).text);
     }
     void closes(const Words&, const std::string&) {
-        if (closed_ == 0) fail("no attempt was given up");
+        if (closed_ == 0) fail("no attempt was closed");
         --closed_;
     }
-    void wants(const Words&, const std::string& rest) {
-        if (wanted_.empty()) fail("nothing was wanted");
-        const std::string text = wanted_.front();
-        wanted_.pop_front();
-        if (text != rest) fail("wanted instead: " + text);
+    void requests(const Words&, const std::string& rest) {
+        if (requested_.empty()) fail("no fact was requested");
+        const std::string text = requested_.front();
+        requested_.pop_front();
+        if (text != rest) fail("another fact was requested: " + text);
     }
     Asked& open_attempt(const Words& words) {
         const auto name = name_of(words.at(1)).lower();
@@ -427,7 +448,7 @@ private:
         question.end = 1;
         std::vector<std::uint8_t> bytes(message_max);
         Writer writer(bytes);
-        writer.begin_reply(question, rcode_number(words.at(3)), false, true);
+        writer.begin_reply(question, rcode_number(words.at(3)), header_bit::ra);
         auto text = trim(rest.substr(rest.find(words.at(3), words.at(1).size()) + words.at(3).size()));
         std::optional<std::uint32_t> soa;
         for (auto& record : split(text, ';')) {
@@ -442,13 +463,14 @@ private:
                 continue;
             }
             const auto ttl = static_cast<std::uint32_t>(std::stoul(parts.at(1)));
-            if (parts.at(2) == "CNAME") writer.name_record(Writer::Section::answer, name_of(parts[0]), rrtype::cname, ttl, name_of(parts.at(3)));
+            if (parts.at(2) == "CNAME")
+                writer.name_record(Writer::Section::answer, name_of(parts[0]), rrtype::cname, ttl, name_of(parts.at(3)));
             else writer.address_record(Writer::Section::answer, name_of(parts[0]), ttl, *Address::parse(parts.at(3)));
         }
         if (soa) {
             writer.begin_record(Writer::Section::authority, asked.name.parent(), rrtype::soa, rrclass::in, *soa);
-            writer.put_name(name_of("ns.example"), true);
-            writer.put_name(name_of("host.example"), true);
+            writer.put_name(name_of("ns.example"), wire::Writer::Form::compressed);
+            writer.put_name(name_of("host.example"), wire::Writer::Form::compressed);
             for (const std::uint32_t value : {1u, 3600u, 600u, 86400u, *soa}) writer.put_u32(value);
             writer.end_record();
         }
@@ -507,39 +529,41 @@ private:
         for (auto& action : todo) {
             if (auto* reply = std::get_if<Reply>(&action)) {
                 const auto id = read_header(reply->bytes)->id;
-                const auto found = std::find_if(queries_.begin(), queries_.end(), [&](const auto& row) {
-                    return row.second.client == reply->client && row.second.id == id;
-                });
-                if (found == queries_.end()) fail("a reply for nobody");
+                const auto found = std::find_if(queries_.begin(), queries_.end(),
+                                                [&](const auto& row) { return row.second.client == reply->client && row.second.id == id; });
+                if (found == queries_.end()) fail("a reply without a query");
                 found->second.replies.push_back(std::move(reply->bytes));
             } else if (auto* ask = std::get_if<Ask>(&action)) {
                 Question question;
-                if (read_question(ask->bytes, question) != QuestionFault::none) fail("a malformed question goes upstream");
+                if (read_question(ask->bytes, question) != QuestionFault::none) fail("a malformed query goes upstream");
                 Asked asked{ask->attempt, *ask, {}, question.lower, question.type, question.header.id};
-                static const std::map<std::uint16_t, std::string> types = {{1, "A"}, {28, "AAAA"}, {33, "SRV"}, {16, "TXT"}, {12, "PTR"}, {15, "MX"}, {5, "CNAME"}, {6, "SOA"}, {2, "NS"}, {255, "ANY"}};
-                asked.text = ask->upstream.text() + " " + question.lower.text() + " " + types.at(question.type) + (ask->transport == Transport::tcp ? " tcp" : "");
-                unsaid_asks_.push_back(ask->attempt);
+                static const std::map<std::uint16_t, std::string> types = {{1, "A"},    {28, "AAAA"}, {33, "SRV"},  {16, "TXT"},
+                                                                           {12, "PTR"}, {15, "MX"},   {5, "CNAME"}, {6, "SOA"},
+                                                                           {2, "NS"},   {255, "ANY"}};
+                asked.text = ask->upstream.text() + " " + question.lower.text() + " " + types.at(question.type) +
+                             (ask->transport == Transport::tcp ? " tcp" : "");
+                unchecked_asks_.push_back(ask->attempt);
                 asked_.emplace(ask->attempt, std::move(asked));
             } else if (const auto* close = std::get_if<CloseAttempt>(&action)) {
-                // The attempt that has just been answered ends without a word.
+                // The end of the attempt that was just answered is not a step.
                 if (asked_.erase(close->attempt) && close->attempt != answering_) ++closed_;
-            } else if (const auto* want = std::get_if<Want>(&action)) {
+            } else if (const auto* request = std::get_if<FactRequest>(&action)) {
                 static constexpr const char* kinds[] = {"service", "nodes", "leader", "host"};
-                wanted_.push_back(trim(std::string(kinds[static_cast<std::size_t>(want->need.kind)]) + " " + want->need.name));
+                requested_.push_back(trim(std::string(kinds[static_cast<std::size_t>(request->need.kind)]) + " " + request->need.name));
             }
         }
     }
-    void nothing_unsaid() {
-        if (!unsaid_asks_.empty()) fail("not said: asks " + asked_.at(unsaid_asks_.front()).text);
-        if (!wanted_.empty()) fail("not said: wants " + wanted_.front());
-        if (closed_) fail("not said: closes");
+    void nothing_unchecked() {
+        if (!unchecked_asks_.empty()) fail("not checked: asks " + asked_.at(unchecked_asks_.front()).text);
+        if (!requested_.empty()) fail("not checked: requests " + requested_.front());
+        if (closed_) fail("not checked: closes");
         for (const auto& [number, query] : queries_)
-            if (!query.replies.empty()) fail("not said: answers " + number + " " + render_message(query.replies.front()));
+            if (!query.replies.empty()) fail("not checked: answers " + number + " " + render_message(query.replies.front()));
     }
 
     std::string config_, hosts_;
     Catalog catalog_;
-    std::shared_ptr<const LeaderBook> book_ = std::make_shared<LeaderBook>();
+    std::shared_ptr<const LeaderRuntime> runtime_ = std::make_shared<LeaderRuntime>();
     std::shared_ptr<const Rules> rules_;
     std::uint64_t generation_ = 0, version_ = 0;
     std::optional<Stage> cluster_;
@@ -551,8 +575,8 @@ private:
     Resolver resolver_;
     std::map<std::string, Query> queries_;
     std::map<AttemptId, Asked> asked_;
-    std::deque<AttemptId> unsaid_asks_;
-    std::deque<std::string> wanted_;
+    std::deque<AttemptId> unchecked_asks_;
+    std::deque<std::string> requested_;
     unsigned closed_ = 0;
     AttemptId answering_ = 0;
 };

@@ -1,5 +1,5 @@
-// A Patroni cluster that goes through random events, for tests that replay them with loss, delay and in other orders: every small change
-// of its keys, of the catalog or of PostgreSQL itself is a state of its own.
+// Random histories of a Patroni cluster, for tests that replay them with loss, delay and in another order: each change of its keys, of the
+// catalog or of PostgreSQL is a state.
 #pragma once
 
 #include <map>
@@ -9,18 +9,19 @@
 #include <vector>
 
 #include "tests/support/patroni_stage.hpp"
-#include "watch/leader.hpp"
+#include "watch/leader/leader.hpp"
 
 namespace lictor::test {
 
-/// The truth at one raft index.
+/// The state at one Raft index.
 struct Truth {
-    ScopeFacts facts;
-    std::string writable;  ///< whose PostgreSQL has left recovery and runs
-    std::map<std::string, MemberNode> nodes;
+    catalog::ScopeFacts facts;                         ///< as Consul has them; `facts.index` is the index
+    std::string writable;                              ///< the member whose PostgreSQL has left recovery and runs
+    std::map<std::string, catalog::MemberNode> nodes;  ///< by member
 };
 
-/// A cluster that goes through random events; every small change is a Truth of its own.
+/// Makes a history of random events of the members A, B and C, from the start with A as leader. The same state of `random` gives the same
+/// history.
 class History {
 public:
     explicit History(std::mt19937_64& random) : random_(random) {
@@ -34,9 +35,10 @@ public:
         promote("A");
     }
 
+    /// All states, with growing indexes; an event makes several. At the end a member leads. Call once.
     std::vector<Truth> make(int events) {
         for (int i = 0; i < events; ++i) one_event();
-        // It ends in peace: somebody leads.
+        // At the end a member leads.
         truth_.facts.pause = false;
         for (const char* name : {"A", "B", "C"}) node(name, true, false, false);
         if (truth_.facts.leader.empty()) acquire(any());
@@ -57,11 +59,11 @@ private:
         all_.push_back(truth_);
     }
     void set(const std::string& name, const std::string& role, const std::string& state) {
-        MemberRow row;
+        catalog::MemberRow row;
         row.name = name;
         row.role = role == "primary" && name == "B" ? "master" : role;
         row.state = state;
-        row.host = HostText(address_of(name));
+        row.host = catalog::HostText(address_of(name));
         row.port = 5432;
         row.api_url = "http://" + address_of(name) + ":8008/patroni";
         row.session = session_[name];
@@ -75,7 +77,7 @@ private:
         stamp();
     }
     void node(const std::string& name, bool present, bool critical, bool silent) {
-        MemberNode node;
+        catalog::MemberNode node;
         node.present = present;
         node.node_critical = critical;
         node.service_critical = silent;
@@ -87,7 +89,7 @@ private:
         truth_.facts.failover_requested = asked;
         stamp();
     }
-    /// With the member's record: its session ended.
+    /// `with_member`: the session ended, and its record is deleted as well.
     void release(bool with_member) {
         if (with_member) {
             truth_.facts.members.erase(truth_.facts.leader);
@@ -109,7 +111,7 @@ private:
     void promote(const std::string& name) {
         if (chance(50)) set(name, "replica", "running");
         if (chance(50)) set(name, "promoted", "running");
-        if (chance(50)) {  // PostgreSQL is ready a while before its record says so
+        if (chance(50)) {  // PostgreSQL is ready a while before its record shows it
             truth_.writable = name;
             stamp();
         }
@@ -171,10 +173,8 @@ private:
                 break;
             case 5:  // the key deleted by hand
                 release(false);
-                if (chance(50))
-                    acquire(leader);
-                else
-                    elect(other(leader));
+                if (chance(50)) acquire(leader);
+                else elect(other(leader));
                 set(leader, truth_.facts.leader == leader ? "primary" : "replica", "running");
                 break;
             case 6:  // restarted in place
@@ -189,8 +189,8 @@ private:
                 truth_.facts.pause = !truth_.facts.pause;
                 stamp();
                 break;
-            default: {  // the member's key is put anew
-                const MemberRow row = truth_.facts.members[leader];
+            default: {  // the member's key is written again
+                const catalog::MemberRow row = truth_.facts.members[leader];
                 truth_.facts.members.erase(leader);
                 stamp();
                 truth_.facts.members[leader] = row;

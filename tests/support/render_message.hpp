@@ -1,6 +1,6 @@
-// What does a DNS message say? Text lines for tests to compare: a first line with rcode and flags, then one line per record,
+// A DNS message as text lines, which tests compare: a first line with rcode and flags, then one line per record,
 // `answer|authority|additional OWNER TTL TYPE DATA`, the lines of one section sorted (answers are shuffled). Reads with its own small
-// parser, so that a mistake in the product's reader and writer cannot hide itself.
+// parser, so that an error common to the product's reader and writer is detected.
 #pragma once
 
 #include <algorithm>
@@ -15,6 +15,7 @@
 
 namespace lictor::test {
 
+/// Stops at the first malformed byte and sets `broken`. Records of unknown types are hexadecimal.
 class MessageText {
 public:
     explicit MessageText(std::span<const std::uint8_t> message) : message_(message) { read(); }
@@ -22,10 +23,10 @@ public:
     std::string rcode, flags;  ///< `NOERROR`, `aa ra`
     std::string question;      ///< `web.service.consul A`
     std::vector<std::string> answer, authority, additional;
-    bool edns = false, dnssec_ok = false;
-    unsigned udp_size = 0;
-    int extended_error = -1;
-    bool broken = false;  ///< the message ends early or has bytes behind its end
+    bool edns = false, dnssec_ok = false;  ///< there is an OPT record, and DO in it
+    unsigned udp_size = 0;                 ///< of OPT
+    int extended_error = -1;               ///< info-code (RFC 8914); -1: none
+    bool broken = false;                   ///< the message ends early or has bytes behind its end
 
     /// Everything as one text; OPT as `opt SIZE [do] [ede=N]`.
     std::string text() const {
@@ -76,12 +77,9 @@ private:
             for (unsigned i = 0; i < length; ++i) {
                 const unsigned byte = u8();
                 char escaped[5];
-                if (byte <= ' ' || byte >= 0x7f)
-                    std::snprintf(escaped, sizeof escaped, "\\%03u", byte);
-                else if (byte == '.' || byte == '\\')
-                    std::snprintf(escaped, sizeof escaped, "\\%c", static_cast<char>(byte));
-                else
-                    std::snprintf(escaped, sizeof escaped, "%c", static_cast<char>(byte));
+                if (byte <= ' ' || byte >= 0x7f) std::snprintf(escaped, sizeof escaped, "\\%03u", byte);
+                else if (byte == '.' || byte == '\\') std::snprintf(escaped, sizeof escaped, "\\%c", static_cast<char>(byte));
+                else std::snprintf(escaped, sizeof escaped, "%c", static_cast<char>(byte));
                 out += escaped;
             }
         }
@@ -91,34 +89,20 @@ private:
 
     static std::string type_text(unsigned type) {
         switch (type) {
-            case 1:
-                return "A";
-            case 2:
-                return "NS";
-            case 5:
-                return "CNAME";
-            case 6:
-                return "SOA";
-            case 12:
-                return "PTR";
-            case 15:
-                return "MX";
-            case 16:
-                return "TXT";
-            case 28:
-                return "AAAA";
-            case 33:
-                return "SRV";
-            case 43:
-                return "DS";
-            case 65:
-                return "HTTPS";
-            case 252:
-                return "AXFR";
-            case 255:
-                return "ANY";
-            default:
-                return "TYPE" + std::to_string(type);
+            case 1: return "A";
+            case 2: return "NS";
+            case 5: return "CNAME";
+            case 6: return "SOA";
+            case 12: return "PTR";
+            case 15: return "MX";
+            case 16: return "TXT";
+            case 28: return "AAAA";
+            case 33: return "SRV";
+            case 43: return "DS";
+            case 65: return "HTTPS";
+            case 252: return "AXFR";
+            case 255: return "ANY";
+            default: return "TYPE" + std::to_string(type);
         }
     }
 
@@ -134,16 +118,13 @@ private:
             }
             case 2:
             case 5:
-            case 12:
-                return name();
+            case 12: return name();
             case 6:
                 out = name();
                 out += " " + name();
                 for (int i = 0; i < 5; ++i) out += " " + std::to_string(u32());
                 return out;
-            case 15:
-                out = std::to_string(u16());
-                return out + " " + name();
+            case 15: out = std::to_string(u16()); return out + " " + name();
             case 16:
                 while (at_ < end && !broken) {
                     out += out.empty() ? "\"" : " \"";
@@ -221,8 +202,6 @@ private:
     std::size_t at_ = 0;
 };
 
-inline std::string render_message(std::span<const std::uint8_t> message) {
-    return MessageText(message).text();
-}
+inline std::string render_message(std::span<const std::uint8_t> message) { return MessageText(message).text(); }
 
 }  // namespace lictor::test

@@ -1,3 +1,3 @@
-// Catch2's main, compiled once for all test programs.
+// Contains Catch2's main, which is compiled once for all test programs.
 #define CATCH_CONFIG_MAIN
 #include <catch2/catch.hpp>

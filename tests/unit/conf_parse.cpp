@@ -1,9 +1,10 @@
-// The rules of reading: lines, repetition, precedence, files that nest, the command line, all errors at once.
+// Are lines, repetitions, precedence, nested files and the command line parsed as documented, and are all errors reported at once?
 #include <catch2/catch.hpp>
 
 #include "tests/unit/conf_same.hpp"
 
 using namespace lictor;
+using namespace lictor::conf;
 using namespace conf_test;
 using Catch::Matchers::Contains;
 
@@ -37,7 +38,7 @@ TEST_CASE("blanks and comments are read as dnsmasq reads them") {
     CHECK(parsed.options.group == "two words, and # more");
 }
 
-TEST_CASE("quotes keep what would divide, and know escapes") {
+TEST_CASE("quotes keep separators, and escapes work inside them") {
     CHECK(parse_text("addn-hosts=\"/a b\"").options.addn_hosts == std::vector<std::string>{"/a b"});
     CHECK(parse_text("addn-hosts=/a\" \"b").options.addn_hosts == std::vector<std::string>{"/a b"});
     CHECK(parse_text("addn-hosts=\"/a\\\"\\\\b\"").options.addn_hosts == std::vector<std::string>{"/a\"\\b"});
@@ -48,7 +49,7 @@ TEST_CASE("quotes keep what would divide, and know escapes") {
     CHECK_THAT(only_error(parse_text(std::string("user=a\x01") + "b\n")), Contains("/c:1: control byte"));
 }
 
-TEST_CASE("all errors come at once, each with its place") {
+TEST_CASE("all errors are reported at once, each with its place") {
     const auto parsed = parse_text(
         "cache-sise=5\n"
         "cache-size=many\n"
@@ -62,12 +63,12 @@ TEST_CASE("all errors come at once, each with its place") {
           "command line: leader-hold: '1h' is not a plain decimal number from 0 to 30000\n"
           "/c:1: unknown option 'cache-sise'; did you mean 'cache-size'?\n"
           "/c:2: cache-size: 'many' is not a plain decimal number from 0 to 10000000\n"
-          "/c:3: no-resolv: extraneous parameter: it takes no value\n"
+          "/c:3: no-resolv: extraneous parameter: the option takes no value\n"
           "/c:4: port: missing parameter: write port=<port>\n");
-    CHECK(lines(parsed.warnings) == "/c:6: port: no value behind '=': passed over\n");
+    CHECK(lines(parsed.warnings) == "/c:6: port: no value after '=': the line is ignored\n");
 }
 
-TEST_CASE("a file that is none says so within bounds") {
+TEST_CASE("the number of errors is bounded") {
     std::string text;
     for (int i = 0; i < 5000; ++i) text += "nonsense\n";
     const auto parsed = parse_text(text);
@@ -75,7 +76,7 @@ TEST_CASE("a file that is none says so within bounds") {
     CHECK(parsed.errors.back().text == "4900 more errors");
 }
 
-TEST_CASE("an unknown name is answered with the nearest known one") {
+TEST_CASE("an unknown name is reported with the nearest known one") {
     CHECK(nearest_option("cache-sise") == "cache-size");
     CHECK(nearest_option("listen_address") == "listen-address");
     CHECK(nearest_option("consul-htpt-addr") == "consul-http-addr");
@@ -83,49 +84,53 @@ TEST_CASE("an unknown name is answered with the nearest known one") {
     CHECK(nearest_option("dnsec") == "dnssec");
     CHECK(nearest_option("completely-different-thing") == std::nullopt);
     CHECK(nearest_option(std::string(5000, 'a')) == std::nullopt);
-    CHECK_THAT(only_error(parse_text("--port=53\n")), Contains("no dashes before an option's name in a file: write port"));
+    CHECK_THAT(only_error(parse_text("--port=53\n")), Contains("an option in a file has no leading dashes: write port"));
 }
 
-TEST_CASE("what may be given once is refused the second time") {
+TEST_CASE("a second value of a once-only option is an error") {
     CHECK_THAT(only_error(parse_text("port=5\nport=5\n")), Contains("/c:2: illegal repeated keyword 'port': already given at /c:1"));
     CHECK_THAT(only_error(parse_words({"-p5", "--port=6"})), Contains("illegal repeated flag --port"));
     CHECK_THAT(only_error(parse_text("leader-hold=5\nleader-hold=5\n")), Contains("illegal repeated keyword 'leader-hold'"));
     CHECK(parse_text("no-resolv\nno-resolv\naddn-hosts=/a\naddn-hosts=/b\n").errors.empty());
     Files files{{"/c", "port=1\nconf-file=/d\n"}, {"/d", "port=2\n"}};
-    CHECK_THAT(only_error(parse_configuration({"-C", "/c"}, {}, files)), Contains("/d:1: illegal repeated keyword 'port': already given at /c:1"));
+    CHECK_THAT(only_error(parse_configuration({"-C", "/c"}, {}, files)),
+               Contains("/d:1: illegal repeated keyword 'port': already given at /c:1"));
 }
 
-TEST_CASE("an option with a blank where '=' belongs is shown how it is written") {
-    CHECK_THAT(only_error(parse_text("port 53\n")), Contains("/c:1: 'port 53' is no option: write port=53"));
+TEST_CASE("a blank in place of '=' is reported with the correct form") {
+    CHECK_THAT(only_error(parse_text("port 53\n")), Contains("/c:1: 'port 53' is not an option: write port=53"));
     CHECK_THAT(only_error(parse_text("leader\t pglab\n")), Contains("write leader=pglab"));
     CHECK_THAT(only_error(parse_text("no-resolv really\n")), Contains("unknown option 'no-resolv really'"));
     CHECK_THAT(only_error(parse_text("prt 53\n")), Contains("unknown option 'prt 53'"));
 }
 
-TEST_CASE("lictor does not follow its own log as another server's") {
+TEST_CASE("shadow refuses lictor's own log") {
     const std::string log = "shadow=log:/var/log/dns.log\n";
-    CHECK_THAT(only_error(parse_text("log-facility=/var/log/dns.log\n" + log)), Contains("/c:2: shadow: '/var/log/dns.log' is lictor's own log-facility"));
+    CHECK_THAT(only_error(parse_text("log-facility=/var/log/dns.log\n" + log)),
+               Contains("/c:2: shadow: '/var/log/dns.log' is lictor's own log-facility"));
     CHECK(parse_text("log-facility=/var/log/lictor.log\n" + log).errors.empty());
     CHECK(parse_text("log-facility=/var/log/dns.log\nshadow=192.0.2.1\n").errors.empty());
     CHECK(parse_text("shadow=192.0.2.1\n").errors.empty());
 }
 
-TEST_CASE("a once-only value in a file beats the command line") {
+TEST_CASE("a once-only value in a file takes precedence over the command line") {
     const auto dnsmasq = parse_text("port=5\n", {}, {"--port=6"});
     CHECK(dnsmasq.options.port == 5);
-    CHECK(lines(dnsmasq.warnings) == "/c:1: port: given on the command line too; the file's value is used\n");
+    CHECK(lines(dnsmasq.warnings) == "/c:1: port: also given on the command line; the file's value is used\n");
     CHECK(parse_text("no-resolv\n", {}, {"--no-resolv", "--server=192.0.2.1"}).warnings.empty());
-    CHECK(lines(parse_text("cache-size=\n", {}, {"--cache-size=500"}).warnings) == "/c:1: cache-size: no value behind '=': passed over\n");
+    CHECK(lines(parse_text("cache-size=\n", {}, {"--cache-size=500"}).warnings) ==
+          "/c:1: cache-size: no value after '=': the line is ignored\n");
     CHECK_THAT(lines(parse_text("auth-ttl=5\n", {}, {"--auth-ttl=6"}).warnings), !Contains("the file's value"));
     const auto own = parse_text("leader-hold=5\n", {}, {"--leader-hold=6"});
     CHECK(own.options.leader_hold.count() == 5);
-    CHECK(lines(own.warnings) == "/c:1: leader-hold: given on the command line too; the file's value is used\n");
+    CHECK(lines(own.warnings) == "/c:1: leader-hold: also given on the command line; the file's value is used\n");
     const auto both = parse_text("addn-hosts=/file\n", {}, {"--addn-hosts=/words"});
     CHECK(both.options.addn_hosts == std::vector<std::string>{"/words", "/file"});
 }
 
-TEST_CASE("the command line is read as getopt_long reads it") {
-    const auto parsed = parse_words({"-kp5353", "-a", "127.0.0.2", "--user", "dns", "--group=", "--cache-size=9", "-R", "--pid-file", "--no-hosts"});
+TEST_CASE("the command line is parsed as getopt_long does") {
+    const auto parsed =
+        parse_words({"-kp5353", "-a", "127.0.0.2", "--user", "dns", "--group=", "--cache-size=9", "-R", "--pid-file", "--no-hosts"});
     CHECK(lines(parsed.errors) == "");
     CHECK(parsed.action == Action::serve);
     CHECK(parsed.options.keep_in_foreground);
@@ -135,14 +140,14 @@ TEST_CASE("the command line is read as getopt_long reads it") {
     CHECK(parsed.options.user == "dns");
     CHECK(parsed.options.no_hosts);
     CHECK(parsed.options.cache_size == 9);
-    CHECK_THAT(only_error(parse_words({"-p"})), Contains("missing parameter behind -p"));
+    CHECK_THAT(only_error(parse_words({"-p"})), Contains("missing parameter after -p"));
     CHECK_THAT(only_error(parse_words({"--port"})), Contains("port: missing parameter"));
     CHECK_THAT(only_error(parse_words({"-%"})), Contains("unknown option -%"));
     CHECK_THAT(only_error(parse_words({"--no-resolv=1"})), Contains("extraneous parameter"));
     CHECK_THAT(only_error(parse_words({"--prot=1"})), Contains("command line: unknown option 'prot'; did you mean 'port'?"));
 }
 
-TEST_CASE("the first bare word is a command, and what follows is its own") {
+TEST_CASE("the first bare word is a command, and the following words are its arguments") {
     const auto parsed = parse_words({"--stats-address=127.0.0.1:99", "flush", "--all", "web"});
     CHECK(parsed.errors.empty());
     CHECK(parsed.action == Action::command);
@@ -152,7 +157,7 @@ TEST_CASE("the first bare word is a command, and what follows is its own") {
     CHECK(parse_words({"-q", "stats"}).words == std::vector<std::string>{"stats"});
 }
 
-TEST_CASE("help and version are given whatever else is wrong; test checks") {
+TEST_CASE("help and version work despite errors; --test reports the errors") {
     CHECK(parse_words({"--nonsense", "--help"}).action == Action::help);
     CHECK(parse_words({"--nonsense", "--help"}).errors.empty());
     CHECK(parse_words({"-w"}).action == Action::help);
@@ -164,8 +169,9 @@ TEST_CASE("help and version are given whatever else is wrong; test checks") {
     CHECK_THAT(only_error(parse_words({"--test", "stats"})), Contains("junk found: 'stats'"));
 }
 
-TEST_CASE("files nest, and each is read once") {
-    Files files{{"/c", "conf-file=/d\nconf-file=/c\nconf-file=/link\n"}, {"/d", "conf-file=/c\naddn-hosts=/x\n"}, {"/link", "addn-hosts=/x\n"}};
+TEST_CASE("files may be nested, and each is read once") {
+    Files files{
+        {"/c", "conf-file=/d\nconf-file=/c\nconf-file=/link\n"}, {"/d", "conf-file=/c\naddn-hosts=/x\n"}, {"/link", "addn-hosts=/x\n"}};
     files.same_as["/link"] = "/d";
     const auto parsed = parse_configuration({"-C/c"}, {}, files);
     CHECK(parsed.errors.empty());
@@ -173,13 +179,13 @@ TEST_CASE("files nest, and each is read once") {
     CHECK(parsed.options.addn_hosts == std::vector<std::string>{"/x"});
 }
 
-TEST_CASE("files do not nest without end") {
+TEST_CASE("the depth of nested files is bounded") {
     Files files;
     for (int i = 0; i < 100; ++i) files.texts["/" + std::to_string(i)] = "conf-file=/" + std::to_string(i + 1) + "\n";
-    CHECK_THAT(only_error(parse_configuration({"-C/0"}, {}, files)), Contains("files nest deeper than 32"));
+    CHECK_THAT(only_error(parse_configuration({"-C/0"}, {}, files)), Contains("files are nested more than 32 deep"));
 }
 
-TEST_CASE("a file that is named must be there; the default one need not") {
+TEST_CASE("a configured file must exist; the default file need not") {
     const auto missing = parse_words({"--conf-file=/none"});
     CHECK_THAT(only_error(missing), Contains("command line: cannot read '/none': No such file"));
     CHECK(missing.errors[0].file_missing);
@@ -189,6 +195,8 @@ TEST_CASE("a file that is named must be there; the default one need not") {
     CHECK(parse_text("conf-dir=/none\n").errors.at(0).file_missing);
     CHECK_FALSE(parse_text("port=x\n").errors.at(0).file_missing);
     CHECK(parse_words({}).errors.empty());
+    Files folder{{"/d/a", "port=5\n"}};
+    CHECK_THAT(only_error(parse_configuration({"--conf-file=/d"}, {}, folder)), Contains("; use conf-dir"));
 
     Files files{{"/etc/lictor.conf", "port=5\n"}, {"/c", "cache-size=5\n"}};
     CHECK(parse_configuration({}, {}, files).options.port == 5);
@@ -196,16 +204,19 @@ TEST_CASE("a file that is named must be there; the default one need not") {
     CHECK(parse_configuration({"--conf-file="}, {}, files).files.empty());
 }
 
-TEST_CASE("standard input is a file too") {
+TEST_CASE("standard input is read like a file") {
     Files files{{"-", "\nport=x\n"}};
     CHECK_THAT(only_error(parse_configuration({"--conf-file=-"}, {}, files)), Contains("standard input:2: port:"));
     CHECK_THAT(only_error(parse_configuration({"-C", "-"}, {}, files)), Contains("standard input:2: port:"));
 }
 
-TEST_CASE("a folder is read by endings and in order") {
+TEST_CASE("a directory is filtered by endings and read in order") {
     Files files;
-    for (const std::string name : {"b.conf", "a.conf", "a.conf~", ".hidden", "#a#", "c.dpkg-dist", "readme", ".conf"}) files.texts["/d/" + name] = "addn-hosts=/" + name + "\n";
-    const auto read = [&](const std::string& value) { return parse_configuration({"--conf-file=", "--conf-dir=" + value}, {}, files).options.addn_hosts; };
+    for (const std::string name : {"b.conf", "a.conf", "a.conf~", ".hidden", "#a#", "c.dpkg-dist", "readme", ".conf"})
+        files.texts["/d/" + name] = "addn-hosts=/" + name + "\n";
+    const auto read = [&](const std::string& value) {
+        return parse_configuration({"--conf-file=", "--conf-dir=" + value}, {}, files).options.addn_hosts;
+    };
     CHECK(read("/d") == std::vector<std::string>{"/a.conf", "/b.conf", "/c.dpkg-dist", "/readme"});
     CHECK(read("/d/,.dpkg-dist") == std::vector<std::string>{"/a.conf", "/b.conf", "/readme"});
     CHECK(read("/d,*.conf") == std::vector<std::string>{"/a.conf", "/b.conf"});
@@ -217,38 +228,41 @@ TEST_CASE("a folder is read by endings and in order") {
     CHECK(parse_configuration({"-C/c"}, {}, files).files == std::vector<std::string>{"/c", "/d/a.conf", "/d/b.conf"});
 }
 
-TEST_CASE("options that dnsmasq knows and lictor does not are passed over") {
-    const auto parsed = parse_text("enable-dbus\ndnssec\ntrust-anchor=.,20326,8,2,E0\nlocal-service\ndhcp-range=a\ndhcp-host=b\nenable-tftp\n");
+TEST_CASE("unsupported options of dnsmasq are ignored") {
+    const auto parsed =
+        parse_text("enable-dbus\ndnssec\ntrust-anchor=.,20326,8,2,E0\nlocal-service\ndhcp-range=a\ndhcp-host=b\nenable-tftp\n");
     CHECK(parsed.errors.empty());
     CHECK(lines(parsed.warnings) ==
-          "/c:1: enable-dbus: known to dnsmasq, not supported: ignored\n"
-          "/c:2: SECURITY: dnssec: known to dnsmasq, not supported: ignored (answers are not validated)\n"
-          "/c:5: DHCP, TFTP and router advertisement are not lictor's: ignored (dhcp-range, dhcp-host, enable-tftp)\n");
-    // strict is known only when all is read.
+          "/c:1: enable-dbus: option of dnsmasq, not supported: ignored\n"
+          "/c:2: SECURITY: dnssec: option of dnsmasq, not supported: ignored (answers are not validated)\n"
+          "/c:5: DHCP, TFTP and router advertisement are not supported: ignored (dhcp-range, dhcp-host, enable-tftp)\n");
+    // strict also applies to the lines before it.
     CHECK(lines(parse_text("dnssec\nstrict\n").errors) ==
-          "/c:1: dnssec: known to dnsmasq, not supported: ignored (answers are not validated); refused because of strict\n");
-    const auto debian = parse_words({"-u", "dnsmasq", "-r", "/run/r", "-x", "/run/p", "--conf-file=", "--local-service", "--trust-anchor", ".,1", "-Q", "99", "--log-async", "-5E"});
+          "/c:1: dnssec: option of dnsmasq, not supported: ignored (answers are not validated); refused because of strict\n");
+    const auto debian = parse_words({"-u", "dnsmasq", "-r", "/run/r", "-x", "/run/p", "--conf-file=", "--local-service", "--trust-anchor",
+                                     ".,1", "-Q", "99", "--log-async", "-5E"});
     CHECK(lines(debian.errors) == "");
     CHECK(debian.words.empty());
-    CHECK(debian.warnings.size() == 1);  // no-ping is of DHCP
+    CHECK(debian.warnings.size() == 1);  // no-ping is an option of DHCP
 }
 
-TEST_CASE("wildcards are said, and refused when strict") {
-    CHECK_THAT(lines(parse_text("listen-address=127.0.0.1\nlisten-address=::1,0.0.0.0\n").warnings), Contains("/c:2: SECURITY: listen-address: 0.0.0.0"));
-    CHECK_THAT(only_error(parse_text("strict\nlisten-address=::\n")), Contains("/c:2: listen-address: :: lets everybody"));
+TEST_CASE("wildcard addresses give a warning, and an error under strict") {
+    CHECK_THAT(lines(parse_text("listen-address=127.0.0.1\nlisten-address=::1,0.0.0.0\n").warnings),
+               Contains("/c:2: SECURITY: listen-address: on 0.0.0.0 lictor"));
+    CHECK_THAT(only_error(parse_text("strict\nlisten-address=::\n")), Contains("/c:2: listen-address: on :: lictor answers every client"));
 }
 
-TEST_CASE("names of dnsmasq may be shortened on the command line as far as they stay clear") {
+TEST_CASE("unambiguous abbreviations of dnsmasq's names work on the command line") {
     CHECK(parse_words({"--cache-s=7", "--no-ho", "--strict-o"}).options.cache_size == 7);
     CHECK(parse_words({"--cache-s", "7", "--no-ho"}).options.no_hosts);
     CHECK_THAT(only_error(parse_words({"--no"})), Contains("unknown option 'no'"));
     CHECK(parse_words({"--domain-s=a"}).options.domain.size() == 1);
-    // Own names stand as they are; a file takes whole names only.
+    // lictor's own names cannot be abbreviated, and no name can in a file.
     CHECK_THAT(only_error(parse_words({"--leader-fl=a"})), Contains("unknown option"));
     CHECK_THAT(only_error(parse_text("cache-s=7\n")), Contains("unknown option"));
 }
 
-TEST_CASE("options of dnsmasq that are passed over still have their shape") {
+TEST_CASE("the arguments of ignored options of dnsmasq are checked") {
     CHECK_THAT(only_error(parse_text("dnssec=yes\n")), Contains("/c:1: dnssec: extraneous parameter"));
     CHECK_THAT(only_error(parse_text("dhcp-range\n")), Contains("/c:1: dhcp-range: missing parameter"));
     CHECK_THAT(only_error(parse_text("dhcp-lease-max=1\ndhcp-lease-max=2\n")), Contains("/c:2: illegal repeated keyword 'dhcp-lease-max'"));
@@ -260,4 +274,12 @@ TEST_CASE("the first file of the command line is read last") {
     const auto parsed = parse_configuration({"-C/a", "-7/d", "-C/b"}, {}, files);
     CHECK(parsed.files == std::vector<std::string>{"/d/x", "/b", "/a"});
     CHECK_THAT(only_error(parsed), Contains("/a:1: illegal repeated keyword 'port': already given at /b:1"));
+}
+
+TEST_CASE("zero switches TTL bounds off, and min-cache-ttl has a maximum") {
+    const auto off = parse_text("neg-ttl=0\nmax-ttl=0\nmax-cache-ttl=0\nmin-cache-ttl=0\n").options;
+    CHECK((!off.neg_ttl && !off.max_ttl && !off.max_cache_ttl && !off.min_cache_ttl));
+    const auto parsed = parse_text("max-cache-ttl=0\nmin-cache-ttl=7200\n");
+    CHECK(parsed.options.min_cache_ttl == 3600u);
+    CHECK(lines(parsed.warnings).find("max-cache-ttl is used") == std::string::npos);  // max-cache-ttl is off
 }

@@ -1,52 +1,45 @@
-// What the configuration tests share: a table of files in memory, and equality of Options field by field (the list of fields is the
-// option table's own, so none is forgotten).
+// Common code of the configuration tests: files in memory, Options as text, and equality of Options.
 #pragma once
 
 #include <initializer_list>
 #include <map>
 #include <string>
-#include <tuple>
 #include <utility>
 #include <vector>
 
-#include "conf/option_rows.hpp"
-#include "conf/parse.hpp"
-
-namespace lictor {
-
-inline bool operator==(const ServerRule& a, const ServerRule& b) {
-    return std::tie(a.domains, a.upstream, a.standard, a.interface, a.source) == std::tie(b.domains, b.upstream, b.standard, b.interface, b.source);
-}
-inline bool operator==(const AddressRule& a, const AddressRule& b) {
-    return std::tie(a.domains, a.kind, a.address) == std::tie(b.domains, b.kind, b.address);
-}
-inline bool operator==(const HostRecord& a, const HostRecord& b) {
-    return std::tie(a.names, a.addresses, a.ttl) == std::tie(b.names, b.addresses, b.ttl);
-}
-inline bool operator==(const CnameRule& a, const CnameRule& b) {
-    return std::tie(a.aliases, a.target, a.ttl) == std::tie(b.aliases, b.target, b.ttl);
-}
-inline bool operator==(const LeaderRule& a, const LeaderRule& b) {
-    return std::tie(a.scope, a.name_space, a.service, a.key, a.port, a.source) == std::tie(b.scope, b.name_space, b.service, b.key, b.port, b.source);
-}
-inline bool operator==(const ConsulAddress& a, const ConsulAddress& b) {
-    return std::tie(a.url, a.unix_path) == std::tie(b.url, b.unix_path);
-}
-
-}  // namespace lictor
+#include "conf/options/option_rows.hpp"
+#include "conf/parse/parse.hpp"
 
 namespace conf_test {
 
-inline auto fields_of(const lictor::Options& options) {
-    const auto& [LICTOR_OPTION_FIELDS] = options;
-    return std::tie(LICTOR_OPTION_FIELDS);
+/// True if equal without `assumed`: the effective configuration contains the default address of Consul as if it were configured.
+inline bool same(lictor::conf::Options a, lictor::conf::Options b) {
+    for (auto* options : {&a, &b})
+        for (auto& address : options->consul_http_addr) address.assumed = false;
+    return a == b;
 }
 
-inline bool same(const lictor::Options& a, const lictor::Options& b) { return fields_of(a) == fields_of(b); }
+/// Every option with its value, one `name=value` line each; secrets hidden.
+inline std::string render_effective(const lictor::conf::Options& options) {
+    using lictor::conf::Shape;
+    std::string out;
+    for (const auto& row : lictor::conf::option_rows()) {
+        if (!row.field.id) continue;
+        const std::string name(row.name);
+        const auto values = row.field.get(options);
+        if (values.empty() && row.shape != Shape::environment) out += "# " + name + (row.shape == Shape::flag ? "" : "=") + '\n';
+        for (const auto& value : values) {
+            if (row.shape == Shape::environment) out += "# ";
+            const bool bare = row.shape == Shape::flag || (row.shape == Shape::optional && value.empty());
+            out += name + (bare ? "" : '=' + value) + '\n';
+        }
+    }
+    return out;
+}
 
-/// Files by path; the part of a path before the last '/' is the folder that `list` knows. A second path with the same text and a
-/// `same_as` mark is the same inode.
-class Files : public lictor::FileSource {
+/// Files by path; the part of a path before the last '/' is its directory for `list`. `same_as` maps a path to another one with the same
+/// inode.
+class Files : public lictor::conf::FileSource {
 public:
     Files() = default;
     Files(std::initializer_list<std::pair<const std::string, std::string>> files) : texts(files) {}
@@ -61,30 +54,33 @@ public:
     lictor::Result<std::vector<std::string>> list(const std::string& directory) override {
         std::vector<std::string> names;
         for (const auto& [path, text] : texts)
-            if (path.starts_with(directory + '/') && path.find('/', directory.size() + 1) == std::string::npos) names.push_back(path.substr(directory.size() + 1));
+            if (path.starts_with(directory + '/') && path.find('/', directory.size() + 1) == std::string::npos)
+                names.push_back(path.substr(directory.size() + 1));
         if (names.empty()) return lictor::Error{"No such file or directory"};
         return names;
     }
 
-    std::map<std::string, std::string> texts;
-    std::map<std::string, std::string> same_as;
+    std::map<std::string, std::string> texts;    ///< by path; a test may change them between two reads
+    std::map<std::string, std::string> same_as;  ///< each path needs a text, too
 };
 
-using Environment = lictor::Environment;
+using Environment = lictor::conf::Environment;
 
-/// Parses `text` as the file /c, with nothing else said.
-inline lictor::Parsed parse_text(const std::string& text, const Environment& environment = {}, std::vector<std::string> words = {}) {
+/// Parses `text` as the file /c, before the arguments `words`. There are no other files.
+inline lictor::conf::Parsed parse_text(const std::string& text, const Environment& environment = {}, std::vector<std::string> words = {}) {
     Files files{{"/c", text}};
     words.insert(words.begin(), "--conf-file=/c");
-    return lictor::parse_configuration(words, environment, files);
+    return lictor::conf::parse_configuration(words, environment, files);
 }
 
-inline lictor::Parsed parse_words(const std::vector<std::string>& words, const Environment& environment = {}) {
+/// Parses arguments of the command line, without any file.
+inline lictor::conf::Parsed parse_words(const std::vector<std::string>& words, const Environment& environment = {}) {
     Files files;
-    return lictor::parse_configuration(words, environment, files);
+    return lictor::conf::parse_configuration(words, environment, files);
 }
 
-inline std::string lines(const std::vector<lictor::Complaint>& complaints) {
+/// Errors or warnings, one line each, as they are logged.
+inline std::string lines(const std::vector<lictor::conf::Complaint>& complaints) {
     std::string out;
     for (const auto& complaint : complaints) out += complaint.line() + '\n';
     return out;

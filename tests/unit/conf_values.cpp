@@ -1,22 +1,23 @@
-// Single values: good and bad forms of every kind, in tables.
+// Which values are valid? Tables of valid and invalid forms of every kind of value.
 #include <catch2/catch.hpp>
 
-#include "conf/consul_address.hpp"
-#include "conf/line_syntax.hpp"
-#include "conf/option_values.hpp"
-#include "conf/range_values.hpp"
-#include "conf/servers_file.hpp"
+#include "conf/options/consul_address.hpp"
+#include "conf/values/line_syntax.hpp"
+#include "conf/values/option_values.hpp"
+#include "conf/values/range_values.hpp"
+#include "conf/values/servers_file.hpp"
 #include "tests/unit/conf_same.hpp"
 
 using namespace lictor;
+using namespace lictor::conf;
 using namespace conf_test;
 using Catch::Matchers::Contains;
 
 namespace {
 
 struct Good {
-    const char* line;     ///< as it stands in a file
-    const char* printed;  ///< the value as the effective dump gives it again; null: the same
+    const char* line;     ///< a line of a file
+    const char* printed;  ///< the value in the effective configuration; null: the same
 };
 
 struct Bad {
@@ -24,21 +25,21 @@ struct Bad {
     const char* error;
 };
 
-/// What the dump says for the option of `line`.
+/// The value in the effective configuration for the option of `line`.
 std::string printed(const std::string& line) {
     const auto parsed = parse_text(line + "\n");
     INFO(line << '\n' << lines(parsed.errors));
     REQUIRE(parsed.errors.empty());
     const auto* row = find_option(line.substr(0, line.find('=')));
     REQUIRE(row);
-    const auto values = (row->name == "local" ? *find_option("server") : *row).get(parsed.options);
+    const auto values = (row->name == "local" ? *find_option("server") : *row).field.get(parsed.options);
     REQUIRE(values.size() == 1);
     return values[0];
 }
 
 }  // namespace
 
-TEST_CASE("good values come out in one form") {
+TEST_CASE("valid values are printed in one form") {
     const Good table[] = {
         {"server=192.0.2.1", "192.0.2.1#53"},
         {"server=192.0.2.1#5353", nullptr},
@@ -67,6 +68,7 @@ TEST_CASE("good values come out in one form") {
         {"domain=d,192.0.2.77/24", "d,192.0.2.0/24"},
         {"domain=d,192.0.2.0,192.0.2.255", "d,192.0.2.0/24"},
         {"domain=d,192.0.2.1,192.0.2.9", nullptr},
+        {"domain=d,2001:db8::,2001:db8:0:ffff:ffff:ffff:ffff:ffff", nullptr},  // a /48, which would be parsed as /64
         {"domain=d,2001:db8:1:2::/48", "d,2001:db8:1:2::/64"},
         {"domain=d,eth0", nullptr},
         {"domain=#", nullptr},
@@ -138,6 +140,7 @@ TEST_CASE("good values come out in one form") {
         {"stats-address=", ""},
         {"stats-host=Metrics.example", "metrics.example"},
         {"stats-host=192.0.2.1", nullptr},
+        {"stats-host=*.Metrics.example", "*.metrics.example"},
         {"log-facility=LOCAL0", "local0"},
         {"log-facility=-", nullptr},
         {"log-facility=/var/log/l", nullptr},
@@ -158,7 +161,9 @@ TEST_CASE("good values come out in one form") {
         {"address=/*/192.0.2.1", "/#/192.0.2.1"},
         {"address=/M\xc3\xbcller.example/192.0.2.1", "/xn--mller-kva.example/192.0.2.1"},
         {"cname=caf\xc3\xa9,b", "xn--caf-dma,b"},
-        {"ptr-record=stra\xc3\x9f" "e,x", "xn--strae-oqa,x"},
+        {"ptr-record=stra\xc3\x9f"
+         "e,x",
+         "xn--strae-oqa,x"},
     };
     for (const auto& [line, expected] : table) {
         INFO(line);
@@ -167,9 +172,10 @@ TEST_CASE("good values come out in one form") {
     }
 }
 
-TEST_CASE("bad values are refused with a remedy") {
+TEST_CASE("invalid values are refused with a remedy") {
     const std::string label64(64, 'a');
-    const std::string long_name = "cname=a," + std::string(60, 'b') + "." + std::string(60, 'b') + "." + std::string(60, 'b') + "." + std::string(60, 'b') + "." + std::string(20, 'b');
+    const std::string long_name = "cname=a," + std::string(60, 'b') + "." + std::string(60, 'b') + "." + std::string(60, 'b') + "." +
+                                  std::string(60, 'b') + "." + std::string(20, 'b');
     const std::string long_label = "consul-domain=" + label64;
     const Bad table[] = {
         {"port=65536", "from 0 to 65535"},
@@ -181,27 +187,27 @@ TEST_CASE("bad values are refused with a remedy") {
         {"neg-ttl=2147483648", "plain decimal"},
         {"server=127.0.0.1:8600", "write 127.0.0.1#8600"},
         {"server=192.0.2.1,192.0.2.2", "write one line for each"},
-        {"server=192.0.2.1 192.0.2.2", "one address only in '192.0.2.1 192.0.2.2': write one line for each"},
-        {"server=[2001:db8::1]:5353", "no brackets in '[2001:db8::1]:5353': write 2001:db8::1#5353"},
+        {"server=192.0.2.1 192.0.2.2", "more than one address in '192.0.2.1 192.0.2.2': write one line for each"},
+        {"server=[2001:db8::1]:5353", "brackets in '[2001:db8::1]:5353': write 2001:db8::1#5353"},
         {"server=[2001:db8::1]", ": write 2001:db8::1"},
         {"server=[dns.example]:53", "is not an IP address"},
-        {"server=dns.example:53", "'dns.example' is a name: write IP#PORT"},
+        {"server=dns.example:53", "'dns.example' is a host name: write IP#PORT"},
         {"server=dns.example:x", "is not an IP address"},
         {"server=consul/192.0.2.1#8600", "between slashes: write /consul/192.0.2.1#8600"},
         {"server=a/b/192.0.2.1", "between slashes: write /a/b/192.0.2.1"},
         {"server=192.0.2.1#8600/consul/", "between slashes: write /consul/192.0.2.1#8600"},
-        {"server=/consul 192.0.2.1#8600", "between two slashes: write /consul/192.0.2.1#8600"},
+        {"server=/consul 192.0.2.1#8600", "a slash on both sides: write /consul/192.0.2.1#8600"},
         {"server=dns.example.com#x", "from 1 to 65535"},
         {"server=dns.example.com#0", "from 1 to 65535"},
         {"server=192.0.2.1#0", "1 to 65535"},
         {"server=192.0.2.1#x", "1 to 65535"},
-        {"server=192.0.2.1@", "must follow '@'"},
+        {"server=192.0.2.1@", "after '@'"},
         {"server=192.0.2.1@a@b", "not a source address"},
-        {"server=192.0.2.1@eth*", "no '*'"},
+        {"server=192.0.2.1@eth*", "remove the '*'"},
         {"server=192.0.2.1@an-interface-name-too-long", "1 to 15"},
-        {"server=/consul", "between two slashes"},
+        {"server=/consul", "a slash on both sides"},
         {"server=/*a..b/192.0.2.1", "empty label"},
-        {"server=192.0.2.1@::1", "one family"},
+        {"server=192.0.2.1@::1", "differ in address family"},
         {"server=/a..b/192.0.2.1", "empty label"},
         {"server=10.0.0.300", "not an IP address"},
         {"address=example.com", "write /DOMAIN/ADDRESS"},
@@ -212,32 +218,32 @@ TEST_CASE("bad values are refused with a remedy") {
         {"host-record=db,192.0.2.1,9999999999", "above 2147483647"},
         {"cname=a", "write ALIAS"},
         {"cname=a,a", "alias of itself"},
-        {"cname=a,*.b", "holds '*'"},
+        {"cname=a,*.b", "contains '*'"},
         {"cname=caf\xe9,b", "no xn-- form: it is not UTF-8"},
         {long_name.c_str(), "longer than 255"},
         {long_label.c_str(), "longer than 63"},
         {"leader=,service=x", "no scope"},
-        {"leader=service=x", "comes first"},
+        {"leader=service=x", "must be first"},
         {"leader=a/b", "namespace="},
-        {"leader=a,what=x", "none of namespace="},
+        {"leader=a,what=x", "not one of namespace="},
         {"leader=a,port=0", "1 to 65535"},
         {"leader=a,port=1,port=2", "given twice"},
-        {"leader=a,address=ip", "none of kv"},
+        {"leader=a,address=ip", "not one of kv"},
         {"leader=a,service=", "no value"},
-        {"leader=a,key=x/", "names a folder"},
-        {"leader=a,key=x,namespace=y", "give one of them"},
+        {"leader=a,key=x/", "is a directory"},
+        {"leader=a,key=x,namespace=y", "write only one of them"},
         {"leader=a,key=x,service=y", "belongs to a Patroni scope"},
-        {"leader=a,key=x,address=service", "at its node"},
+        {"leader=a,key=x,address=service", "write address=node"},
         {"leader=a.b,key=x", "one label"},
-        {"leader=a namespace=b", "a comma belongs before namespace= in 'a namespace=b'"},
-        {"leader=a b port=5", "a comma belongs before port="},
-        {"snapshot-file=x", "'x' is no absolute path"},
+        {"leader=a namespace=b", "a comma is missing before namespace= in 'a namespace=b'"},
+        {"leader=a b port=5", "a comma is missing before port="},
+        {"snapshot-file=x", "'x' is not an absolute path: begin it with /"},
         {"listen-address=eth0", "not an IP address"},
         {"listen-address=192.0.2.1 192.0.2.2", "write one line for each"},
-        {"listen-address=192.0.2.1:53", "no port belongs to '192.0.2.1:53': write 192.0.2.1"},
+        {"listen-address=192.0.2.1:53", "there is one in '192.0.2.1:53': write 192.0.2.1"},
         {"listen-address=[::1]:53", "write ::1"},
         {"listen-address=127.0.0.1,", "not an IP address"},
-        {"interface=a*b", "may only end"},
+        {"interface=a*b", "only at the end"},
         {"consul-http-addr=ftp://a", "http, https or unix"},
         {"consul-http-addr=http://u:p@a", "CONSUL_HTTP_AUTH"},
         {"consul-http-addr=a:b", "port in"},
@@ -249,16 +255,16 @@ TEST_CASE("bad values are refused with a remedy") {
         {"consul-consistency=fresh", "stale, default, consistent"},
         {"consul-dns-compat=x", "fixed, strict"},
         {"consul-only-passing=perhaps", "neither true nor false"},
-        {"consul-watch=a,b", "holds ','"},
+        {"consul-watch=a,b", "contains ','"},
         {"stats-address=9153", "write 127.0.0.1:9153"},
         {"stats-address=example.com:9153", "write 127.0.0.1:9153"},
         {"stats-address=[127.0.0.1]:9153", "write 127.0.0.1:9153"},
         {"stats-address=::1:9153", "write 127.0.0.1:9153"},
-        {"stats-address=unix://s", "no socket"},
+        {"stats-address=unix://s", "is not a socket"},
         {"stats-host=http://a", "without scheme"},
-        {"log-facility=locale", "no syslog facility"},
+        {"log-facility=locale", "is not a syslog facility"},
         {"rev-server=10.0.0.0/33,192.0.2.1", "bad prefix length"},
-        {"rev-server=10.0.0.0/0,192.0.2.1", "1 bit at least"},
+        {"rev-server=10.0.0.0/0,192.0.2.1", "at least 1 bit"},
         {"rev-server=ten,192.0.2.1", "not an IP address"},
         {"bogus-nxdomain=192.0.2.0/33", "bad prefix length"},
         {"ignore-address=x", "not an IP address"},
@@ -272,10 +278,10 @@ TEST_CASE("bad values are refused with a remedy") {
         {"dns-rr=r,x", "record type"},
         {"dns-rr=r,1,zz", "hexadecimal"},
         {"interface-name=i,eth0/5", "4 or 6"},
-        {"dynamic-host=d,eth0", "one address at least"},
+        {"dynamic-host=d,eth0", "at least one address"},
         {"synth-domain=s", "write DOMAIN,RANGE"},
         {"synth-domain=s,2001:db8::1,2001:db8::9,p*", "prefix length too small"},
-        {"domain=d,192.0.2.0/24,remote", "`local` only"},
+        {"domain=d,192.0.2.0/24,remote", "only `local`"},
         {"filter-rr=NOPE", "bad RR type"},
         {"cache-rr=0", "bad RR type"},
         {"fast-dns-retry=49", "50 milliseconds"},
@@ -292,7 +298,7 @@ TEST_CASE("bad values are refused with a remedy") {
     }
 }
 
-TEST_CASE("an empty resolv-file switches the reading off") {
+TEST_CASE("an empty resolv-file acts as no-resolv") {
     const auto parsed = parse_text("resolv-file=\nserver=192.0.2.1\n");
     CHECK(parsed.errors.empty());
     CHECK(parsed.options.no_resolv);
@@ -305,26 +311,29 @@ TEST_CASE("leaders and aliases are checked against each other") {
     CHECK(lines(parse_text("leader=a\nleader=b\nleader=a\n").errors) == "/c:3: leader: 'a' is already given at /c:1\n");
     CHECK(parse_text("leader=a\nleader=a,namespace=x,service=b\n").errors.empty());
     CHECK(lines(parse_text("leader=a\nleader=a,namespace=x\n").errors) ==
-          "/c:2: leader: 'master.a.service.consul' is already the leader of 'a' at /c:1: give one of them service=\n");
-    CHECK_THAT(lines(parse_text("leader=cluster_1\nleader=other,service=Cluster-1\n").errors), Contains("'master.cluster-1.service.consul' is already the leader of 'cluster_1'"));
+          "/c:2: leader: 'master.a.service.consul' is already the leader of 'a' at /c:1: give one of them another service=\n");
+    CHECK_THAT(lines(parse_text("leader=cluster_1\nleader=other,service=Cluster-1\n").errors),
+               Contains("'master.cluster-1.service.consul' is already the leader of 'cluster_1'"));
     CHECK(parse_text("leader=a\nleader=a,key=x\n").errors.empty());
-    CHECK(lines(parse_text("consul-http-addr=\nleader=a\n").errors) == "/c:2: leader: needs Consul, which an empty consul-http-addr switches off\n");
+    CHECK(lines(parse_text("consul-http-addr=\nleader=a\n").errors) ==
+          "/c:2: leader: needs Consul, but an empty consul-http-addr switches it off: remove one of them\n");
     CHECK(lines(parse_text("cname=a,b\ncname=a,c\n").errors) == "/c:2: cname: 'a' is already an alias at /c:1\n");
-    CHECK_THAT(lines(parse_text("cname=a,b\ncname=b,c\ncname=c,a\n").errors), Contains("leads back to itself"));
+    CHECK_THAT(lines(parse_text("cname=a,b\ncname=b,c\ncname=c,a\n").errors), Contains("is part of a loop of aliases"));
     CHECK(parse_text("cname=a,b\ncname=b,c\ncname=d,b\n").errors.empty());
 }
 
-TEST_CASE("text survives quoting") {
-    for (const std::string text : {"plain", "two words", "a,b", "quote\"d", "back\\slash", "both \\\" of", "#first", "a # b", " edges ", "form\ffeed", "vertical\vtab"}) {
+TEST_CASE("quoted text parses to itself") {
+    for (const std::string text : {"plain", "two words", "a,b", "quote\"d", "back\\slash", "both \\\" of", "#first", "a # b", " edges ",
+                                   "form\ffeed", "vertical\vtab"}) {
         const auto line = parse_line("x=" + quoted(text));
         INFO(text);
         REQUIRE(line);
-        CHECK(plain(*line->value) == text);
+        CHECK(without_markers(*line->value) == text);
         CHECK(split_list(*line->value).size() == 1);
     }
 }
 
-TEST_CASE("a reverse server is the upstream of the domains of its network") {
+TEST_CASE("rev-server adds an upstream for the reverse domains of its network") {
     const auto routes = [](const std::string& line) {
         const auto parsed = parse_text(line + "\n");
         INFO(lines(parsed.errors));
@@ -346,18 +355,19 @@ TEST_CASE("a reverse server is the upstream of the domains of its network") {
     CHECK(parsed.options.server[0].domains[1] == "0.2.0.192.in-addr.arpa");
 }
 
-TEST_CASE("a servers-file takes what makes sense and says the rest") {
+TEST_CASE("a servers-file gives the valid lines and notes the others") {
     std::vector<std::string> notes;
-    const auto rules = parse_servers_file("# comment\nserver=/a/192.0.2.1\nserver=x y\nrev-server=10.0.0.0/8,192.0.2.2\nport=5\nserver\n", "/f", notes);
+    const auto rules =
+        parse_servers_file("# comment\nserver=/a/192.0.2.1\nserver=x y\nrev-server=10.0.0.0/8,192.0.2.2\nport=5\nserver\n", "/f", notes);
     REQUIRE(rules.size() == 2);
     CHECK(text_of(rules[1]) == "/10.in-addr.arpa/192.0.2.2#53");
     REQUIRE(notes.size() == 3);
-    CHECK_THAT(notes[0], Contains("/f:3: left out: "));
-    CHECK(notes[1] == "/f:5: left out: only server= and rev-server= may stand in a servers-file");
-    CHECK(notes[2] == "/f:6: left out: missing parameter");
+    CHECK_THAT(notes[0], Contains("/f:3: ignored: "));
+    CHECK(notes[1] == "/f:5: ignored: only server= and rev-server= are allowed in a servers-file");
+    CHECK(notes[2] == "/f:6: ignored: missing parameter");
 }
 
-TEST_CASE("an address lies in its network") {
+TEST_CASE("contains() decides if a network contains an address") {
     const auto in = [](const char* network, const char* address) { return contains(*parse_network(network), *Address::parse(address)); };
     CHECK(in("192.0.2.0/24", "192.0.2.255"));
     CHECK_FALSE(in("192.0.2.0/24", "192.0.3.0"));

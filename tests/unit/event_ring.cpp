@@ -1,9 +1,10 @@
-// The ring of events: what a listener that comes back is told.
-#include "resolver/core/event_ring.hpp"
+// Which events does a client get that connects again?
+#include "resolver/failover/event_ring.hpp"
 
 #include <catch2/catch.hpp>
 
 using namespace lictor;
+using namespace lictor::failover;
 
 namespace {
 
@@ -20,7 +21,7 @@ TEST_CASE("events: each has an id, a type and one line of data") {
     CHECK(ring.now("leaders", "[]\n") == event(1, "leaders", "[]"));
 }
 
-TEST_CASE("events: from an id on, all that followed; from the newest, nothing") {
+TEST_CASE("events: after an id all later events are sent; after the newest id none") {
     EventRing ring(77);
     for (const char* data : {"1", "2", "3"}) ring.add("leader", data);
     CHECK(ring.since("77-1") == event(2, "leader", "2") + event(3, "leader", "3"));
@@ -28,7 +29,7 @@ TEST_CASE("events: from an id on, all that followed; from the newest, nothing") 
     CHECK(ring.since("77-0") == event(1, "leader", "1") + event(2, "leader", "2") + event(3, "leader", "3"));
 }
 
-TEST_CASE("events: an id of another start, of the future or of no form gets all there is, and a word that lictor restarted") {
+TEST_CASE("events: after an id of another process, a future id or a malformed one `restarted` and all events are sent") {
     EventRing ring(77);
     ring.add("leader", "1");
     for (const char* id : {"76-1", "77-2", "77", "-", "77-", "77-x", "77--1", "\n", "77-99999999999999999999"}) {
@@ -37,7 +38,7 @@ TEST_CASE("events: an id of another start, of the future or of no form gets all 
     }
 }
 
-TEST_CASE("events: what the ring has lost is said") {
+TEST_CASE("events: the number of lost events is sent") {
     EventRing ring(77);
     for (std::size_t i = 1; i <= EventRing::events_max + 10; ++i) ring.add("leader", std::to_string(i));
     const auto text = ring.since("77-4");

@@ -1,28 +1,35 @@
-// A change of leader as the publisher plays it: facts, withdrawal, everybody there, new address, everybody there; and what the record says.
-#include "resolver/core/failovers.hpp"
+// What do events and fail-over records contain after a change of leader? A Stage calls Failovers as the publisher does: with the facts,
+// with a View without the leader, when all workers use it, with a View with the new leader, and when all workers use it.
+#include "resolver/failover/failovers.hpp"
 
 #include <catch2/catch.hpp>
 
 #include <nlohmann/json.hpp>
 
-#include "resolver/command_text.hpp"
-#include "resolver/core/hook_queue.hpp"
-#include "resolver/stats_json.hpp"
+#include "resolver/documents/documents.hpp"
+#include "resolver/failover/hook_queue.hpp"
+#include "resolver/terminal/render.hpp"
 
 using namespace lictor;
+using namespace lictor::catalog;
+using namespace lictor::documents;
+using namespace lictor::failover;
+using namespace lictor::terminal;
+using namespace lictor::view;
 
 namespace {
 
 struct Stage {
     Failovers failovers;
     Catalog catalog;
-    std::shared_ptr<const LeaderBook> book = std::make_shared<LeaderBook>();
+    std::shared_ptr<const LeaderRuntime> runtime = std::make_shared<LeaderRuntime>();
     std::uint64_t generation = 0;
     Now now = seconds(100);
-    std::vector<LeaderNews> news;
+    std::vector<LeaderChange> changes;
 
     Moment moment() const { return {now, 1'700'000'000 + now / seconds(1)}; }
-    void lead(const std::string& member, const std::string& where, LeaderReason reason = LeaderReason::confirmed, const LeaderTimes& times = {}) {
+    void lead(const std::string& member, const std::string& where, LeaderReason reason = LeaderReason::confirmed,
+              const LeaderTimes& times = {}) {
         auto entry = std::make_shared<LeaderEntry>();
         entry->scope = entry->service = "pg";
         entry->state = where.empty() ? LeaderState::vacant : LeaderState::led;
@@ -37,17 +44,17 @@ struct Stage {
         catalog.leaders = std::move(table);
     }
     void facts() {
-        depose(*book, catalog, [] { return Now(1); });
+        depose(*runtime, catalog, [] { return Now(1); });
         failovers.on_facts(catalog);
     }
     void view() {
         View view;
         view.generation = ++generation;
         view.catalog = std::make_shared<Catalog>(catalog);
-        view.book = book = next_book(book, catalog, moment().unix_seconds);
-        news = failovers.on_view(view, moment());
+        view.runtime = runtime = next_runtime(runtime, catalog, moment().unix_seconds);
+        changes = failovers.on_view(view, moment());
     }
-    void everyone() { done = failovers.on_everyone(generation, now); }
+    void everyone() { done = failovers.on_all_workers(generation, now); }
     std::vector<std::uint64_t> done;
     const FailoverRecord& last() const { return failovers.records().back(); }
     microseconds at(FailoverPhase phase) const { return last().at(phase).value() - last().began(); }
@@ -74,19 +81,19 @@ using Phase = FailoverPhase;
 
 }  // namespace
 
-TEST_CASE("failovers: the first leader is news, but no change") {
+TEST_CASE("failovers: the first leader is an event without a record") {
     Stage stage;
     stage.begin();
-    REQUIRE(stage.news.size() == 1);
-    CHECK(stage.news[0].new_leader == LeaderSeat{"pg1", "10.0.0.1", 5432});
-    CHECK(stage.news[0].old_leader == LeaderSeat{});
-    CHECK(stage.news[0].reason == "first known");
+    REQUIRE(stage.changes.size() == 1);
+    CHECK(stage.changes[0].new_leader == LeaderAddress{"pg1", "10.0.0.1", 5432});
+    CHECK(stage.changes[0].old_leader == LeaderAddress{});
+    CHECK(stage.changes[0].reason == "first known");
     CHECK(stage.failovers.records().empty());
     stage.view();
-    CHECK(stage.news.empty());
+    CHECK(stage.changes.empty());
 }
 
-TEST_CASE("failovers: while tags say who leads, it is their instance that is told") {
+TEST_CASE("failovers: if the tags decide, events name the tagged instance") {
     Stage stage;
     const auto tagged = [&](const std::string& member, const std::string& where, const std::string& node) {
         auto record = std::make_shared<NodeRecord>();
@@ -117,30 +124,30 @@ TEST_CASE("failovers: while tags say who leads, it is their instance that is tol
     };
     HookQueue hooks;
     const auto hooked = [&] {
-        hooks.push(stage.news.at(0));
+        hooks.push(stage.changes.at(0));
         auto run = hooks.next();
         if (run) hooks.done();
-        return run ? run->news.new_leader.address : "none";
+        return run ? run->change.new_leader.address : "none";
     };
     tagged("pg1", "10.0.0.1", "10.0.9.1");
-    REQUIRE(stage.news.size() == 1);
-    CHECK(stage.news[0].leads);
-    CHECK(stage.news[0].new_leader == LeaderSeat{"pg1", "10.0.0.1", 5432});
+    REQUIRE(stage.changes.size() == 1);
+    CHECK(stage.changes[0].leads);
+    CHECK(stage.changes[0].new_leader == LeaderAddress{"pg1", "10.0.0.1", 5432});
     CHECK(hooked() == "10.0.0.1");
     tagged("", "", "");
-    REQUIRE(stage.news.size() == 1);
-    CHECK_FALSE(stage.news[0].leads);
+    REQUIRE(stage.changes.size() == 1);
+    CHECK_FALSE(stage.changes[0].leads);
     CHECK(hooked() == "none");
     tagged("pg2", "", "10.0.9.2");
-    REQUIRE(stage.news.size() == 1);
-    CHECK(stage.news[0].leads);
-    CHECK(stage.news[0].old_leader == LeaderSeat{"pg1", "10.0.0.1", 5432});
-    CHECK(stage.news[0].new_leader == LeaderSeat{"pg2", "10.0.9.2", 5432});
+    REQUIRE(stage.changes.size() == 1);
+    CHECK(stage.changes[0].leads);
+    CHECK(stage.changes[0].old_leader == LeaderAddress{"pg1", "10.0.0.1", 5432});
+    CHECK(stage.changes[0].new_leader == LeaderAddress{"pg2", "10.0.9.2", 5432});
     CHECK(hooked() == "10.0.9.2");
     CHECK(stage.last().done);
 }
 
-TEST_CASE("failovers: the address behind a host name is told, whatever its letters") {
+TEST_CASE("failovers: events have the address of the leader's host name, whatever its case") {
     Stage stage;
     auto row = std::make_shared<HostEntry>();
     row->state = FactState::known;
@@ -151,15 +158,15 @@ TEST_CASE("failovers: the address behind a host name is told, whatever its lette
     stage.lead("pg1", "PG1.Example");
     stage.facts();
     stage.view();
-    REQUIRE(stage.news.size() == 1);
-    CHECK(stage.news[0].new_leader == LeaderSeat{"pg1", "10.0.0.7", 5432});
+    REQUIRE(stage.changes.size() == 1);
+    CHECK(stage.changes[0].new_leader == LeaderAddress{"pg1", "10.0.0.7", 5432});
 }
 
-TEST_CASE("failovers: a change is one record with the time of each phase, and what workers counted") {
+TEST_CASE("failovers: a change is one record with the time of each phase and the workers' counters") {
     Stage stage;
     stage.begin();
-    const auto old_tally = stage.book->at("pg")->tally;
-    old_tally->told(stage.now);
+    const auto old_counters = stage.runtime->at("pg")->counters;
+    old_counters->count_answer(stage.now);
     stage.now += milliseconds(100);
     LeaderTimes times;
     times.change = 1;
@@ -167,38 +174,38 @@ TEST_CASE("failovers: a change is one record with the time of each phase, and wh
     stage.lead("pg1", "", LeaderReason::lock_free, times);
     stage.facts();
     stage.now += milliseconds(1);
-    old_tally->told_late.store(3);
+    old_counters->answered_late.store(3);
     stage.view();
-    REQUIRE(stage.news.size() == 1);
-    CHECK_FALSE(stage.news[0].leads);
-    CHECK(stage.news[0].reason == "lock is free");
+    REQUIRE(stage.changes.size() == 1);
+    CHECK_FALSE(stage.changes[0].leads);
+    CHECK(stage.changes[0].reason == "lock is free");
     stage.now += milliseconds(1);
     stage.everyone();
     CHECK(stage.done.empty());
-    stage.book->at("pg")->gap->held.fetch_add(5);
-    stage.book->at("pg")->gap->released(milliseconds(40));
-    stage.book->at("pg")->gap->released(milliseconds(30));
+    stage.runtime->at("pg")->gap->held.fetch_add(5);
+    stage.runtime->at("pg")->gap->released(milliseconds(40));
+    stage.runtime->at("pg")->gap->released(milliseconds(30));
     stage.now += milliseconds(48);
     times.lock_taken = stage.now;
     stage.lead("pg2", "", LeaderReason::holder_unconfirmed, times);
     stage.facts();
     stage.view();
-    CHECK(stage.news.empty());
+    CHECK(stage.changes.empty());
     stage.now += milliseconds(50);
     times.promoted_by_kv = stage.now;
     stage.lead("pg2", "10.0.0.2", LeaderReason::confirmed, times);
     stage.facts();
     stage.view();
-    REQUIRE(stage.news.size() == 1);
-    CHECK(stage.news[0].old_leader == LeaderSeat{"pg1", "10.0.0.1", 5432});
-    CHECK(stage.news[0].new_leader == LeaderSeat{"pg2", "10.0.0.2", 5432});
-    CHECK(stage.news[0].reason == "lock is free");
-    CHECK(stage.news[0].timeline == 7);
+    REQUIRE(stage.changes.size() == 1);
+    CHECK(stage.changes[0].old_leader == LeaderAddress{"pg1", "10.0.0.1", 5432});
+    CHECK(stage.changes[0].new_leader == LeaderAddress{"pg2", "10.0.0.2", 5432});
+    CHECK(stage.changes[0].reason == "lock is free");
+    CHECK(stage.changes[0].timeline == 7);
     CHECK_FALSE(stage.last().done);
     stage.now += milliseconds(2);
     stage.everyone();
     CHECK(stage.done == std::vector<std::uint64_t>{1});
-    stage.book->at("pg")->tally->told(stage.now + milliseconds(1));
+    stage.runtime->at("pg")->counters->count_answer(stage.now + milliseconds(1));
 
     const auto& record = stage.last();
     CHECK(record.done);
@@ -214,8 +221,8 @@ TEST_CASE("failovers: a change is one record with the time of each phase, and wh
     CHECK_FALSE(record.at(Phase::announced));
     CHECK(record.held() == 5);
     CHECK(record.longest_hold() == milliseconds(40));
-    CHECK(record.told_late() == 3);
-    CHECK(stage.failovers.told_late() == 3);
+    CHECK(record.answered_late() == 3);
+    CHECK(stage.failovers.answered_late() == 3);
     for (const auto& span : failover_spans()) {
         const std::string name = span.name;
         const auto value = span.of(record);
@@ -229,7 +236,7 @@ TEST_CASE("failovers: a change is one record with the time of each phase, and wh
     }
 }
 
-TEST_CASE("failovers: times that the scope keeps itself are taken, late ones too") {
+TEST_CASE("failovers: a record has the times of LeaderTimes, also those that come after the publication") {
     Stage stage;
     stage.begin();
     LeaderTimes times;
@@ -253,7 +260,7 @@ TEST_CASE("failovers: times that the scope keeps itself are taken, late ones too
     CHECK(stage.last().reason == "demoted");
 }
 
-TEST_CASE("failovers: an address that moves without a change of leader has a record without that change's times") {
+TEST_CASE("failovers: if only the address moves, the record has no times of the change before") {
     Stage stage;
     stage.begin();
     LeaderTimes times;
@@ -274,7 +281,7 @@ TEST_CASE("failovers: an address that moves without a change of leader has a rec
     CHECK(stage.last().began() == stage.now);
 }
 
-TEST_CASE("failovers: the same leader after a gap is a record that says so") {
+TEST_CASE("failovers: the same leader after a gap has a record with same_leader") {
     Stage stage;
     stage.begin();
     stage.lead("pg1", "", LeaderReason::grace_over);
@@ -287,7 +294,7 @@ TEST_CASE("failovers: the same leader after a gap is a record that says so") {
     CHECK(stage.last().same_leader());
 }
 
-TEST_CASE("failovers: one that overtakes another has its own record; the ring is bounded and the count goes on") {
+TEST_CASE("failovers: a change before the end of another has its own record; the ring is bounded, the numbers go on") {
     Stage stage;
     stage.begin();
     stage.lead("pg1", "", LeaderReason::other_owner);
@@ -295,7 +302,7 @@ TEST_CASE("failovers: one that overtakes another has its own record; the ring is
     stage.view();
     stage.lead("pg2", "10.0.0.2");
     stage.facts();
-    stage.view();  // published, and not everybody is there yet
+    stage.view();  // published, but not all workers use it yet
     stage.lead("pg2", "", LeaderReason::other_owner);
     stage.facts();
     stage.view();
@@ -310,22 +317,22 @@ TEST_CASE("failovers: one that overtakes another has its own record; the ring is
     CHECK(stage.done == std::vector<std::uint64_t>{2});
     CHECK(stage.last().old_leader.member == "pg2");
 
-    stage.book->at("pg")->tally->told_late.store(1);
+    stage.runtime->at("pg")->counters->answered_late.store(1);
     for (int i = 0; i < 100; ++i) {
         stage.begin();
         stage.move();
     }
     CHECK(stage.failovers.records().size() == Failovers::records_max);
     CHECK(stage.failovers.total() == stage.last().number);
-    CHECK(stage.failovers.told_late() == 1);
+    CHECK(stage.failovers.answered_late() == 1);
     CHECK(stage.failovers.find(1) == nullptr);
     CHECK(stage.failovers.find(stage.last().number) == &stage.last());
 }
 
-TEST_CASE("failovers: as JSON, as text, as metrics") {
+TEST_CASE("failovers: records are shown as JSON, as text and as metrics") {
     Stage stage;
     stage.begin();
-    const auto old_tally = stage.book->at("pg")->tally;
+    const auto old_counters = stage.runtime->at("pg")->counters;
     LeaderTimes times;
     times.change = 1;
     times.lock_gone = stage.now;
@@ -334,8 +341,8 @@ TEST_CASE("failovers: as JSON, as text, as metrics") {
     stage.now += milliseconds(4);
     stage.view();
     stage.everyone();
-    stage.book->at("pg")->gap->held.fetch_add(2);
-    stage.book->at("pg")->gap->released(milliseconds(8));
+    stage.runtime->at("pg")->gap->held.fetch_add(2);
+    stage.runtime->at("pg")->gap->released(milliseconds(8));
     stage.now += milliseconds(8);
     stage.lead("pg2", "10.0.0.2", LeaderReason::confirmed, times);
     stage.facts();
@@ -360,22 +367,23 @@ TEST_CASE("failovers: as JSON, as text, as metrics") {
     CHECK(one.at("age_seconds") == 5.012);
     CHECK(nlohmann::json::parse(failover_json(stage.last(), stage.now)).at("number") == 1);
 
-    const auto text = failovers_for_people(json);
+    const auto text = failovers_text(json);
     CHECK(text.starts_with("#1 pg: pg1 (10.0.0.1:5432) -> pg2 (10.0.0.2:5432), 5.0s ago (lock moved, timeline 7)\n"));
     CHECK(text.find("     0.0 ms  |#                                                 |  lock gone\n") != std::string::npos);
     CHECK(text.find("     4.0 ms  |                #                                 |  old address withdrawn\n") != std::string::npos);
     CHECK(text.find("    12.0 ms  |                                                 #|  new address published\n") != std::string::npos);
-    CHECK(text.find("2 questions held, the longest for 8.0 ms, 0 not answered in time; 0 answers with the old address") != std::string::npos);
-    CHECK(failovers_for_people(failovers_json(Status{})) == "no leader has changed since the start\n");
-    for (const char* odd : {"", "<html>", "[1]"}) CHECK(failovers_for_people(odd).empty());
-    for (const char* odd : {"{}", R"({"failovers":7})", R"({"failovers":[1,null,{"phases_ms":{"withdrawn":-1e999},"old":[],"new":"\u001b[2J","age_seconds":"x"}]})"})
-        CHECK_NOTHROW(failovers_for_people(odd));
+    CHECK(text.find("2 queries held, the longest for 8.0 ms, 0 not answered in time; 0 answers with the old address") != std::string::npos);
+    CHECK(failovers_text(failovers_json(Status{})) == "no leader has changed since the start\n");
+    for (const char* odd : {"", "<html>", "[1]"}) CHECK(failovers_text(odd).empty());
+    for (const char* odd : {"{}", R"({"failovers":7})",
+                            R"({"failovers":[1,null,{"phases_ms":{"withdrawn":-1e999},"old":[],"new":"\u001b[2J","age_seconds":"x"}]})"})
+        CHECK_NOTHROW(failovers_text(odd));
 
     const auto metrics = metrics_text(status);
     CHECK(metrics.find("lictor_failovers_total 1\n") != std::string::npos);
     CHECK(metrics.find("lictor_leader_answers_late_total 0\n") != std::string::npos);
     CHECK(metrics.find("lictor_failover_last_seconds{service=\"pg\",phase=\"gap\"} 0.008\n") != std::string::npos);
     CHECK(metrics.find("lictor_failover_max_seconds{phase=\"withdrawal\"} 0.004\n") != std::string::npos);
-    old_tally->told_late.fetch_add(2);
+    old_counters->answered_late.fetch_add(2);
     CHECK(metrics_text(status).find("lictor_leader_answers_late_total 2\n") != std::string::npos);
 }

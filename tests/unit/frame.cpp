@@ -1,11 +1,12 @@
-// Messages in a TCP stream: resolver/core/frame.hpp.
+// Are messages read from and written into a TCP stream correctly (resolver/wire/frame.hpp)?
 #include <catch2/catch.hpp>
 
 #include <numeric>
 
-#include "resolver/core/frame.hpp"
+#include "resolver/wire/frame.hpp"
 
 using namespace lictor;
+using namespace lictor::wire;
 
 namespace {
 
@@ -26,7 +27,7 @@ Messages take_all(FrameReader& reader) {
 
 }  // namespace
 
-TEST_CASE("two messages cut anywhere come out as two messages") {
+TEST_CASE("two messages are read whole, wherever the stream is cut") {
     const auto first = bytes_from(1, 12), second = bytes_from(100, 30);
     Message stream;
     REQUIRE(append_frame(stream, first));
@@ -45,7 +46,7 @@ TEST_CASE("two messages cut anywhere come out as two messages") {
     }
 }
 
-TEST_CASE("a length byte alone is a partial message, a whole message is not") {
+TEST_CASE("a single length byte is a partial message, a whole message is not") {
     FrameReader reader;
     CHECK_FALSE(reader.partial());
     reader.put(Message{0});
@@ -57,7 +58,7 @@ TEST_CASE("a length byte alone is a partial message, a whole message is not") {
     CHECK_FALSE(reader.partial());
 }
 
-TEST_CASE("a length of zero breaks the stream for good") {
+TEST_CASE("after a length of zero the stream stays broken") {
     FrameReader reader;
     reader.put(Message{0, 1, 7, 0, 0, 0, 1, 8});
     Bytes message;
@@ -69,7 +70,7 @@ TEST_CASE("a length of zero breaks the stream for good") {
     CHECK_FALSE(reader.partial());
 }
 
-TEST_CASE("the longest message passes and a longer one is refused") {
+TEST_CASE("the longest message is written, a longer one is refused") {
     Message stream;
     CHECK_FALSE(append_frame(stream, Message(65'536)));
     CHECK_FALSE(append_frame(stream, {}));
@@ -83,7 +84,7 @@ TEST_CASE("the longest message passes and a longer one is refused") {
     CHECK(take_all(reader) == Messages{longest});
 }
 
-TEST_CASE("trim keeps what is not yet taken") {
+TEST_CASE("trim keeps unread bytes") {
     FrameReader reader;
     reader.put(Message{0, 2, 5});
     reader.trim();

@@ -1,11 +1,17 @@
-// Records and names that dnsmasq's options make: stated word for word, made from addresses, of interfaces, domains appended.
+// How do dnsmasq's options for local data answer: configured records, synthesized names, interface names, appended domains?
 #include <catch2/catch.hpp>
 
-#include "resolver/core/local.hpp"
-#include "resolver/core/local_data.hpp"
+#include "conf/options/options.hpp"
+#include "resolver/local/local.hpp"
+#include "resolver/rules/local_data.hpp"
 #include "tests/unit/forward_world.hpp"
 
 namespace lictor::test {
+
+using namespace lictor::conf;
+using namespace lictor::local;
+using namespace lictor::rules;
+using namespace lictor::wire;
 namespace {
 
 struct Made {
@@ -25,17 +31,19 @@ struct Made {
         question.klass = rrclass::in;
         question.end = header_size + question.name.size() + 4;
         MessageBuffer buffer;
-        const auto answer = answer_local(question, *rules, buffer, asked_at);
-        if (!answer || !std::holds_alternative<LocalAnswer>(*answer)) return std::nullopt;
-        return Seen(Bytes(buffer).first(std::get<LocalAnswer>(*answer).size));
+        const auto found = answer_local(question, *rules, buffer, asked_at);
+        if (!found.answer) return std::nullopt;
+        return Seen(Bytes(buffer).first(found.answer->size));
     }
 };
 
-InterfaceAddress on(const char* interface, const char* address, unsigned bits) { return {interface, *Address::parse(address), bits, true, false}; }
+InterfaceAddress on(const char* interface, const char* address, unsigned bits) {
+    return {interface, *Address::parse(address), bits, true, false};
+}
 
 }  // namespace
 
-TEST_CASE("local: stated records, with the addresses of their targets") {
+TEST_CASE("local: configured records are answered with the addresses of their targets") {
     Made made;
     made.options.txt_record = {{"t.test", {"one", "two"}}};
     made.options.srv_host = {{"_pg._tcp.test", "db.test", 5432, 1, 2}};
@@ -50,10 +58,10 @@ TEST_CASE("local: stated records, with the addresses of their targets") {
     CHECK(service->answer.size() == 1);
     REQUIRE(service->additional.size() == 1);
     CHECK(service->additional[0].owner == "db.test");
-    CHECK_FALSE(made.ask("t.test", rrtype::a));  // other types may exist elsewhere
+    CHECK_FALSE(made.ask("t.test", rrtype::a));  // upstreams may have other types
 }
 
-TEST_CASE("local: names made from addresses, and back") {
+TEST_CASE("local: synthesized names and their PTR records are answered") {
     Made made;
     made.options.synth_domain = {{"syn.test", Address::v4(192, 0, 2, 0), Address::v4(192, 0, 2, 255), "ip-", false},
                                  {"count.test", Address::v4(10, 0, 0, 10), Address::v4(10, 0, 0, 20), "h", true}};
@@ -70,7 +78,8 @@ TEST_CASE("local: names made from addresses, and back") {
 TEST_CASE("local: expand-hosts appends the domain of the address") {
     Made made;
     made.options.expand_hosts = true;
-    made.options.domain = {{"lab.test", DomainRule::Scope::range, Address::v4(10, 0, 0, 0), Address::v4(10, 0, 0, 255), ""}, {"corp.test", DomainRule::Scope::all, {}, {}, ""}};
+    made.options.domain = {{"lab.test", DomainRule::Scope::range, Address::v4(10, 0, 0, 0), Address::v4(10, 0, 0, 255), ""},
+                           {"corp.test", DomainRule::Scope::all, {}, {}, ""}};
     made.files.hosts = {{"/h", "10.0.0.1 near\n10.0.9.1 far\n10.0.9.2 dotted.name\n"}};
     CHECK(made.ask("near.lab.test", rrtype::a)->answer.at(0).value == "10.0.0.1");
     CHECK_FALSE(made.ask("near.corp.test", rrtype::a));
@@ -80,7 +89,7 @@ TEST_CASE("local: expand-hosts appends the domain of the address") {
     CHECK(made.ask("1.9.0.10.in-addr.arpa", rrtype::ptr)->answer.at(0).value == "far.corp.test");
 }
 
-TEST_CASE("local: names of interfaces follow their addresses") {
+TEST_CASE("local: interface-name and dynamic-host have the interface's addresses") {
     Made made;
     made.options.interface_name = {{"if.test", "eth0", true, false}};
     made.options.dynamic_host = {{"dyn.test", *Address::parse("0.0.0.77"), std::nullopt, "eth0"}};
@@ -89,7 +98,7 @@ TEST_CASE("local: names of interfaces follow their addresses") {
     CHECK(made.ask("dyn.test", rrtype::a)->answer.at(0).value == "10.7.7.77");
 }
 
-TEST_CASE("local: localise-queries gives the address on the asking side's network, all where none is there") {
+TEST_CASE("local: localise-queries gives the addresses on the client's network, or all if there is none") {
     Made made;
     made.options.localise_queries = true;
     made.files.hosts = {{"/h", "10.7.7.9 both\n192.0.2.9 both\n192.0.2.8 far\n"}};
@@ -99,7 +108,7 @@ TEST_CASE("local: localise-queries gives the address on the asking side's networ
     CHECK(made.ask("far", rrtype::a, Address::v4(10, 7, 7, 1))->answer.size() == 1);
 }
 
-TEST_CASE("local: at one domain addresses weigh more than upstreams, and these more than local only") {
+TEST_CASE("local: for one domain address= precedes upstreams, and these precede local=") {
     Made made;
     const auto server = [](const char* domain, const char* upstream) {
         ServerRule rule;
@@ -112,10 +121,10 @@ TEST_CASE("local: at one domain addresses weigh more than upstreams, and these m
     AddressRule address{{"x.test", "z.test"}, AddressRule::Kind::address, Address::v4(192, 0, 2, 1)};
     made.options.address = {address, {{"y.test"}, AddressRule::Kind::nxdomain, {}}};
     CHECK(made.ask("a.x.test", rrtype::a)->answer.size() == 1);
-    CHECK_FALSE(made.ask("a.x.test", rrtype::aaaa));                             // asked upstream
+    CHECK_FALSE(made.ask("a.x.test", rrtype::aaaa));  // asked upstream
     CHECK_FALSE(made.ask("a.y.test", rrtype::a));
     CHECK(made.ask("a.z.test", rrtype::a)->answer.size() == 1);
-    CHECK(made.ask("a.z.test", rrtype::aaaa)->header.rcode() == rcode::noerror);  // an absence of data, not of the name
+    CHECK(made.ask("a.z.test", rrtype::aaaa)->header.rcode() == rcode::noerror);  // NODATA: the name exists
 }
 
 }  // namespace lictor::test

@@ -1,4 +1,4 @@
-// Writes what Consul would say of a Patroni scope: keys with base64 values, sessions and indexes, as a body or as parsed facts.
+// Writes the KV reply of Consul for a Patroni scope: keys with base64 values, sessions and indexes, as a body or as parsed facts.
 #pragma once
 
 #include <catch2/catch.hpp>
@@ -6,25 +6,17 @@
 #include <string>
 #include <string_view>
 
-#include "watch/consul_json.hpp"
+#include "tests/support/base64.hpp"
+#include "watch/json/patroni.hpp"
 
 namespace lictor::test {
 
-inline std::string encode_base64(std::string_view raw) {
-    static constexpr std::string_view alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    std::string out;
-    for (std::size_t at = 0; at < raw.size(); at += 3) {
-        const auto byte = [&](std::size_t i) { return at + i < raw.size() ? static_cast<unsigned char>(raw[at + i]) : 0u; };
-        const unsigned bits = byte(0) << 16 | byte(1) << 8 | byte(2);
-        for (unsigned i = 0; i < 4; ++i) out += at + i <= raw.size() ? alphabet[(bits >> (18 - 6 * i)) & 63] : '=';
-    }
-    return out;
-}
-
+/// Keys are in the order of the calls, below `prefix`.
 class Kv {
 public:
     explicit Kv(std::string prefix = "service/pg/") : prefix_(std::move(prefix)) {}
 
+    /// `name` relative to the prefix. An empty value is null, as in Consul; an empty session means no lock (LockIndex 0).
     Kv& key(const std::string& name, std::string_view value, const std::string& session = "", std::uint64_t modify_index = 1) {
         entries_ += entries_.empty() ? "" : ",";
         entries_ += R"({"LockIndex":)" + std::string(session.empty() ? "0" : "1") + R"(,"Key":")" + escaped(prefix_ + name) +
@@ -33,16 +25,20 @@ public:
                     std::to_string(modify_index) + "}";
         return *this;
     }
+    /// The leader key, held by `session`.
     Kv& leader(const std::string& name, const std::string& session, std::uint64_t modify_index) {
         return key("leader", name, session, modify_index);
     }
+    /// `members/NAME`; without a session it gets `s-NAME`.
     Kv& member(const std::string& name, std::string_view value, const std::string& session = "") {
         return key("members/" + name, value, session.empty() ? "s-" + escaped(name) : session);
     }
 
+    /// The body of a recursive KV read.
     std::string body() const { return "[" + entries_ + "]"; }
-    ScopeFacts facts(std::uint64_t index = 0) const {
-        auto facts = parse_patroni_scope(body(), prefix_);
+    /// The body, parsed by the product; the test fails if that refuses it. `index`: X-Consul-Index.
+    catalog::ScopeFacts facts(std::uint64_t index = 0) const {
+        auto facts = json::parse_patroni_scope(body(), prefix_);
         REQUIRE(facts);
         facts->index = index;
         return *facts;

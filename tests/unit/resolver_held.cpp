@@ -1,15 +1,20 @@
-// Which figures does a question move that is held for a leader?
+// Which counters change for a query that is held for a leader?
 #include <catch2/catch.hpp>
 
 #include "tests/unit/resolver_world.hpp"
 #include "tests/unit/zone_fixture.hpp"
 
 namespace lictor::test {
+
+using namespace lictor::answer;
+using namespace lictor::catalog;
+using namespace lictor::core;
+using namespace lictor::view;
 namespace {
 
-const std::vector<std::uint8_t> question = Wording{.name = "master.pg.service.consul"}.bytes();
+const std::vector<std::uint8_t> query = Wording{.name = "master.pg.service.consul"}.bytes();
 
-/// What is known of Consul: nothing, or a service whose leader stands so.
+/// A Catalog: empty, or with a service whose leader is in `state`.
 Catalog facts(std::optional<LeaderState> state) {
     ZoneWorld world;
     if (state) {
@@ -21,7 +26,7 @@ Catalog facts(std::optional<LeaderState> state) {
     return world.catalog;
 }
 
-/// A leader with a host name, and where that leads.
+/// A Catalog whose leader has a host name with this address.
 Catalog facts_by_name(const std::string& address) {
     ZoneWorld world;
     world.service("pg");
@@ -33,43 +38,43 @@ Catalog facts_by_name(const std::string& address) {
 
 }  // namespace
 
-TEST_CASE("held: what waits because the address was deposed is answered with the next View, also where only a host name's address moved") {
+TEST_CASE("held: a query held for a deposed address is answered with the next View, even if only a host name's address moved") {
     ResolverWorld w;
     const Catalog before = facts_by_name("10.0.0.1"), after = facts_by_name("10.0.0.2");
     w.show(before);
-    REQUIRE(w.ask(question).kind == Verdict::Kind::answer);
-    depose(*w.resolver.view()->book, after, [] { return Now(seconds(1000)); });
-    REQUIRE(w.ask(question).kind == Verdict::Kind::later);
+    REQUIRE(w.ask(query).kind == answer::Answer::Kind::answered);
+    depose(*w.view->runtime, after, [] { return Now(seconds(1000)); });
+    REQUIRE(w.ask(query).kind == answer::Answer::Kind::later);
     w.show(after);
-    CHECK(w.resolver.waiting() == 0);
+    CHECK(w.counters.waiting.get() == 0);
     CHECK(w.count<Reply>() == 1);
 }
 
-TEST_CASE("held: a question counts once it waits for a leader, also when it waited for its service before") {
+TEST_CASE("held: a query is counted once when it waits for a leader, even if it waited for its service before") {
     const bool service_first = GENERATE(true, false);
     ResolverWorld w;
     w.show(facts(service_first ? std::nullopt : std::optional(LeaderState::vacant)));
-    REQUIRE(w.ask(question).kind == Verdict::Kind::later);
+    REQUIRE(w.ask(query).kind == answer::Answer::Kind::later);
     CHECK(w.counters.held.get() == (service_first ? 0 : 1));
     w.wait(milliseconds(100));
     w.show(facts(LeaderState::vacant));
-    REQUIRE(w.resolver.waiting() == 1);
+    REQUIRE(w.counters.waiting.get() == 1);
     CHECK(w.counters.held.get() == 1);
-    const auto gap = w.resolver.view()->book->at("pg")->gap;
+    const auto gap = w.view->runtime->at("pg")->gap;
     CHECK(gap->held.load() == 1);
-    SECTION("until somebody leads") {
+    SECTION("until there is a leader") {
         w.show(facts(LeaderState::led));
         CHECK(w.count<Reply>() == 1);
         CHECK(w.counters.held_released.get() == 1);
         CHECK(w.counters.held_expired.get() == 0);
     }
-    SECTION("until its time is over") {
+    SECTION("until its deadline") {
         w.wait(seconds(4));
         CHECK(w.count<Reply>() == 1);
         CHECK(w.counters.held_expired.get() == 1);
         CHECK(gap->expired.load() == 1);
     }
-    SECTION("and once only") {
+    SECTION("again without a leader") {
         auto again = facts(LeaderState::vacant);
         auto leaders = std::make_shared<TableOf<LeaderEntry>>(*again.leaders);
         auto entry = std::make_shared<LeaderEntry>(*leaders->at("pg"));
@@ -77,7 +82,7 @@ TEST_CASE("held: a question counts once it waits for a leader, also when it wait
         (*leaders)["pg"] = entry;
         again.leaders = leaders;
         w.show(again);
-        CHECK(w.resolver.waiting() == 1);
+        CHECK(w.counters.waiting.get() == 1);
     }
     CHECK(w.counters.held.get() == 1);
     CHECK(gap->held.load() == 1);

@@ -1,13 +1,17 @@
-// Options and files → rules: upstreams, routes, local data, what is said about them.
+// How do options and followed files become Rules: upstreams, routes, local data, notes for the log?
 #include <catch2/catch.hpp>
 
 #include <algorithm>
 
-#include "resolver/core/hosts_file.hpp"
-#include "resolver/core/resolv_conf.hpp"
-#include "resolver/core/rules.hpp"
+#include "conf/options/options.hpp"
+#include "resolver/rules/hosts_file.hpp"
+#include "resolver/rules/resolv_conf.hpp"
+#include "resolver/rules/rules.hpp"
 
 using namespace lictor;
+using namespace lictor::conf;
+using namespace lictor::rules;
+using namespace lictor::wire;
 
 namespace {
 
@@ -35,7 +39,7 @@ struct Made {
         notes.clear();
         return make_rules(options, files, own, notes);
     }
-    bool said(std::string_view text) const { return std::find(notes.begin(), notes.end(), text) != notes.end(); }
+    bool noted(std::string_view text) const { return std::find(notes.begin(), notes.end(), text) != notes.end(); }
 };
 
 /// Endpoints of the route for a name, as text.
@@ -50,23 +54,25 @@ std::string route(const Rules& rules, std::string_view name) {
 
 }  // namespace
 
-TEST_CASE("rules: server lines and resolv.conf make the default group") {
+TEST_CASE("rules: server lines and resolv.conf are the default upstreams") {
     Made made;
     made.options.no_resolv = false;
-    made.files.resolv = {{"/etc/resolv.conf", "# comment\nsearch corp\nnameserver 10.0.0.2\n nameserver\t10.0.0.3 # x\nserver fe80::1%eth0\r\noptions ndots:1\n"}};
+    made.files.resolv = {
+        {"/etc/resolv.conf",
+         "# comment\nsearch corp\nnameserver 10.0.0.2\n nameserver\t10.0.0.3 # x\nserver fe80::1%eth0\r\noptions ndots:1\n"}};
     made.server({}, "10.0.0.1#5353");
     made.server({}, "10.0.0.2");
     const auto rules = made.make();
     CHECK(route(*rules, "a.example") == "10.0.0.1#5353 10.0.0.2#53 10.0.0.3#53 fe80::1#53");
     CHECK(rules->upstreams.back().interface == "eth0");
-    CHECK(made.said("using nameserver 10.0.0.1#5353"));
-    CHECK(made.said("using nameserver 10.0.0.3#53"));
-    CHECK(made.said("using nameserver fe80::1#53 (via eth0)"));
+    CHECK(made.noted("using nameserver 10.0.0.1#5353"));
+    CHECK(made.noted("using nameserver 10.0.0.3#53"));
+    CHECK(made.noted("using nameserver fe80::1#53 (via eth0)"));
     made.options.no_resolv = true;
     CHECK(route(*made.make(), "a.example") == "10.0.0.1#5353 10.0.0.2#53");
 }
 
-TEST_CASE("rules: the longest domain wins, whatever the order") {
+TEST_CASE("rules: the longest domain applies, whatever the order of lines") {
     Made made;
     made.server({"db.corp", "lab"}, "10.0.0.3");
     made.server({"corp"}, "10.0.0.2");
@@ -83,19 +89,19 @@ TEST_CASE("rules: the longest domain wins, whatever the order") {
     CHECK(route(*rules, "lab") == "10.0.0.3#53");
     CHECK(route(*rules, "x.secret.corp") == "local");
     CHECK(route(*rules, "x.open.secret.corp") == "10.0.0.1#53");
-    CHECK(made.said("using nameserver 10.0.0.3#53 for domain db.corp"));
-    CHECK(made.said("using only locally-known addresses for secret.corp"));
-    CHECK(made.said("using standard nameservers for open.secret.corp"));
+    CHECK(made.noted("using nameserver 10.0.0.3#53 for domain db.corp"));
+    CHECK(made.noted("using only locally-known addresses for secret.corp"));
+    CHECK(made.noted("using standard nameservers for open.secret.corp"));
 }
 
-TEST_CASE("rules: one domain with an upstream and with none goes to the upstream") {
+TEST_CASE("rules: for one domain a line with an upstream precedes one without") {
     Made made;
     made.server({"corp"}, "");
     made.server({"corp"}, "10.0.0.2");
     CHECK(route(*made.make(), "x.corp") == "10.0.0.2#53");
 }
 
-TEST_CASE("rules: names without dots have a route of their own, below a domain of that name") {
+TEST_CASE("rules: names without dots have their own route, after a domain of that name") {
     Made made;
     made.server({""}, "10.0.0.7");
     made.server({"lan"}, "10.0.0.8");
@@ -111,7 +117,7 @@ TEST_CASE("rules: names without dots have a route of their own, below a domain o
     CHECK(route(*made.make(), "printer") == "local");
 }
 
-TEST_CASE("rules: the same upstream is known once, another interface or source makes another") {
+TEST_CASE("rules: an upstream is listed once per interface and source") {
     Made made;
     made.server({}, "10.0.0.1");
     made.server({"corp"}, "10.0.0.1");
@@ -121,30 +127,72 @@ TEST_CASE("rules: the same upstream is known once, another interface or source m
     CHECK(rules->upstreams.size() == 1 + 3);  // with the agent's DNS
 }
 
-TEST_CASE("rules: lictor never asks itself") {
+TEST_CASE("rules: lictor's own endpoints are not upstreams") {
     Made made;
     made.options.no_resolv = false;
     made.files.resolv = {{"/etc/resolv.conf", "nameserver 127.0.0.1\nnameserver 127.0.0.11\n"}};
     made.own = {{Address::v4(127, 0, 0, 1), 53}};
     CHECK(route(*made.make(), "a.example") == "127.0.0.11#53");
-    CHECK(made.said("ignoring nameserver 127.0.0.1#53 - local interface"));
+    CHECK(made.noted("ignoring nameserver 127.0.0.1#53 - local interface"));
     made.own = {{Address::v4(127, 0, 0, 1), 5300}};
     CHECK(route(*made.make(), "a.example") == "127.0.0.1#53 127.0.0.11#53");
-    made.own = {{Address{}, 53}};  // all addresses: every loopback address is ours
+    made.own = {{Address{}, 53}};  // a wildcard address includes every loopback address
     CHECK(route(*made.make(), "a.example").empty());
-    CHECK(made.said("warning: no upstream servers configured"));
+    CHECK(made.noted("warning: no upstream servers configured"));
 }
 
-TEST_CASE("rules: a resolv.conf without servers is said") {
+TEST_CASE("rules: a resolv.conf that names only lictor keeps the last upstreams, and says so") {
+    Made made;
+    const auto text = GENERATE("nameserver 127.0.0.1\n", "search corp\n", "");
+    made.options.no_resolv = false;
+    made.own = {{Address::v4(127, 0, 0, 1), 53}};
+    made.files.resolv = {{"/etc/resolv.conf", "nameserver 10.0.0.9\nnameserver 10.0.0.8\n"}};
+    const auto before = made.make();
+    made.files.resolv = {{"/etc/resolv.conf", text}};
+    std::vector<std::string> notes;
+    auto rules = make_rules(made.options, made.files, made.own, notes, before.get());
+    const auto warned = [&](std::string_view end) {
+        return std::any_of(notes.begin(), notes.end(), [&](const std::string& note) {
+            return note.starts_with("warning: /etc/resolv.conf names no") && note.find(end) != std::string::npos;
+        });
+    };
+    REQUIRE(default_route(*rules));
+    CHECK(default_route(*rules)->members.size() == 2);
+    CHECK(rules->upstreams.back().endpoint.text() == "10.0.0.8#53");
+    CHECK(warned("the last ones are kept"));
+    SECTION("again and again") {
+        rules = make_rules(made.options, made.files, made.own, notes, rules.get());
+        CHECK(default_route(*rules)->members.size() == 2);
+    }
+    SECTION("until it names others") {
+        made.files.resolv = {{"/etc/resolv.conf", "nameserver 10.0.0.7\n"}};
+        rules = make_rules(made.options, made.files, made.own, notes, rules.get());
+        CHECK(default_route(*rules)->members.size() == 1);
+    }
+    SECTION("not if no-resolv is set meanwhile") {
+        made.options.no_resolv = true;
+        rules = make_rules(made.options, made.files, made.own, notes, rules.get());
+        CHECK((!default_route(*rules) || default_route(*rules)->members.empty()));
+    }
+    SECTION("at the start there are none to keep") {
+        notes.clear();
+        rules = make_rules(made.options, made.files, made.own, notes);
+        CHECK((!default_route(*rules) || default_route(*rules)->members.empty()));
+        CHECK(warned("Set resolv-file="));
+        CHECK_FALSE(warned("are kept"));
+    }
+}
+
+TEST_CASE("rules: a resolv.conf without servers is reported") {
     Made made;
     made.options.no_resolv = false;
     made.files.resolv = {{"/x/resolv.conf", "search corp\nnameserver nonsense\n"}};
     made.make();
-    CHECK(made.said("/x/resolv.conf:2: nameserver without an address; skipped"));
-    CHECK(made.said("no servers found in /x/resolv.conf, will retry"));
+    CHECK(made.noted("/x/resolv.conf:2: nameserver without an address; skipped"));
+    CHECK(made.noted("no servers found in /x/resolv.conf, will retry"));
 }
 
-TEST_CASE("rules: the agent's DNS is an upstream of its own, and takes no names unless told") {
+TEST_CASE("rules: the agent's DNS is an upstream, but names are routed to it only by server lines") {
     Made made;
     made.server({}, "10.0.0.1");
     auto rules = made.make();
@@ -156,7 +204,7 @@ TEST_CASE("rules: the agent's DNS is an upstream of its own, and takes no names 
     CHECK_FALSE(made.make()->agent_dns);
 }
 
-TEST_CASE("rules: reverse domains that lead to the agent go to Consul") {
+TEST_CASE("rules: reverse domains routed to the agent are answered from Consul's data") {
     Made made;
     made.server({}, "10.0.0.1");
     made.server({"10.in-addr.arpa"}, "127.0.0.1#8600");
@@ -172,42 +220,39 @@ TEST_CASE("rules: reverse domains that lead to the agent go to Consul") {
     CHECK(route(*made.make(), "1.0.0.10.in-addr.arpa") == "127.0.0.1#8600");
 }
 
-TEST_CASE("rules: settings are taken over, zero switches TTL bounds off") {
+TEST_CASE("rules: settings are copied") {
     Made made;
     made.options.cache_size = 1000;
     made.options.dns_forward_max = 7;
     made.options.edns_packet_max = 4096;
     made.options.strict_order = made.options.bogus_priv = true;
     made.options.log_queries = QueryLogging::plain;
-    made.options.max_ttl = 0;
     made.options.neg_ttl = 5;
-    made.options.min_cache_ttl = 7200;
     made.options.leader_flush = {"App.Example", "bad..name"};
     const auto rules = made.make();
-    CHECK(rules->cache_entries == 1000);
+    CHECK(rules->cache_size == 1000);
     CHECK(rules->cache_bytes == 512'000);
-    CHECK(rules->forward_max == 7);
+    CHECK(rules->dns_forward_max == 7);
     CHECK(rules->edns_packet_max == 4096);
     CHECK(rules->strict_order);
     CHECK(rules->bogus_priv);
     CHECK_FALSE(rules->all_servers);
     CHECK_FALSE(rules->domain_needed);
     CHECK(rules->log_queries);
-    CHECK_FALSE(rules->max_ttl);
     CHECK(rules->neg_ttl == 5u);
-    CHECK(rules->min_cache_ttl == 3600u);
     REQUIRE(rules->flush_on_leader_change.size() == 1);
     CHECK(rules->flush_on_leader_change[0] == name_of("app.example"));
-    CHECK(made.said("leader-flush: 'bad..name' is not a domain name; skipped"));
+    CHECK(made.noted("leader-flush: 'bad..name' is not a domain name; skipped"));
     made.options.cache_size = 0;
-    CHECK(made.make()->cache_entries == 0);
+    CHECK(made.make()->cache_size == 0);
 }
 
-TEST_CASE("rules: a hosts file, with its mistakes named by file and line") {
+TEST_CASE("rules: errors in a hosts file are reported with file and line") {
     std::vector<std::string> notes;
-    const auto lines = parse_hosts("127.0.0.1\tlocalhost\n\n# all comment\n10.0.0.5 DB.corp db # the database\r\n::1 ip6-localhost\nfe80::1%lo0 localhost\n"
-                                   "1.2.3 x\n10.0.0.6\n10.0.0.7 ok bad..name\n",
-                                   "/etc/hosts", notes);
+    const auto lines = parse_hosts(
+        "127.0.0.1\tlocalhost\n\n# all comment\n10.0.0.5 DB.corp db # the database\r\n::1 ip6-localhost\nfe80::1%lo0 localhost\n"
+        "1.2.3 x\n10.0.0.6\n10.0.0.7 ok bad..name\n",
+        "/etc/hosts", notes);
     REQUIRE(lines.size() == 4);
     CHECK(lines[1].address.text() == "10.0.0.5");
     CHECK(lines[1].names == std::vector<Name>{name_of("db.corp"), name_of("db")});
@@ -221,7 +266,7 @@ TEST_CASE("rules: a hosts file, with its mistakes named by file and line") {
                    });
 }
 
-TEST_CASE("rules: a hosts file of nonsense does not fill the log") {
+TEST_CASE("rules: the log lines about one hosts file are bounded") {
     std::vector<std::string> notes;
     std::string text;
     for (int i = 0; i < 1000; ++i) text += "\x1b[2J\n";
@@ -231,7 +276,7 @@ TEST_CASE("rules: a hosts file of nonsense does not fill the log") {
     CHECK(notes.back() == "/h: 990 more lines or names skipped");
 }
 
-TEST_CASE("rules: local names come from host-record and hosts files, the first name of an address is its pointer") {
+TEST_CASE("rules: local names come from host-record and hosts files; PTR gives the first name of an address") {
     Made made;
     made.options.local_ttl = 9;
     made.options.host_record.push_back({{"db.corp", "db"}, {Address::v4(10, 0, 0, 5)}, 60});

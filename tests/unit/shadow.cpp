@@ -1,11 +1,15 @@
-// Questions out of log lines, and how two replies differ.
+// Are queries read from log lines, and are differences between two replies found?
 #include <catch2/catch.hpp>
 
-#include "conf/shadow_value.hpp"
-#include "resolver/core/shadow.hpp"
+#include "conf/values/shadow_value.hpp"
+#include "resolver/shadow/compare.hpp"
 #include "tests/unit/forward_world.hpp"
 
 namespace lictor::test {
+
+using namespace lictor::conf;
+using namespace lictor::shadow;
+using namespace lictor::wire;
 namespace {
 
 std::vector<std::uint8_t> reply(const char* name, unsigned code, const std::vector<const char*>& addresses, std::uint16_t set = 0) {
@@ -16,7 +20,7 @@ std::vector<std::uint8_t> reply(const char* name, unsigned code, const std::vect
     question.end = header_size + question.name.size() + 4;
     MessageBuffer buffer;
     Writer writer(buffer);
-    writer.begin_reply(question, code, false, true);
+    writer.begin_reply(question, code, header_bit::ra);
     writer.set_bits(set, 0);
     for (const char* address : addresses) writer.address_record(Writer::Section::answer, question.name, 60, *Address::parse(address));
     return bytes_of(writer.finish());
@@ -29,15 +33,16 @@ ShadowKind compared(const std::vector<std::uint8_t>& a, const std::vector<std::u
 
 }  // namespace
 
-TEST_CASE("shadow: questions out of the lines that dnsmasq writes") {
-    const auto plain = shadow_question("Nov 22 04:00:01 dnsmasq[123]: query[A] WWW.Example.com from 127.0.0.1");
+TEST_CASE("shadow: queries are read from dnsmasq's query-log lines") {
+    const auto plain = shadow_query("Nov 22 04:00:01 dnsmasq[123]: query[A] WWW.Example.com from 127.0.0.1");
     REQUIRE(plain);
     CHECK(plain->name == name_of("www.example.com"));
     CHECK(plain->type == rrtype::a);
-    CHECK(shadow_question("dnsmasq[1]: 17 10.0.0.1/4000 query[type=65] a.b from 10.0.0.1")->type == 65);
-    CHECK(shadow_question("query[HTTPS] a.b from ::1")->type == 65);
-    for (const char* line : {"", "dnsmasq[1]: forwarded a.b to 10.0.0.1", "query[A] a.b", "query[A", "query[NONSENSE] a.b from x", "query[A] a..b from 1.1.1.1", "query[AXFR] a from 1.1.1.1"})
-        CHECK_FALSE(shadow_question(line));
+    CHECK(shadow_query("dnsmasq[1]: 17 10.0.0.1/4000 query[type=65] a.b from 10.0.0.1")->type == 65);
+    CHECK(shadow_query("query[HTTPS] a.b from ::1")->type == 65);
+    for (const char* line : {"", "dnsmasq[1]: forwarded a.b to 10.0.0.1", "query[A] a.b", "query[A", "query[NONSENSE] a.b from x",
+                             "query[A] a..b from 1.1.1.1", "query[AXFR] a from 1.1.1.1"})
+        CHECK_FALSE(shadow_query(line));
 }
 
 TEST_CASE("shadow: each difference has its kind") {
@@ -48,12 +53,12 @@ TEST_CASE("shadow: each difference has its kind") {
     CHECK(compared(one, reply("a.b", 3, {})) == ShadowKind::code);
     CHECK(compared(one, reply("a.b", 0, {}, 0x0200)) == ShadowKind::cut);
     std::string why;
-    CHECK(compare_replies(rrtype::a, Bytes(one), {}, why) == ShadowKind::other_silent);
-    CHECK(compare_replies(rrtype::a, {}, Bytes(one), why) == ShadowKind::we_silent);
-    CHECK(compare_replies(rrtype::a, {}, {}, why) == ShadowKind::both_silent);
+    CHECK(compare_replies(rrtype::a, Bytes(one), {}, why) == ShadowKind::only_we_replied);
+    CHECK(compare_replies(rrtype::a, {}, Bytes(one), why) == ShadowKind::only_other_replied);
+    CHECK(compare_replies(rrtype::a, {}, {}, why) == ShadowKind::none_replied);
 }
 
-TEST_CASE("shadow: the tally keeps the latest differences only") {
+TEST_CASE("shadow: the list of differences is bounded") {
     ShadowReport report;
     for (std::size_t i = 0; i < ShadowReport::examples_max + 10; ++i) report.add({name_of("a.b"), rrtype::a}, ShadowKind::code, "why", 1);
     report.add({name_of("a.b"), rrtype::a}, ShadowKind::same, "", 1);
@@ -61,7 +66,7 @@ TEST_CASE("shadow: the tally keeps the latest differences only") {
     CHECK(report.compared() == ShadowReport::examples_max + 11);
 }
 
-TEST_CASE("shadow: the option's two forms") {
+TEST_CASE("shadow: both forms of the option are parsed") {
     CHECK(read_shadow("log:/var/log/dnsmasq.log")->other.text() == "127.0.0.1#53");
     CHECK(read_shadow("log:/x,y,10.0.0.1#5353")->log_file == "/x,y");
     CHECK(read_shadow("log:/x,10.0.0.1#5353")->other.text() == "10.0.0.1#5353");

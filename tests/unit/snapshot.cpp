@@ -1,9 +1,10 @@
-// What is kept over a restart comes back as it was; what is damaged is refused whole, with the reason.
-#include "watch/snapshot.hpp"
+// Is a snapshot read back as it was written, and a damaged one refused with the cause?
+#include "watch/catalog/snapshot.hpp"
 
 #include <catch2/catch.hpp>
 
 using namespace lictor;
+using namespace lictor::catalog;
 
 namespace {
 
@@ -14,6 +15,7 @@ Snapshot sample() {
     snapshot.settings.datacenter = "dc7";
     snapshot.settings.service_ttl = {{"*", 30}};
     snapshot.settings.soa_min_ttl = 9;
+    snapshot.settings.disable_compression = true;
     auto node = std::make_shared<NodeRecord>();
     node->name = "N1";
     node->name_lower = "n1";
@@ -37,7 +39,7 @@ Snapshot sample() {
     entry->state = FactState::known;
     entry->instances = {instance};
     snapshot.services = {entry};
-    RememberedLeader leader{"pg", "service", "pg", {}, 20};
+    SavedLeader leader{"pg", "service", "pg", {}, 20};
     leader.facts.exists = true;
     leader.facts.leader = "pg1";
     MemberRow row;
@@ -49,7 +51,10 @@ Snapshot sample() {
     row.timeline = 3;
     leader.facts.members.emplace("pg1", row);
     snapshot.leaders = {leader};
-    snapshot.marks["pg"] = {1'700'000'001, "pg1\x1f" "10.0.0.9\x1f" "5432"};
+    snapshot.marks["pg"] = {1'700'000'001,
+                            "pg1\x1f"
+                            "10.0.0.9\x1f"
+                            "5432"};
     return snapshot;
 }
 
@@ -60,7 +65,7 @@ std::string refusal(const std::string& text) {
 
 }  // namespace
 
-TEST_CASE("snapshot: what is written comes back; services are marked as no longer fresh") {
+TEST_CASE("snapshot: a snapshot is read back as written, and its services are marked as stale") {
     const auto text = *write_snapshot(sample());
     CHECK(text.starts_with("lictor-snapshot 2 "));
     const auto read = read_snapshot(text);
@@ -92,7 +97,7 @@ TEST_CASE("snapshot: what is written comes back; services are marked as no longe
     CHECK(read->leaders[0].facts == expected.leaders[0].facts);
 }
 
-TEST_CASE("snapshot: every damaged byte is found, every cut, every other version") {
+TEST_CASE("snapshot: a damaged or truncated snapshot, or a snapshot of another version, is refused") {
     const auto good = *write_snapshot(sample());
     CHECK(refusal(good).empty());
     for (std::size_t i = 0; i < good.size(); ++i) {
@@ -103,14 +108,14 @@ TEST_CASE("snapshot: every damaged byte is found, every cut, every other version
         CHECK_FALSE(refusal(good.substr(0, i)).empty());
     }
     CHECK_FALSE(refusal(good + "x").empty());
-    CHECK(refusal("") == "it is no snapshot of lictor's");
+    CHECK(refusal("") == "it is not a snapshot of lictor");
     CHECK(refusal("lictor-snapshot 1 3 x\n{}") == "its format is of another version of lictor");
     auto flipped = good;
     flipped[good.size() - 5] = static_cast<char>(flipped[good.size() - 5] ^ 2);
     CHECK(refusal(flipped) == "its checksum is wrong");
 }
 
-TEST_CASE("snapshot: right sums do not make a wrong document right") {
+TEST_CASE("snapshot: invalid content with a valid checksum is refused") {
     const auto with_body = [](const std::string& body) {
         std::uint64_t hash = 0xcbf29ce484222325u;
         for (const char c : body) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3u;
@@ -121,8 +126,10 @@ TEST_CASE("snapshot: right sums do not make a wrong document right") {
     const auto good = *write_snapshot(sample());
     const auto body = good.substr(good.find('\n') + 1);
     CHECK(refusal(with_body(body)).empty());
-    for (const char* other : {"", "{}", "[]", "null", "{\"contact\":\"x\"}", "[[[["}) CHECK(refusal(with_body(other)).starts_with("its content is not what it should be"));
-    for (const auto& [from, to] : {std::pair{"\"health\":1", "\"health\":9"}, std::pair{"\"port\":80", "\"port\":\"80\""}, std::pair{"\"soa\":[", "\"soa\":[[1],"}}) {
+    for (const char* other : {"", "{}", "[]", "null", "{\"contact\":\"x\"}", "[[[["})
+        CHECK(refusal(with_body(other)).starts_with("its content cannot be read"));
+    for (const auto& [from, to] : {std::pair{"\"health\":1", "\"health\":9"}, std::pair{"\"port\":80", "\"port\":\"80\""},
+                                   std::pair{"\"soa\":[", "\"soa\":[[1],"}}) {
         auto changed = body;
         REQUIRE(changed.find(from) != std::string::npos);
         changed.replace(changed.find(from), std::string(from).size(), to);
@@ -131,7 +138,7 @@ TEST_CASE("snapshot: right sums do not make a wrong document right") {
     }
 }
 
-TEST_CASE("snapshot: bounded") {
+TEST_CASE("snapshot: the number of services and the size are bounded") {
     Snapshot many = sample();
     many.services.assign(snapshot_services_max + 50, many.services[0]);
     const auto read = read_snapshot(*write_snapshot(many));

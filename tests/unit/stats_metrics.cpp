@@ -1,28 +1,31 @@
-// Is /metrics what Prometheus reads: families whole and once, no sample twice, names by its rules, labels escaped, and bounded however
-// many names there are?
-#include <catch2/catch.hpp>
+// Is /metrics valid for Prometheus (each family once, no duplicate sample, valid names, escaped labels), and is its size bounded?
 #include <algorithm>
+#include <catch2/catch.hpp>
 #include <cstdio>
 #include <cstdlib>
 #include <map>
-#include <set>
 #include <optional>
+#include <set>
 #include <sstream>
 
-#include "conf/metrics_state.hpp"
-#include "resolver/stats_json.hpp"
-#include "resolver/stats_parts.hpp"
+#include "conf/metrics/metrics_state.hpp"
+#include "resolver/documents/documents.hpp"
+#include "resolver/documents/status_parts.hpp"
 #include "tests/unit/stats_sample.hpp"
 
 using namespace lictor;
+using namespace lictor::catalog;
+using namespace lictor::documents;
+using namespace lictor::metrics;
+using namespace lictor::view;
 using lictor::test::hostile_text;
 using lictor::test::StatsSample;
 
 namespace {
 
 struct Exposition {
-    std::map<std::string, std::string> types;      ///< by family
-    std::map<std::string, std::string> samples;    ///< `name{labels}` → value
+    std::map<std::string, std::string> types;    ///< by family
+    std::map<std::string, std::string> samples;  ///< `name{labels}` → value
     std::vector<std::string> errors;
 };
 
@@ -68,7 +71,7 @@ std::optional<Sample> read_sample(std::string_view line) {
     }
 }
 
-/// A strict reader of the text format 0.0.4, as far as lictor uses it.
+/// Parses strictly the part of text format 0.0.4 that lictor uses.
 Exposition read(const std::string& text) {
     Exposition out;
     std::istringstream lines(text);
@@ -103,7 +106,7 @@ std::string first_errors(const Exposition& page) {
     return text;
 }
 
-/// What promtool says of the text; nothing if it has no complaint. `missing` if it is not installed.
+/// promtool's output for the text, empty if it is valid. Sets `missing` if promtool is not installed.
 std::string promtool(const std::string& text, bool& missing) {
     missing = std::system("command -v promtool >/dev/null 2>&1") != 0;
     if (missing) return "";
@@ -114,12 +117,12 @@ std::string promtool(const std::string& text, bool& missing) {
     std::fwrite(text.data(), 1, text.size(), file);
     std::fclose(file);
     std::FILE* pipe = popen(("promtool check metrics <" + std::string(path) + " 2>&1").c_str(), "r");
-    std::string said;
+    std::string output;
     char buffer[512];
-    while (std::fgets(buffer, sizeof buffer, pipe)) said += buffer;
+    while (std::fgets(buffer, sizeof buffer, pipe)) output += buffer;
     const int code = pclose(pipe);
     std::remove(path);
-    return said.empty() && code != 0 ? "promtool fails" : said;
+    return output.empty() && code != 0 ? "promtool fails" : output;
 }
 
 }  // namespace
@@ -146,7 +149,7 @@ TEST_CASE("metrics: families are whole, samples unique, values right") {
     CHECK(page.types["lictor_cache_entries"] == "gauge");
 }
 
-TEST_CASE("metrics: every row of the metric list is there") {
+TEST_CASE("metrics: every row of the metric list has a sample") {
     StatsSample sample;
     auto page = read(metrics_text(sample.make()));
     const auto check_rows = [&](auto rows) {
@@ -161,7 +164,7 @@ TEST_CASE("metrics: every row of the metric list is there") {
     check_rows(control_metric_rows());
 }
 
-TEST_CASE("metrics: whatever is served is in one of the lists, with the labels said there") {
+TEST_CASE("metrics: each family is in one of the lists, with its labels") {
     StatsSample sample;
     const auto page = read(metrics_text(sample.make()));
     std::set<std::string> listed;
@@ -177,14 +180,15 @@ TEST_CASE("metrics: whatever is served is in one of the lists, with the labels s
             if (name.substr(0, brace) != row.name) continue;
             ++found;
             std::string keys;
-            for (auto rest = brace == std::string::npos ? std::string_view() : std::string_view(name).substr(brace + 1); !rest.empty() && rest != "}";) {
+            for (auto rest = brace == std::string::npos ? std::string_view() : std::string_view(name).substr(brace + 1);
+                 !rest.empty() && rest != "}";) {
                 keys += (keys.empty() ? "" : ",") + std::string(rest.substr(0, rest.find('=')));
                 rest.remove_prefix(label_size(rest));
                 if (rest.starts_with(',')) rest.remove_prefix(1);
             }
             CHECK(keys == row.labels);
         }
-        CHECK((found > 0 || row.name.starts_with("lictor_failover_")));  // the sample's leader never moved; failovers.cpp looks at these
+        CHECK((found > 0 || row.name.starts_with("lictor_failover_")));  // the sample has no fail-over; failovers.cpp checks these
     }
     for (const auto& [family, kind] : page.types) {
         INFO(family);
@@ -192,7 +196,7 @@ TEST_CASE("metrics: whatever is served is in one of the lists, with the labels s
     }
 }
 
-TEST_CASE("metrics: names from outside stay one label, and two names stay two") {
+TEST_CASE("metrics: a hostile name stays one label, and different names stay different") {
     StatsSample sample;
     const auto hostile = read(metrics_text(sample.make(hostile_text())));
     CHECK(first_errors(hostile) == "");
@@ -211,10 +215,11 @@ TEST_CASE("metrics: names from outside stay one label, and two names stay two") 
     status.view = view;
     const auto page = read(metrics_text(status));
     CHECK(first_errors(page) == "");
-    CHECK(std::count_if(page.samples.begin(), page.samples.end(), [](const auto& row) { return row.first.starts_with("lictor_leader_members"); }) == 5);
+    CHECK(std::count_if(page.samples.begin(), page.samples.end(),
+                        [](const auto& row) { return row.first.starts_with("lictor_leader_members"); }) == 5);
 }
 
-TEST_CASE("metrics: an empty Status, and one with very many names, give a page that is read and bounded") {
+TEST_CASE("metrics: the page is valid and bounded for an empty Status and for very many names") {
     CHECK(first_errors(read(metrics_text(Status{}))) == "");
     auto leaders = std::make_shared<TableOf<LeaderEntry>>();
     for (int i = 0; i < 20'000; ++i) {
@@ -237,12 +242,12 @@ TEST_CASE("metrics: an empty Status, and one with very many names, give a page t
     CHECK(text.size() < 1'000'000);
 }
 
-TEST_CASE("metrics: promtool has nothing to say") {
+TEST_CASE("metrics: promtool finds no problem") {
     StatsSample sample;
     for (const auto& text : {metrics_text(sample.make()), metrics_text(sample.make(hostile_text())), metrics_text(Status{})}) {
         bool missing = false;
-        const auto said = promtool(text, missing);
-        if (missing) WARN("promtool is not installed: its opinion is not asked");
-        CHECK(said == "");
+        const auto output = promtool(text, missing);
+        if (missing) WARN("skipped: promtool is not installed");
+        CHECK(output == "");
     }
 }

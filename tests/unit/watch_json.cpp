@@ -1,14 +1,17 @@
-// Consul's bodies into facts: what is read, and what strangers cannot do with it. The bodies are those of a 1.8.7 agent, cut to what
-// matters, and Patroni's values of its versions.
+// Are Consul's bodies parsed into facts, and hostile bodies rejected? The bodies are those of a 1.8.7 agent, shortened, and values that
+// Patroni's versions write.
 #include <catch2/catch.hpp>
 #include <string>
 #include <vector>
 
 #include "tests/unit/patroni_kv.hpp"
-#include "watch/consul_json.hpp"
-#include "watch/json_tree.hpp"
+#include "watch/json/agent.hpp"
+#include "watch/json/consul.hpp"
+#include "watch/json/tree.hpp"
 
 using namespace lictor;
+using namespace lictor::catalog;
+using namespace lictor::json;
 using lictor::test::encode_base64;
 using lictor::test::Kv;
 
@@ -93,7 +96,7 @@ TEST_CASE("instances on the same node share its record", "[json]") {
     CHECK(body->instances[0].node == body->instances[2].node);
     CHECK(body->instances[0].node != body->instances[1].node);
 
-    // Two nodes may have one name: those of a peer.
+    // Two nodes may have the same name: one may be a peer's.
     other.node = R"({"Node":"Node-A","Address":"10.7.7.7"})";
     const auto namesakes = parse_health_service("[" + Entry{}.text() + "," + other.text() + "]");
     REQUIRE(namesakes);
@@ -101,7 +104,7 @@ TEST_CASE("instances on the same node share its record", "[json]") {
     CHECK(namesakes->instances[1].node->address.text == "10.7.7.7");
 }
 
-TEST_CASE("the checks of an entry make its health, and gossip says whether the node is dead", "[json]") {
+TEST_CASE("the checks of an entry are its health, and serfHealth decides whether the node failed", "[json]") {
     struct Row {
         std::string checks;
         Health health;
@@ -116,7 +119,7 @@ TEST_CASE("the checks of an entry make its health, and gossip says whether the n
         {"[" + check("c", "critical", "pg/a", "pg") + "," + serf_passing + "]", Health::critical, false},
         {"[" + serf_critical + "]", Health::critical, true},
         {"[" + serf_passing + "," + check("disk", "critical", "", "") + "]", Health::critical, false},
-        {"[" + check("ping", "critical", "", "") + "]", Health::critical, true},  // outside of gossip: its own checks are all there is
+        {"[" + check("ping", "critical", "", "") + "]", Health::critical, true},  // not in gossip: it has only its own checks
         {"[" + check("_service_maintenance:pg/a", "critical", "pg/a", "pg") + "]", Health::critical, false},
         {"[" + check("c", "odd", "pg/a", "pg") + "]", Health::warning, false},
     };
@@ -162,18 +165,18 @@ TEST_CASE("a port is a whole number in 32 bits or 0", "[json]") {
         {"4294967296", 0}, {"-1", 0},   {"\"80\"", 0},    {"null", 0},      {"80.9", 0},
         {"80.0", 0},       {"[80]", 0}, {"true", 0},      {"1e3", 0},
     };
-    for (const auto& [port, want] : rows) {
+    for (const auto& [port, expected] : rows) {
         INFO(port);
         Entry entry;
         entry.service = with_port(port);
-        CHECK(only_instance(entry).port == want);
+        CHECK(only_instance(entry).port == expected);
     }
     Entry several;
     several.service = R"({"ID":"w","Service":"w","Port":0,"Ports":[{"Name":"a","Port":1},{"Name":"b","Port":8080,"Default":true}]})";
     CHECK(only_instance(several).port == 8080);
 }
 
-TEST_CASE("an entry without usable names is skipped and counted, the others stand", "[json]") {
+TEST_CASE("an entry without usable names is skipped and counted", "[json]") {
     const std::vector<std::string> useless{
         "{}",
         R"({"Node":null,"Service":null,"Checks":null})",
@@ -215,7 +218,7 @@ TEST_CASE("fields of a wrong type count as absent", "[json]") {
     CHECK(only_instance(entry).tags == std::vector<std::string>{"ok", "two"});
 }
 
-TEST_CASE("catalog/nodes keeps the order, the case and what is usable", "[json]") {
+TEST_CASE("catalog/nodes keeps order and case, and skips unusable nodes", "[json]") {
     const auto nodes =
         parse_catalog_nodes("[" + node_a + R"(,{"Node":""},{"Node":"B","Address":"fd00::2","Meta":null,"TaggedAddresses":null}])");
     REQUIRE(nodes);
@@ -238,7 +241,7 @@ TEST_CASE("null and an empty list are empty", "[json]") {
 
 // ---- hostile bodies
 
-TEST_CASE("a body that is not what Consul writes is an error and no facts", "[json][hostile]") {
+TEST_CASE("a body that Consul cannot have written is an error", "[json][hostile]") {
     const std::string good = Entry{}.text();
     const std::vector<std::pair<std::string, std::string>> bodies{
         {"empty", ""},
@@ -292,16 +295,17 @@ TEST_CASE("a body that is not what Consul writes is an error and no facts", "[js
     }
 }
 
-TEST_CASE("an error says where, never what strangers wrote", "[json][hostile]") {
+TEST_CASE("an error has the position and no text of the body", "[json][hostile]") {
     const auto html = parse_health_service("<html>secret</html>");
     REQUIRE_FALSE(html);
-    CHECK(html.error().text == "health/service: no valid JSON near byte 1; the body looks like HTML: is there a proxy in front of Consul?");
+    CHECK(html.error().text ==
+          "health/service: not valid JSON near byte 1; the body looks like HTML: is there a proxy in front of Consul?");
     const auto empty = parse_health_service("");
     REQUIRE_FALSE(empty);
     CHECK(empty.error().text.find("the body is empty") != std::string::npos);
 }
 
-TEST_CASE("what is just within the bounds is read", "[json][hostile]") {
+TEST_CASE("a body at the bounds is read", "[json][hostile]") {
     CHECK(parse_health_service("[{\"a\":" + repeated("[", 14) + repeated("]", 14) + "}]"));
     CHECK(parse_health_service("[{\"a\":[" + repeated("0,", 199'000) + "0]}]"));
     const auto many = parse_health_service("[" + repeated("{},", 199'999) + "{}]");
@@ -309,7 +313,7 @@ TEST_CASE("what is just within the bounds is read", "[json][hostile]") {
     CHECK(many->skipped == 200'000);
 }
 
-TEST_CASE("a long text that nobody needs costs nothing, one that is needed is absent", "[json][hostile]") {
+TEST_CASE("a text that is too long counts as absent", "[json][hostile]") {
     Entry entry;
     entry.checks = R"([{"CheckID":"c","Status":"passing","Output":")" + std::string(100'000, 'x') + R"("}])";
     CHECK(only_instance(entry).health == Health::passing);
@@ -343,7 +347,7 @@ TEST_CASE("a body cut anywhere is an error", "[json][hostile]") {
     }
 }
 
-TEST_CASE("a tree answers only what it holds", "[json]") {
+TEST_CASE("a tree returns only values that it contains", "[json]") {
     const auto tree = read_json(R"({"a":{"b":[1,"x",null,true,-1,2.5]},"e":{},"l":[]})", "test");
     REQUIRE(tree);
     const JsonValue list = tree->root().get("a").get("b");
@@ -364,11 +368,11 @@ TEST_CASE("a tree answers only what it holds", "[json]") {
 TEST_CASE("base64 is decoded strictly", "[json]") {
     const std::vector<std::pair<std::string, std::string>> good{
         {"", ""}, {"YQ==", "a"}, {"YWI=", "ab"}, {"YWJj", "abc"}, {"+/+/", "\xfb\xff\xbf"}, {"AA==", std::string(1, '\0')}};
-    for (const auto& [text, want] : good) {
+    for (const auto& [text, expected] : good) {
         INFO(text);
         REQUIRE(decode_base64(text));
-        CHECK(*decode_base64(text) == want);
-        CHECK(encode_base64(want) == text);
+        CHECK(*decode_base64(text) == expected);
+        CHECK(encode_base64(expected) == text);
     }
     for (const char* bad : {"Y", "YQ", "YQ=", "YQ===", "=", "====", "YR==", "YWK=", "YQ==YQ==", "Y Q=", "YQ=\n", "YW-_", "Y=Q="}) {
         INFO(bad);
@@ -376,7 +380,7 @@ TEST_CASE("base64 is decoded strictly", "[json]") {
     }
 }
 
-TEST_CASE("members of every Patroni are read", "[json][patroni]") {
+TEST_CASE("members of every Patroni version are read", "[json][patroni]") {
     struct Row {
         std::string value, role, state, host;
         std::uint16_t port;
@@ -446,7 +450,7 @@ TEST_CASE("members of every Patroni are read", "[json][patroni]") {
     }
 }
 
-TEST_CASE("host and port of a conn_url", "[json][patroni]") {
+TEST_CASE("host and port are read from a conn_url", "[json][patroni]") {
     struct Row {
         const char* url;
         const char* host;
@@ -489,13 +493,13 @@ TEST_CASE("host and port of a conn_url", "[json][patroni]") {
     CHECK(long_host.members.at("m").host.empty());
 }
 
-TEST_CASE("noloadbalance is what people write into YAML", "[json][patroni]") {
+TEST_CASE("noloadbalance is read in all spellings of YAML", "[json][patroni]") {
     const std::vector<std::pair<std::string, bool>> rows{{"true", true},    {"false", false}, {"\"true\"", true}, {"\"yes\"", true},
                                                          {"\"no\"", false}, {"1", true},      {"0", false},       {"null", false}};
-    for (const auto& [value, want] : rows) {
+    for (const auto& [value, expected] : rows) {
         INFO(value);
         const auto facts = Kv().member("m", R"({"conn_url":"postgres://h","tags":{"noloadbalance":)" + value + "}}").facts();
-        CHECK(facts.members.at("m").noloadbalance == want);
+        CHECK(facts.members.at("m").noloadbalance == expected);
     }
 }
 
@@ -513,7 +517,7 @@ TEST_CASE("a leader counts only while a session holds the key", "[json][patroni]
     CHECK(facts.leader_modify_index == 140);
 }
 
-TEST_CASE("config tells ttl, loop_wait, pause and standby", "[json][patroni]") {
+TEST_CASE("config has ttl, loop_wait, pause and standby", "[json][patroni]") {
     ScopeFacts facts =
         Kv().key("config", R"({"ttl":130,"loop_wait":20,"retry_timeout":60,"pause":true,"postgresql":{"parameters":{"a":[1]}}})").facts();
     CHECK(facts.ttl == 130u);
@@ -535,7 +539,7 @@ TEST_CASE("config tells ttl, loop_wait, pause and standby", "[json][patroni]") {
     }
 }
 
-TEST_CASE("failover asks for a move now or later", "[json][patroni]") {
+TEST_CASE("failover requests a switchover now or later", "[json][patroni]") {
     const std::vector<std::pair<std::string, bool>> rows{
         {R"({"leader":"pg1","member":"pg2"})", true},
         {R"({"leader":"pg1"})", true},
@@ -545,13 +549,13 @@ TEST_CASE("failover asks for a move now or later", "[json][patroni]") {
         {"{}", false},
         {"", false},
         {"{:", false}};
-    for (const auto& [value, want] : rows) {
+    for (const auto& [value, expected] : rows) {
         INFO(value);
-        CHECK(Kv().key("failover", value).facts().failover_requested == want);
+        CHECK(Kv().key("failover", value).facts().failover_requested == expected);
     }
 }
 
-TEST_CASE("only keys below the prefix are the scope's", "[json][patroni]") {
+TEST_CASE("only keys below the prefix count", "[json][patroni]") {
     const std::string body = Kv("digitalis.io/pglab/").leader("pg1", "s", 5).member("pg1", R"({"role":"primary"})").body();
     CHECK(parse_patroni_scope(body, "digitalis.io/pglab/")->leader == "pg1");
     CHECK(parse_patroni_scope(body, "digitalis.io/pglab")->leader == "pg1");
@@ -562,7 +566,7 @@ TEST_CASE("only keys below the prefix are the scope's", "[json][patroni]") {
     CHECK(citus.exists);
     CHECK(citus.leader.empty());
     CHECK(citus.members.empty());
-    CHECK_FALSE(Kv().key("", "").facts().exists);  // the bare folder
+    CHECK_FALSE(Kv().key("", "").facts().exists);  // the folder itself
 }
 
 TEST_CASE("a key that cannot be read is absent, a body that Consul cannot have written is an error", "[json][patroni][hostile]") {
@@ -585,8 +589,9 @@ TEST_CASE("a key that cannot be read is absent, a body that Consul cannot have w
 
 TEST_CASE("a plain lock is read", "[json]") {
     const std::string other = R"({"LockIndex":1,"Key":"my/lock2","Flags":0,"Value":"eA==","Session":"s-2"})";
-    const auto lock = parse_lock("[" + other +
-        R"(,{"LockIndex":3,"Key":"my/lock","Flags":0,"Value":"YWJj","Session":"s-1","CreateIndex":7,"ModifyIndex":9}])", "my/lock");
+    const auto lock = parse_lock(
+        "[" + other + R"(,{"LockIndex":3,"Key":"my/lock","Flags":0,"Value":"YWJj","Session":"s-1","CreateIndex":7,"ModifyIndex":9}])",
+        "my/lock");
     REQUIRE(lock);
     CHECK(lock->exists);
     CHECK(lock->session == "s-1");
@@ -601,7 +606,7 @@ TEST_CASE("a plain lock is read", "[json]") {
     CHECK_FALSE(parse_lock(R"([{"Key":"k","Value":"YWJ"}])", "k"));
 }
 
-TEST_CASE("a session's node, a node's address, names of keys", "[json]") {
+TEST_CASE("the node of a session, the address of a node and names of keys are read", "[json]") {
     CHECK(*parse_session_node(R"([{"ID":"s-1","Name":"Consul Lock","Node":"n1","Checks":["serfHealth"]}])") == "n1");
     CHECK(*parse_session_node("[]") == "");
     CHECK(*parse_session_node("null") == "");
@@ -627,7 +632,7 @@ TEST_CASE("the agent's settings are adopted", "[json]") {
     REQUIRE(got);
     CHECK(got->datacenter == "dc7");
     CHECK(got->node_name == "Facts-Node");
-    CHECK(got->version == "1.8.7");
+    CHECK(got->agent.version == "1.8.7");
     CHECK(got->domains == std::vector<std::string>{"consul", "alt.example"});
     CHECK(got->a_record_limit == 4);
     CHECK(got->udp_answer_limit == 5);
@@ -644,7 +649,7 @@ TEST_CASE("the agent's settings are adopted", "[json]") {
     CHECK(got->soa_min_ttl == 1);
 }
 
-TEST_CASE("an agent without another domain has one, and does not answer for the root", "[json]") {
+TEST_CASE("an agent without alt_domain has one domain, and never the root", "[json]") {
     const auto got = parse_agent_self(R"({"DebugConfig":{"DNSAltDomain":"","DNSDomain":"consul."}})", ConsulSettings{});
     REQUIRE(got);
     CHECK(got->domains == std::vector<std::string>{"consul"});
@@ -665,7 +670,7 @@ TEST_CASE("Go's durations become whole seconds", "[json]") {
         {"\"2us\"", 0},
         {"\"2\xc2\xb5s\"", 0},
         {"\"999999999h\"", 4294967295},
-        // not a duration: the setting stays
+        // not a duration: the setting keeps its value
         {"\"\"", 77},
         {"\"10\"", 77},
         {"\"s\"", 77},
@@ -678,15 +683,15 @@ TEST_CASE("Go's durations become whole seconds", "[json]") {
     };
     ConsulSettings base;
     base.node_ttl = 77;
-    for (const auto& [duration, want] : rows) {
+    for (const auto& [duration, expected] : rows) {
         INFO(duration);
         const auto got = parse_agent_self(R"({"DebugConfig":{"DNSNodeTTL":)" + duration + "}}", base);
         REQUIRE(got);
-        CHECK(got->node_ttl == want);
+        CHECK(got->node_ttl == expected);
     }
 }
 
-TEST_CASE("what the agent does not tell stays as it was", "[json]") {
+TEST_CASE("missing settings keep their values", "[json]") {
     ConsulSettings base;
     base.domains = {"corp", "other"};
     base.datacenter = "here";

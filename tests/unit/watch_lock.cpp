@@ -1,15 +1,19 @@
-// Who holds a plain lock: addresses that people write into keys, and a key's life from one holder to the next.
+// Which node holds a plain lock, and at which address? The tests use values that operators write into keys, and changes of the holder.
 #include <catch2/catch.hpp>
 #include <string>
 
-#include "watch/leader_words.hpp"
-#include "watch/lock_state.hpp"
+#include "watch/leader/lock_state.hpp"
+#include "watch/leader/words.hpp"
 
 using namespace lictor;
+using namespace lictor::catalog;
+using namespace lictor::conf;
+using namespace lictor::json;
+using namespace lictor::leader;
 
 namespace {
 
-std::string told(std::string_view value) {
+std::string parsed(std::string_view value) {
     const auto found = parse_lock_address(value);
     return found ? found->host.text + '#' + std::to_string(found->port) : "-";
 }
@@ -33,19 +37,20 @@ struct Play {
         body.value = value;
         body.modify_index = ++index;
         state.on_key(body, at());
-        return say();
+        return shown();
     }
     std::string session(const std::string& id, const std::string& node) {
         state.on_session(id, node, at());
-        return say();
+        return shown();
     }
     std::string node(const std::string& name, const std::string& address) {
         state.on_node(name, address, at());
-        return say();
+        return shown();
     }
-    std::string say() const {
+    std::string shown() const {
         const auto& entry = state.verdict();
-        std::string out = entry.state == LeaderState::led ? entry.member + '@' + entry.host.text + '#' + std::to_string(entry.port) : word(entry.state);
+        std::string out =
+            entry.state == LeaderState::led ? entry.member + '@' + entry.host.text + '#' + std::to_string(entry.port) : word(entry.state);
         return out + ": " + word(entry.reason);
     }
 
@@ -56,34 +61,34 @@ struct Play {
 
 }  // namespace
 
-TEST_CASE("lock: addresses in a key's value") {
-    CHECK(told("10.0.0.1") == "10.0.0.1#0");
-    CHECK(told(" 10.0.0.1:8080\n") == "10.0.0.1#8080");
-    CHECK(told("app-1.example.com:80") == "app-1.example.com#80");
-    CHECK(told("2001:db8::1") == "2001:db8::1#0");
-    CHECK(told("[2001:db8::1]:53") == "2001:db8::1#53");
-    CHECK(told("http://u:p@10.0.0.1:8080/x?y") == "10.0.0.1#8080");
-    CHECK(told("https://host") == "host#0");
-    CHECK(told(R"({"Address":"10.0.0.1","Port":8080})") == "10.0.0.1#8080");
-    CHECK(told(R"({"host":"h:1","port":2})") == "h#2");
-    CHECK(told(R"({"addr":"http://h:81"})") == "h#81");
+TEST_CASE("lock: addresses are read from a key's value") {
+    CHECK(parsed("10.0.0.1") == "10.0.0.1#0");
+    CHECK(parsed(" 10.0.0.1:8080\n") == "10.0.0.1#8080");
+    CHECK(parsed("app-1.example.com:80") == "app-1.example.com#80");
+    CHECK(parsed("2001:db8::1") == "2001:db8::1#0");
+    CHECK(parsed("[2001:db8::1]:53") == "2001:db8::1#53");
+    CHECK(parsed("http://u:p@10.0.0.1:8080/x?y") == "10.0.0.1#8080");
+    CHECK(parsed("https://host") == "host#0");
+    CHECK(parsed(R"({"Address":"10.0.0.1","Port":8080})") == "10.0.0.1#8080");
+    CHECK(parsed(R"({"host":"h:1","port":2})") == "h#2");
+    CHECK(parsed(R"({"addr":"http://h:81"})") == "h#81");
     for (const char* bad : {"", "  ", "a b", "h:99999", "h:x", "[::1", "[::1]x", "a:b:c", "{}", "{", R"({"address":5})", "://", "\"h\""}) {
         INFO(bad);
-        CHECK(told(bad) == "-");
+        CHECK(parsed(bad) == "-");
     }
-    CHECK(told(std::string("h\0x", 3)) == "-");
-    CHECK(told(std::string(300, 'a')) == "-");
+    CHECK(parsed(std::string("h\0x", 3)) == "-");
+    CHECK(parsed(std::string(300, 'a')) == "-");
 }
 
-TEST_CASE("lock: held, moved, free; never two and never the one before") {
+TEST_CASE("lock: the lock is held, moves and becomes free, and a former holder is never answered") {
     Play play;
     CHECK(play.state.verdict().service == "jobs.leader");
-    CHECK(play.say() == "loading: not read yet");
+    CHECK(play.shown() == "loading: not read yet");
     CHECK(play.key("s1") == "vacant: holder is not primary yet");
-    CHECK(play.state.session_wanted() == "s1");
-    CHECK(play.session("s0", "n0") == "vacant: holder is not primary yet");  // an answer to an older question
+    CHECK(play.state.session_to_look_up() == "s1");
+    CHECK(play.session("s0", "n0") == "vacant: holder is not primary yet");  // a reply about an earlier session
     CHECK(play.session("s1", "n1") == "vacant: holder is not primary yet");
-    CHECK(play.state.session_wanted().empty());
+    CHECK(play.state.session_to_look_up().empty());
     CHECK(play.node("n0", "10.0.0.9") == "vacant: holder is not primary yet");
     CHECK(play.node("n1", "10.0.0.1") == "n1@10.0.0.1#0: confirmed");
     const auto version = play.state.verdict().version;
@@ -96,20 +101,20 @@ TEST_CASE("lock: held, moved, free; never two and never the one before") {
     CHECK(play.node("n2", "10.0.0.2") == "n2@10.0.0.2#0: confirmed");
     CHECK(leader_why(play.state.verdict()) == "10.0.0.2 is answered: n2 holds the key (index 3)");
     CHECK(play.key("") == "vacant: lock is free");
-    CHECK(leader_why(play.state.verdict()) == "questions are held: no session holds the key");
+    CHECK(leader_why(play.state.verdict()) == "queries are held: no session holds the key");
     CHECK(play.key("s2") == "n2@10.0.0.2#0: confirmed");
     play.state.on_key(LockBody{}, play.at());
-    CHECK(play.say() == "vacant: lock is free");
+    CHECK(play.shown() == "vacant: lock is free");
     play.state.on_denied(play.at());
-    CHECK(play.say() == "vacant: access denied");
+    CHECK(play.shown() == "vacant: access denied");
     play.state.on_same(play.at());
-    CHECK(play.say() == "vacant: lock is free");
-    // The node has another address now.
+    CHECK(play.shown() == "vacant: lock is free");
+    // The node gets another address.
     play.key("s2");
     CHECK(play.node("n2", "10.0.0.22") == "n2@10.0.0.22#0: confirmed");
 }
 
-TEST_CASE("lock: the address from the key's value, the port by option") {
+TEST_CASE("lock: the address comes from the key's value and the port from the option") {
     Play play(LeaderRule::Source::kv);
     play.key("s1", "10.1.0.1:81");
     CHECK(play.session("s1", "n1") == "n1@10.1.0.1#81: confirmed");
@@ -122,20 +127,30 @@ TEST_CASE("lock: the address from the key's value, the port by option") {
     CHECK(fixed.node("n1", "10.0.0.1") == "n1@10.0.0.1#9000: confirmed");
 }
 
-TEST_CASE("lock: Consul away keeps the holder, for as long as it may") {
+TEST_CASE("lock: without contact the holder is kept, up to leader-max-stale") {
     Play play;
     play.key("s1");
     play.session("s1", "n1");
     play.node("n1", "10.0.0.1");
-    play.state.on_contact(true, play.at(), seconds(0));
-    CHECK(play.say() == "n1@10.0.0.1#0: kept without contact");
+    play.state.on_contact(ConsulContact::lost, play.at(), seconds(0));
+    CHECK(play.shown() == "n1@10.0.0.1#0: kept without contact");
     CHECK_FALSE(play.state.deadline());
-    play.state.on_contact(true, play.at(), seconds(5));
+    play.state.on_contact(ConsulContact::lost, play.at(), seconds(5));
     REQUIRE(play.state.deadline());
     CHECK(*play.state.deadline() == play.now + seconds(5));
     play.now += seconds(5);
     play.state.on_time(play.at());
-    CHECK(play.say() == "vacant: stale for too long");
-    play.state.on_contact(false, play.at(), seconds(5));
-    CHECK(play.say() == "n1@10.0.0.1#0: confirmed");
+    CHECK(play.shown() == "vacant: stale for too long");
+    play.state.on_contact(ConsulContact::back, play.at(), seconds(5));
+    CHECK(play.shown() == "n1@10.0.0.1#0: confirmed");
+}
+
+TEST_CASE("lock: a key that was never there") {
+    Play play;
+    play.state.on_key(LockBody{}, play.at());
+    CHECK(play.shown() == "vacant: no keys");
+    CHECK(leader_why(play.state.verdict()) == "queries are held: there is no key jobs/.lock");
+    CHECK(play.key("") == "vacant: lock is free");
+    play.state.on_key(LockBody{}, play.at());
+    CHECK(play.shown() == "vacant: lock is free");
 }

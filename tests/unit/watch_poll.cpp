@@ -1,19 +1,21 @@
-// The blocking query's rules as tables: each row is one reply and what has to follow from it.
+// What does a blocking query do after each reply?
 #include <catch2/catch.hpp>
 
 #include <string>
 #include <vector>
 
-#include "watch/poll.hpp"
+#include "watch/polling/poll.hpp"
 
 using namespace lictor;
+using namespace lictor::conf;
+using namespace lictor::polling;
 using namespace std::chrono_literals;
 
 namespace {
 
 Random fixed_random() { return Random({1, 2, 3, 4, 5, 6, 7, 8}); }
 
-/// A watch of a service, played with a clock of its own.
+/// A watch of a service, with a simulated clock.
 struct Play {
     Poll poll;
     Now now = 1000s;
@@ -25,7 +27,9 @@ struct Play {
 
     PollVerdict reply(int status, std::uint64_t index, std::string_view body, microseconds after = 1s) {
         now += after;
-        return poll.on_reply({.status = status, .has_index = index != 0, .index = index, .body = body}, held, now);
+        return poll.on_reply(
+            {.status = status, .body = std::string(body), .refusal = refusal_of(status, body), .index = index, .has_index = index != 0},
+            held, now);
     }
     PollJudgement parsed(std::optional<std::size_t> count) {
         const auto judgement = poll.parsed(count, held, now);
@@ -47,7 +51,7 @@ struct Play {
 
 }  // namespace
 
-TEST_CASE("a watch reads at once first and then waits at the index of the facts") {
+TEST_CASE("a watch first reads without waiting and then waits at the index of its facts") {
     Play play;
     CHECK(play.last.index == 0);
     CHECK(play.last.consistency == ConsulConsistency::stale);
@@ -59,7 +63,7 @@ TEST_CASE("a watch reads at once first and then waits at the index of the facts"
     CHECK(play.last.timeout == 15'312ms);
 }
 
-TEST_CASE("waits begin short, so that the abandoned ones of a lictor started again and again soon leave the agent") {
+TEST_CASE("the first waits are short, so that those of ended processes do not last at the agent") {
     Play play;
     play.adopt(17, "[1]", 1);
     for (const auto wait : {5s, 10s, 20s, 40s, 60s, 60s}) {
@@ -68,19 +72,19 @@ TEST_CASE("waits begin short, so that the abandoned ones of a lictor started aga
     }
 }
 
-TEST_CASE("where no wait may be left at the agent the watch reads once a second") {
+TEST_CASE("if blocking is not allowed the watch reads once a second") {
     Play play;
     play.adopt(17, "[1]", 1);
     unsigned requests = 0;
     for (const Now until = play.now + 60s; play.now < until; ++requests) {
         play.now += play.pause();
-        play.last = play.poll.next(play.now, false);
+        play.last = play.poll.next(play.now, Blocking::not_allowed);
         REQUIRE(play.last.index == 0);
         REQUIRE(play.reply(200, 17, "[1]", 1ms) == PollVerdict::same);
     }
     CHECK((requests >= 58 && requests <= 62));
     play.now += play.pause();
-    play.last = play.poll.next(play.now, false);
+    play.last = play.poll.next(play.now, Blocking::not_allowed);
     play.adopt(18, "[2]", 1);
     CHECK(play.pause() == 1s);
     CHECK(play.next().index == 18);
@@ -104,39 +108,79 @@ TEST_CASE("after anything but a valid answer the next read starts at index 0") {
         int status;
         std::uint64_t index;
         const char* body;
-        PollVerdict verdict;
     };
     const std::vector<Row> rows = {
-        {0, 0, "", PollVerdict::failed},
-        {500, 1, "rpc error making call: EOF", PollVerdict::failed},
-        {500, 1, "No cluster leader", PollVerdict::failed},
-        {500, 1, "No path to datacenter", PollVerdict::no_such_datacenter},
-        {503, 1, "", PollVerdict::failed},
-        {429, 1, "", PollVerdict::failed},
-        {403, 1, "ACL not found", PollVerdict::denied},
-        {404, 99, "", PollVerdict::failed},       // a service is never 404
-        {400, 0, "Invalid index", PollVerdict::failed},
-        {200, 0, "<html>hello</html>", PollVerdict::failed},  // no index: not Consul
-        {301, 0, "", PollVerdict::failed},
+        {0, 0, ""},
+        {500, 1, "rpc error making call: EOF"},
+        {500, 1, "No cluster leader"},
+        {500, 1, "No path to datacenter"},
+        {503, 1, ""},
+        {429, 1, ""},
+        {403, 1, "ACL not found"},
+        {404, 99, ""},  // a service is never 404
+        {400, 0, "Invalid index"},
+        {200, 0, "<html>hello</html>"},  // no index: not Consul
+        {301, 0, ""},
     };
     for (const auto& row : rows) {
         INFO(row.status << ' ' << row.body);
         Play play;
         play.adopt(40, "[1]", 1);
         REQUIRE(play.next().index == 40);
-        CHECK(play.reply(row.status, row.index, row.body) == row.verdict);
+        CHECK(play.reply(row.status, row.index, row.body) == PollVerdict::failed);
         CHECK(play.poll.failing());
         CHECK(play.pause() > 0s);
         CHECK(play.next().index == 0);
         CHECK(play.poll.index() == 40);
-        // and it heals by one good reply
+        // one good reply ends the failure
         CHECK(play.reply(200, 40, "[1]") == PollVerdict::same);
         CHECK_FALSE(play.poll.failing());
         CHECK(play.next().index == 40);
     }
 }
 
-TEST_CASE("a larger index with the same body is nothing new") {
+TEST_CASE("the cause of a refusal is found in the texts of Consul 1.8 to 1.22") {
+    struct Row {
+        int status;
+        const char* body;
+        Refusal refusal;
+    };
+    const std::vector<Row> rows = {
+        {0, "", Refusal::none},
+        {200, "Permission denied", Refusal::none},
+        {404, "No cluster leader", Refusal::none},
+        {403, "Permission denied", Refusal::permission_denied},                         // until 1.12
+        {403, "rpc error making call: Permission denied", Refusal::permission_denied},  // forwarded
+        {403, "Permission denied: token with AccessorID '00000000-0000-0000-0000-000000000002' lacks permission 'key:read' on \"k\"",
+         Refusal::permission_denied},  // since 1.12
+        {403,
+         "Permission denied: anonymous token lacks permission 'agent:read' on \"n\". The anonymous token is used implicitly when a "
+         "request does not specify a token.",
+         Refusal::permission_denied},  // since 1.14
+        {403, "ACL not found", Refusal::unknown_token},
+        {403, "rpc error making call: rpc error making call: ACL not found", Refusal::unknown_token},
+        {403, "<html>Forbidden</html>", Refusal::forbidden},
+        {403, "", Refusal::forbidden},
+        {429, "Your IP is issuing too many concurrent connections, please rate limit your calls\n", Refusal::too_many},
+        {503, "rate limit exceeded, try again later or against a different server", Refusal::too_many},
+        {500, "No cluster leader", Refusal::no_leader},
+        {500, "rpc error making call: No cluster leader", Refusal::no_leader},
+        {500, "Raft leader not found in server lookup mapping", Refusal::no_leader},
+        {500, "No path to datacenter", Refusal::no_datacenter},
+        {500, "rpc error making call: No path to datacenter", Refusal::no_datacenter},
+        {500, "rpc error making call: EOF", Refusal::other},
+        {503, "No cluster leader", Refusal::too_many},
+        {400, "Invalid index", Refusal::other},
+        {502, "Bad Gateway", Refusal::other},
+    };
+    for (const auto& row : rows) {
+        INFO(row.status << ' ' << row.body);
+        CHECK(refusal_of(row.status, row.body) == row.refusal);
+    }
+    CHECK(refusal_of(403, std::string(512, ' ') + "Permission denied") == Refusal::forbidden);  // only the start is searched
+}
+
+TEST_CASE("a larger index with the same body is no change") {
     Play play;
     play.adopt(40, "[1]", 1);
     play.next();
@@ -148,12 +192,12 @@ TEST_CASE("a larger index with the same body is nothing new") {
 TEST_CASE("an index of 0 in a good reply is taken as 1") {
     Play play;
     play.now += 1s;
-    REQUIRE(play.poll.on_reply({.status = 200, .has_index = true, .index = 0, .body = "[]"}, 0, play.now) == PollVerdict::parse);
+    REQUIRE(play.poll.on_reply({.status = 200, .body = "[]", .index = 0, .has_index = true}, 0, play.now) == PollVerdict::parse);
     REQUIRE(play.parsed(0) == PollJudgement::adopt);
     CHECK(play.next().index == 1);
 }
 
-TEST_CASE("an index that went backwards is settled by one read at index 0, not stale") {
+TEST_CASE("after a lower index one read at index 0, not stale, decides") {
     Play play;
     play.adopt(40, "[1,2]", 2);
     play.next();
@@ -161,13 +205,13 @@ TEST_CASE("an index that went backwards is settled by one read at index 0, not s
     CHECK(play.pause() == 0s);
     CHECK(play.next().index == 0);
     CHECK(play.last.consistency == ConsulConsistency::fresh);
-    SECTION("that reply is authority, whatever its index") {
+    SECTION("its reply is adopted, whatever the index") {
         REQUIRE(play.reply(200, 7, "[1]") == PollVerdict::parse);
         CHECK(play.parsed(1) == PollJudgement::adopt);
         CHECK(play.next().index == 7);
         CHECK(play.last.consistency == ConsulConsistency::stale);
     }
-    SECTION("if it cannot be had, the facts stay and the doubt is raised anew") {
+    SECTION("if it fails the facts stay, and the next lower index is read again") {
         REQUIRE(play.reply(500, 1, "No cluster leader") == PollVerdict::failed);
         CHECK(play.next().consistency == ConsulConsistency::stale);
         REQUIRE(play.reply(200, 7, "[1]") == PollVerdict::again);
@@ -176,7 +220,7 @@ TEST_CASE("an index that went backwards is settled by one read at index 0, not s
     }
 }
 
-TEST_CASE("a wait that ends early with nothing new was given up: the next read is at index 0, for a restored snapshot has lower indexes") {
+TEST_CASE("after a wait that ends early without a change the next read is at index 0, because a restored Consul has lower indexes") {
     for (const bool leader : {false, true}) {
         Play play({.leader_keys = leader, .key_value = leader});
         play.adopt(40, "[a]", 1);
@@ -188,7 +232,7 @@ TEST_CASE("a wait that ends early with nothing new was given up: the next read i
         CHECK(play.last.consistency == ConsulConsistency::fresh);
         play.adopt(12, "[b]", 1);
         CHECK(play.next().index == 12);
-        // Told in its time, or with another index, nothing was given up.
+        // A reply at the end of the wait, or with another index, does not start over.
         CHECK(play.reply(200, 12, "[b]", play.last.wait) == PollVerdict::same);
         CHECK(play.next().index == 12);
         CHECK(play.reply(200, 13, "[b]", 1s) == PollVerdict::same);
@@ -196,7 +240,7 @@ TEST_CASE("a wait that ends early with nothing new was given up: the next read i
     }
 }
 
-TEST_CASE("a reply that is older than the facts is not accepted after a failure either") {
+TEST_CASE("an older reply is not accepted after a failure, either") {
     Play play;
     play.adopt(40, "[1,2]", 2);
     play.next();
@@ -205,12 +249,13 @@ TEST_CASE("a reply that is older than the facts is not accepted after a failure 
     CHECK(play.reply(200, 39, "[1]") == PollVerdict::again);
 }
 
-TEST_CASE("a sudden empty list is believed when a second read, not stale, says the same") {
+TEST_CASE("a suddenly empty list is adopted after a second read that is not stale") {
     struct Row {
         std::size_t held, count;
         bool asked_twice;
     };
-    for (const auto& row : std::vector<Row>{{1, 0, true}, {3, 0, true}, {3, 1, false}, {4, 1, true}, {4, 2, false}, {9, 4, true}, {0, 0, false}}) {
+    for (const auto& row :
+         std::vector<Row>{{1, 0, true}, {3, 0, true}, {3, 1, false}, {4, 1, true}, {4, 2, false}, {9, 4, true}, {0, 0, false}}) {
         INFO(row.held << " to " << row.count);
         Play play;
         play.adopt(40, "[full]", row.held);
@@ -223,19 +268,19 @@ TEST_CASE("a sudden empty list is believed when a second read, not stale, says t
         CHECK(play.next().index == 0);
         CHECK(play.last.consistency == ConsulConsistency::fresh);
         Play once = play;
-        REQUIRE(once.reply(200, 41, "[full]") == PollVerdict::same);  // empty once: never seen
+        REQUIRE(once.reply(200, 41, "[full]") == PollVerdict::same);  // empty once: not adopted
         REQUIRE(play.reply(200, 41, "[less]") == PollVerdict::parse);
         CHECK(play.parsed(row.count) == PollJudgement::adopt);
         CHECK(play.next().index == 41);
     }
 }
 
-TEST_CASE("an empty list that the token's rights made is no information") {
+TEST_CASE("an empty list whose entries an ACL hides changes nothing") {
     Play play;
     play.adopt(40, "[1]", 1);
     play.next();
     play.now += 1s;
-    REQUIRE(play.poll.on_reply({.status = 200, .has_index = true, .index = 41, .filtered_by_acl = true, .body = "[]"}, 1, play.now) ==
+    REQUIRE(play.poll.on_reply({.status = 200, .body = "[]", .index = 41, .has_index = true, .filtered_by_acl = true}, 1, play.now) ==
             PollVerdict::parse);
     CHECK(play.parsed(0) == PollJudgement::ignore);
     CHECK(play.poll.index() == 40);
@@ -243,7 +288,7 @@ TEST_CASE("an empty list that the token's rights made is no information") {
     CHECK(play.reply(200, 42, "[1]", 3s) == PollVerdict::same);
 }
 
-TEST_CASE("a body that is not what it should be changes nothing and starts over") {
+TEST_CASE("a body that cannot be parsed changes nothing and starts over") {
     Play play;
     play.adopt(40, "[1]", 1);
     play.next();
@@ -253,7 +298,7 @@ TEST_CASE("a body that is not what it should be changes nothing and starts over"
     CHECK(play.next().index == 0);
 }
 
-TEST_CASE("a missing key is an answer, a key that vanished is asked for twice") {
+TEST_CASE("a missing key is an answer, a key that vanished is read twice") {
     Play play({.leader_keys = true, .key_value = true});
     REQUIRE(play.reply(404, 12, "") == PollVerdict::absent);
     CHECK(play.next().index == 12);
@@ -266,12 +311,12 @@ TEST_CASE("a missing key is an answer, a key that vanished is asked for twice") 
     CHECK(play.next().index == 14);
 }
 
-TEST_CASE("a 404 without an index does not come from Consul's keys") {
+TEST_CASE("a 404 without an index does not come from Consul") {
     Play play({.leader_keys = true, .key_value = true});
     CHECK(play.reply(404, 0, "not here") == PollVerdict::failed);
 }
 
-TEST_CASE("while Consul has no leader its keys get one stale read between the others") {
+TEST_CASE("while Consul has no Raft leader every other read of leader keys is stale") {
     Play play({.leader_keys = true, .key_value = true});
     play.adopt(40, "[a]", 1);
     play.next();
@@ -279,14 +324,14 @@ TEST_CASE("while Consul has no leader its keys get one stale read between the ot
     CHECK(play.pause() == 0s);
     CHECK(play.next().consistency == ConsulConsistency::stale);
     CHECK(play.last.index == 0);
-    SECTION("news count") {
+    SECTION("a change is adopted") {
         play.now += 1ms;
-        REQUIRE(play.poll.on_reply({.status = 200, .has_index = true, .index = 41, .known_leader = false, .body = "[b]"}, 1, play.now) ==
+        REQUIRE(play.poll.on_reply({.status = 200, .body = "[b]", .index = 41, .has_index = true, .known_leader = false}, 1, play.now) ==
                 PollVerdict::parse);
         CHECK(play.parsed(1) == PollJudgement::adopt);
     }
-    SECTION("what is older does not") { CHECK(play.reply(200, 39, "[b]", 1ms) == PollVerdict::failed); }
-    SECTION("the same is the same") { CHECK(play.reply(200, 40, "[a]", 1ms) == PollVerdict::same); }
+    SECTION("an older state is not adopted") { CHECK(play.reply(200, 39, "[b]", 1ms) == PollVerdict::failed); }
+    SECTION("an unchanged state is not a change") { CHECK(play.reply(200, 40, "[a]", 1ms) == PollVerdict::same); }
     const auto pause = play.pause();
     CHECK(pause > 0s);
     CHECK(pause <= 1s);
@@ -319,18 +364,18 @@ TEST_CASE("pauses after failures grow with jitter up to a bound") {
     }
 }
 
-TEST_CASE("Retry-After of a refused request is honoured within reason") {
+TEST_CASE("Retry-After is honoured up to 60 s") {
     Play play;
     play.now += 1s;
-    play.poll.on_reply({.status = 429, .retry_after = 3s}, 0, play.now);
+    play.poll.on_reply({.status = 429, .refusal = Refusal::too_many, .retry_after = 3s}, 0, play.now);
     CHECK(play.pause() == 3s);
     play.next();
     play.now += 1s;
-    play.poll.on_reply({.status = 503, .retry_after = std::chrono::hours(3)}, 0, play.now);
+    play.poll.on_reply({.status = 503, .refusal = Refusal::too_many, .retry_after = std::chrono::hours(3)}, 0, play.now);
     CHECK(play.pause() == 60s);
 }
 
-TEST_CASE("unchanged replies that come at once are paced, changes never") {
+TEST_CASE("requests after unchanged replies without a wait are paced, after changes they are not") {
     for (const bool leader : {false, true}) {
         Play play({.leader_keys = leader, .key_value = leader});
         play.adopt(40, "[a]", 1);
@@ -349,7 +394,7 @@ TEST_CASE("unchanged replies that come at once are paced, changes never") {
     }
 }
 
-TEST_CASE("an index that flaps between servers does not make a busy loop") {
+TEST_CASE("an index that changes between two servers does not make a busy loop") {
     Play play;
     play.adopt(40, "[a]", 1);
     unsigned requests = 0;
@@ -363,7 +408,7 @@ TEST_CASE("an index that flaps between servers does not make a busy loop") {
     CHECK(requests <= 80);
 }
 
-TEST_CASE("every five minutes the whole is read at once") {
+TEST_CASE("every five minutes one read is at index 0") {
     Play play;
     play.adopt(40, "[a]", 1);
     unsigned full = 0;
@@ -374,7 +419,7 @@ TEST_CASE("every five minutes the whole is read at once") {
     CHECK(full == 3);
 }
 
-TEST_CASE("a reset reads at once and keeps what is held") {
+TEST_CASE("a reset reads at once and keeps the facts") {
     Play play;
     play.adopt(40, "[a]", 1);
     play.next();

@@ -1,19 +1,21 @@
-// Is the holder of the lock asked at the right times, and is only the right answer taken for a promotion?
+// When is the holder of the lock probed, and which replies confirm a promotion?
 #include <catch2/catch.hpp>
 #include <string>
 #include <utility>
 #include <vector>
 
-#include "watch/probe.hpp"
+#include "watch/leader/probe.hpp"
 
 using namespace lictor;
+using namespace lictor::leader;
 using Kind = ProbeFinding::Kind;
 
 namespace {
 
-const UnprovenHolder holder{"pg", "B", "http://10.0.0.2:8008/patroni", 70};
+const UnconfirmedHolder holder{"pg", "B", "http://10.0.0.2:8008/patroni", 70};
 
-std::string status(const std::string& role, const std::string& state = "running", const std::string& patroni = R"({"version":"4.1.0","scope":"pg","name":"B"})") {
+std::string status(const std::string& role, const std::string& state = "running",
+                   const std::string& patroni = R"({"version":"4.1.0","scope":"pg","name":"B"})") {
     return R"({"state":")" + state + R"(","role":")" + role +
            R"(","postmaster_start_time":"2026-01-01 00:00:00","server_version":160004,"xlog":{"location":67109104},"timeline":2,)"
            R"("replication":[{"usename":"r","application_name":"A"}],"dcs_last_seen":1767225600,"database_system_identifier":"7307474285171384353","patroni":)" +
@@ -24,13 +26,20 @@ Kind kind_of(int code, const std::string& body) { return judge_rest_reply(holder
 
 }  // namespace
 
-TEST_CASE("only this member of this scope, running as primary, proves a promotion", "[probe]") {
+TEST_CASE("only this member of this scope, running as primary, confirms a promotion", "[probe]") {
     CHECK(kind_of(200, status("primary")) == Kind::primary);
     CHECK(kind_of(200, status("master")) == Kind::primary);
     CHECK(kind_of(200, status("master", "running", R"({"version":"2.1.1","scope":"pg"})")) == Kind::primary);  // no name before 3.x
-    for (const auto& [role, state] : std::vector<std::pair<std::string, std::string>>{
-             {"replica", "running"}, {"promoted", "running"}, {"standby_leader", "running"}, {"demoted", "stopped"}, {"primary", "starting"},
-             {"primary", "unknown"}, {"master", "crashed"}, {"master", ""}, {"", "running"}, {"Primary", "running"}})
+    for (const auto& [role, state] : std::vector<std::pair<std::string, std::string>>{{"replica", "running"},
+                                                                                      {"promoted", "running"},
+                                                                                      {"standby_leader", "running"},
+                                                                                      {"demoted", "stopped"},
+                                                                                      {"primary", "starting"},
+                                                                                      {"primary", "unknown"},
+                                                                                      {"master", "crashed"},
+                                                                                      {"master", ""},
+                                                                                      {"", "running"},
+                                                                                      {"Primary", "running"}})
         CHECK(kind_of(200, status(role, state)) == Kind::not_yet);
     CHECK(kind_of(200, status("primary", "running", R"({"version":"4.1.0","scope":"other","name":"B"})")) == Kind::foreign);
     CHECK(kind_of(200, status("primary", "running", R"({"version":"4.1.0","scope":"pg","name":"A"})")) == Kind::foreign);
@@ -44,36 +53,36 @@ TEST_CASE("only this member of this scope, running as primary, proves a promotio
     for (const int code : {503, 500, 404, 401, 301, 204}) CHECK(kind_of(code, status("primary")) == Kind::failed);
 }
 
-TEST_CASE("asked only while somebody waits for a holder that is named", "[probe]") {
+TEST_CASE("probes are sent only while a query is held and a holder is set", "[probe]") {
     Probe probe;
     CHECK_FALSE(probe.next());
-    probe.wanted(seconds(10));
+    probe.needed_until(seconds(10));
     CHECK_FALSE(probe.next());
     probe.aim(holder, seconds(5));
     REQUIRE(probe.next() == Now(seconds(5)));
     CHECK(probe.ask(seconds(5)) == holder);
-    CHECK_FALSE(probe.next());  // one at a time
+    CHECK_FALSE(probe.next());  // one probe at a time
     Random random({1});
     probe.ended(Kind::not_yet, seconds(9) + milliseconds(990), random);
-    CHECK(probe.next() == Now(seconds(9) + milliseconds(990)));  // its time came while the answer was awaited
+    CHECK(probe.next() == Now(seconds(9) + milliseconds(990)));  // it became due while the last reply was awaited
     probe.ask(seconds(9) + milliseconds(990));
     probe.ended(Kind::not_yet, seconds(9) + milliseconds(991), random);
-    CHECK_FALSE(probe.next());  // nobody waits then
-    probe.wanted(seconds(12));
+    CHECK_FALSE(probe.next());  // no query is held then
+    probe.needed_until(seconds(12));
     CHECK(probe.next());
     probe.aim(std::nullopt, seconds(11));
     CHECK_FALSE(probe.next());
-    probe.wanted(seconds(100));
+    probe.needed_until(seconds(100));
     probe.released();
     probe.aim(holder, seconds(12));
     CHECK_FALSE(probe.next());
 }
 
-TEST_CASE("every 50 ms with jitter; more rarely where nobody answers, and in a long promotion", "[probe]") {
+TEST_CASE("probes are sent every 50 ms with jitter, less often after failures and in a long promotion", "[probe]") {
     Random random({2});
     const auto gaps = [&](Kind kind, Now start, int count) {
         Probe probe;
-        probe.wanted(seconds(100000));
+        probe.needed_until(seconds(100000));
         probe.aim(holder, seconds(0));
         Now at = start;
         std::vector<Now> found;
@@ -97,26 +106,26 @@ TEST_CASE("every 50 ms with jitter; more rarely where nobody answers, and in a l
         CHECK(failing[11] >= milliseconds(800));
         CHECK(*std::max_element(failing.begin(), failing.end()) <= milliseconds(1200));
     }
-    // An answer ends the back-off; another holder begins anew.
+    // Another holder ends the back-off.
     Probe probe;
-    probe.wanted(seconds(1000));
+    probe.needed_until(seconds(1000));
     probe.aim(holder, seconds(0));
     for (int i = 0; i < 9; ++i) {
         probe.ask(seconds(i));
         probe.ended(Kind::failed, seconds(i), random);
     }
     probe.ask(seconds(20));
-    UnprovenHolder other = holder;
+    UnconfirmedHolder other = holder;
     other.lock_index = 71;
     probe.aim(other, seconds(20));
     CHECK(probe.next() == Now(seconds(20)));
     CHECK(probe.ask(seconds(20)).lock_index == 71);
 }
 
-TEST_CASE("an answer to who is no longer aimed at ends nothing", "[probe]") {
+TEST_CASE("a reply about an earlier holder has no effect", "[probe]") {
     Random random({3});
     Probe probe;
-    probe.wanted(seconds(1000));
+    probe.needed_until(seconds(1000));
     probe.aim(holder, seconds(0));
     probe.ask(seconds(0));
     probe.aim(std::nullopt, seconds(1));

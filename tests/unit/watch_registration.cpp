@@ -1,13 +1,14 @@
-// What of the catalog is a Patroni cluster, and where its keys are found: listings of a made-up KV store, as Consul lists them.
-#include <catch2/catch.hpp>
+// Which services of the catalog are Patroni clusters, and under which namespace are their keys? The KV store is simulated.
 #include <algorithm>
+#include <catch2/catch.hpp>
 #include <set>
 #include <string>
 #include <vector>
 
-#include "watch/registration.hpp"
+#include "watch/catalog/registration.hpp"
 
 using namespace lictor;
+using namespace lictor::catalog;
 
 namespace {
 
@@ -31,7 +32,7 @@ std::string scope_of(const ServiceEntry& entry) {
     return out;
 }
 
-/// A KV store and a token's rights on it.
+/// A KV store with prefixes that the token may not list.
 struct Store {
     std::set<std::string> keys;
     std::set<std::string> broken = {};  ///< prefixes that cannot be listed
@@ -70,7 +71,7 @@ struct Store {
 
 }  // namespace
 
-TEST_CASE("registration: Patroni's own shape, and nothing that only resembles it") {
+TEST_CASE("registration: only Patroni's form counts") {
     CHECK(scope_of(service("pg", {{"pg/a", "master"}, {"pg/b", "replica"}})) == "pg: a b");
     CHECK(scope_of(service("cluster-1", {{"cluster_1/a", "primary"}, {"other", "x"}})) == "cluster_1: a");
     CHECK(scope_of(service("pg", {{"Pg/a", "standby-leader"}})) == "Pg: a");
@@ -82,7 +83,7 @@ TEST_CASE("registration: Patroni's own shape, and nothing that only resembles it
     CHECK(scope_of(service("pg", {})) == "-");
 }
 
-TEST_CASE("registration: the namespace is found, the usual one with a single read") {
+TEST_CASE("registration: the namespace is found, the default one with a single read") {
     CHECK(Store{{}}.cluster("service/pg/").find("pg") == "service");
     Store store;
     store.cluster("service/pg/").find("pg");
@@ -96,7 +97,7 @@ TEST_CASE("registration: the namespace is found, the usual one with a single rea
     CHECK(Store{{}}.find("pg") == "-");
 }
 
-TEST_CASE("registration: of several places the one with these members, else nobody guesses") {
+TEST_CASE("registration: of several namespaces the one with these members is taken, else none") {
     Store store;
     store.cluster("service/pg/", {"x", "y"}).cluster("prod/pg/");
     CHECK(store.find("pg") == "prod");
@@ -104,11 +105,11 @@ TEST_CASE("registration: of several places the one with these members, else nobo
     CHECK(store.find("pg") == "prod");
     store.cluster("test/pg/");
     CHECK(store.find("pg") == "?");
-    // Nobody's members are there at the moment, but there is only one such cluster.
+    // There are no members now, but only one such cluster.
     CHECK(Store{{}}.cluster("prod/pg/", {}).find("pg") == "prod");
 }
 
-TEST_CASE("registration: a place without these members counts only if all others were looked at") {
+TEST_CASE("registration: a namespace without these members counts only if all others were listed") {
     Store store;
     store.cluster("service/pg/", {"x"}).cluster("prod/pg/");
     CHECK(store.find("pg") == "prod");
@@ -126,7 +127,7 @@ TEST_CASE("registration: a place without these members counts only if all others
     CHECK(wide.cut);
 }
 
-TEST_CASE("registration: what cannot be listed is passed over, and the search ends") {
+TEST_CASE("registration: folders that cannot be listed are skipped, and the search ends") {
     Store store{{}, {""}};
     store.cluster("prod/pg/");
     CHECK(store.find("pg") == "-");
@@ -137,7 +138,7 @@ TEST_CASE("registration: what cannot be listed is passed over, and the search en
     CHECK(wide.find("pg") == "-");
     CHECK(wide.reads <= NamespaceSearch::requests_max);
     CHECK(wide.cut);
-    // The scope's own folder at the root goes before all other reading.
+    // The scope's folder at the root is listed first.
     wide.cluster("pg/");
     CHECK(wide.find("pg") == "/");
 }

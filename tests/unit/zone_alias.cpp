@@ -1,9 +1,10 @@
-// Names where Consul should have addresses: aliases in the Consul zone, followed to the type that was asked.
+// What is answered if Consul's data has a host name in place of an address?
 #include <catch2/catch.hpp>
 
 #include "tests/unit/zone_fixture.hpp"
 
 using namespace lictor;
+using namespace lictor::catalog;
 using namespace lictor::test;
 
 namespace {
@@ -30,7 +31,7 @@ ZoneWorld sample() {
 
 }  // namespace
 
-TEST_CASE("zone: a host name is waited for, then followed with the asked type") {
+TEST_CASE("zone: a query waits for a host name's addresses, and gets those of its type") {
     ZoneWorld world = sample();
     CHECK(world.ask("byname.service.consul A") == "WAIT host db.example.test\n");
     CHECK(world.ask("byname.service.consul SRV") == "WAIT host db.example.test\n");
@@ -54,10 +55,10 @@ TEST_CASE("zone: a host name is waited for, then followed with the asked type") 
     CHECK(world.ask("byname.service.consul A") == alias);
 }
 
-TEST_CASE("zone: the labels of a registered name are what the operator wrote, escapes and all") {
+TEST_CASE("zone: backslashes in a registered host name are part of its labels") {
     for (const bool strict : {false, true}) {
         ZoneWorld world = sample();
-        world.settings->strict = strict;
+        world.set_strict(strict);
         const auto node = world.node("delta", "10.1.0.4");
         world.instance("tagged", node, 80, {.tags = {"back\\slash", "v1"}});
         world.instance("tagged", world.node("eps", "10.1.0.5"), 80, {.tags = {"backslash"}});
@@ -66,7 +67,8 @@ TEST_CASE("zone: the labels of a registered name are what the operator wrote, es
         world.instance("needless", node, 83, {.address = "\\v1.tagged.service.consul"});
         world.instance("within", node, 84, {.address = "alpha\\.node.consul"});
         world.instance("onodd", world.node("odd", "\\alpha.node.consul"), 85);
-        world.instance("long", node, 86, {.address = std::string(63, 'x') + "." + std::string(60, 'y') + "\\z." + std::string(60, 'y') + ".consul"});
+        world.instance("long", node, 86,
+                       {.address = std::string(63, 'x') + "." + std::string(60, 'y') + "\\z." + std::string(60, 'y') + ".consul"});
         const auto behind = [&](const std::string& service) {
             std::string all;
             for (const auto& line : world.message(service + ".service.consul A").answer)
@@ -75,7 +77,7 @@ TEST_CASE("zone: the labels of a registered name are what the operator wrote, es
         };
         CHECK(behind("escaped") == "10.1.0.4 ");
         CHECK(behind("plain") == "10.1.0.5 ");
-        CHECK(behind("needless") == "");   // the agent looks for a tag that begins with a backslash
+        CHECK(behind("needless") == "");  // the agent looks for a tag that begins with a backslash
         CHECK(behind("within") == "");
         CHECK(behind("onodd") == "");
         CHECK(behind("long") == "");
@@ -85,7 +87,7 @@ TEST_CASE("zone: the labels of a registered name are what the operator wrote, es
     }
 }
 
-TEST_CASE("zone: addresses go before names, and only one name is given") {
+TEST_CASE("zone: addresses precede host names, and only one host name is given") {
     ZoneWorld world = sample();
     for (int i = 0; i < 20; ++i) CHECK(world.ask("mixed.service.consul A") == "NOERROR aa ra\nanswer mixed.service.consul 30 A 10.1.0.2\n");
     const auto alpha = world.node("gamma", "10.1.0.3");
@@ -93,12 +95,12 @@ TEST_CASE("zone: addresses go before names, and only one name is given") {
     world.instance("names", alpha, 1, {.id = "2", .address = "two.test"});
     world.host("one.test", FactState::failed);
     world.host("two.test", FactState::known, {"192.0.2.9"});
-    for (int i = 0; i < 20; ++i)  // the name that leads somewhere
+    for (int i = 0; i < 20; ++i)  // the host name that has an address
         CHECK(world.ask("names.service.consul A") ==
               "NOERROR aa ra\nanswer names.service.consul 30 CNAME two.test\nanswer two.test 30 A 192.0.2.9\n");
 }
 
-TEST_CASE("zone: a node's host name") {
+TEST_CASE("zone: a node whose address is a host name is answered with the addresses of that name") {
     ZoneWorld world = sample();
     world.settings->node_ttl = 7;
     CHECK(world.ask("onhost.service.consul A") == "WAIT host host.example.test\n");
@@ -111,7 +113,7 @@ TEST_CASE("zone: a node's host name") {
           "NOERROR aa ra\nanswer onhost.service.consul 30 SRV 1 1 42 host.example.test\nadditional host.example.test 30 A 192.0.2.3\n");
 }
 
-TEST_CASE("zone: names in Consul's own domains are followed inside") {
+TEST_CASE("zone: host names in Consul's domains are resolved in the zone") {
     ZoneWorld world = sample();
     const auto alias = [](const std::string& from, const std::string& to) {
         return "answer " + from + ".service.consul 30 CNAME " + to + "\n";
@@ -132,22 +134,27 @@ TEST_CASE("zone: names in Consul's own domains are followed inside") {
     CHECK(world.ask("tonew.service.consul A") == "WAIT service new @dc2\n");
 }
 
-TEST_CASE("zone: letters that a question cannot have lead on in a registered name") {
+TEST_CASE("zone: a registered host name may have characters that a query name cannot match") {
     ZoneWorld world = sample();
-    const auto node = world.node("r\xc3\xbc" "d(1)", "10.1.0.8");
+    const auto node = world.node(
+        "r\xc3\xbc"
+        "d(1)",
+        "10.1.0.8");
     world.instance("odd", node, 80, {.tags = {"\xc3\xbc"}});
     world.instance("totag", node, 80, {.address = "\xc3\xbc.odd.service.consul"});
-    world.instance("tonamed", node, 80, {.address = "r\xc3\xbc" "d(1).node.consul"});
+    world.instance("tonamed", node, 80,
+                   {.address = "r\xc3\xbc"
+                               "d(1).node.consul"});
     CHECK(world.message("totag.service.consul A").answer.size() == 2);
     CHECK(world.message("tonamed.service.consul A").answer.size() == 2);
-    // The agent compares what a question says in its escaped form, which is nobody's name.
+    // The agent compares the escaped form of QNAME, which equals no registered name.
     CHECK(world.ask("\\195\\188.odd.service.consul A").starts_with("NXDOMAIN"));
-    // An escaped dot is no end of a label, registered or not.
+    // An escaped dot does not end a label.
     world.instance("toescaped", node, 80, {.address = "a\\.odd.service.consul"});
     CHECK(world.ask("toescaped.service.consul A") == "WAIT service a\\.odd\n");
 }
 
-TEST_CASE("zone: a service that points at itself has its node's address, and circles end") {
+TEST_CASE("zone: a service whose address is its own name is answered with its node's address, and loops end") {
     ZoneWorld world = sample();
     CHECK(world.ask("toself.service.consul A") == "NOERROR aa ra\nanswer toself.service.consul 30 A 10.1.0.1\n");
     CHECK(world.ask("toself.service.consul SRV") ==

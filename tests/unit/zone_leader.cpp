@@ -1,9 +1,12 @@
-// The leader's name in the Consul zone: one address, held in a gap, never NXDOMAIN, never a lone alias.
+// What is answered for a leader's name? It is one address; queries are held in a gap; the answer is never NXDOMAIN and never a CNAME alone.
 #include <catch2/catch.hpp>
 
 #include "tests/unit/zone_fixture.hpp"
 
 using namespace lictor;
+using namespace lictor::catalog;
+using namespace lictor::wire;
+using namespace lictor::zone;
 using namespace lictor::test;
 
 namespace {
@@ -21,14 +24,14 @@ const std::string gap = "WAIT leader pg gap\n";
 
 }  // namespace
 
-TEST_CASE("zone: the leader's name has the leader's address, whatever the tags say") {
+TEST_CASE("zone: the leader's name has the leader's address, whatever the tags") {
     ZoneWorld world = sample();
     world.leader("pg", LeaderState::led, "10.0.0.1", 6432);
     for (const char* name : {"master.pg.service.consul", "PRIMARY.pg.service.consul", "master.pg.service.dc1.consul",
                              "_pg._master.service.consul", "primary.pg.service.dc1.dc.consul"}) {
         for (const char* type : {"A", "ANY", "TXT"}) {
             CHECK(world.ask(std::string(name) + " " + type) == std::string("NOERROR aa ra\nanswer ") + name + " 0 A 10.0.0.1\n");
-            CHECK(std::get<ZoneAnswer>(world.last).leader);
+            CHECK((world.last->source == answer::Source::leader));
         }
         for (const char* type : {"AAAA", "MX", "CNAME", "HTTPS"}) CHECK(world.ask(std::string(name) + " " + type) == no_data);
     }
@@ -37,7 +40,7 @@ TEST_CASE("zone: the leader's name has the leader's address, whatever the tags s
     CHECK(world.ask("_pg._primary.consul SRV") == "NOERROR aa ra\nanswer _pg._primary.consul " + srv);
     // Other names of the service, and the leader's name in other datacenters, are ordinary.
     CHECK(world.message("pg.service.consul A").answer.size() == 2);
-    CHECK_FALSE(std::get<ZoneAnswer>(world.last).leader);
+    CHECK_FALSE((world.last->source == answer::Source::leader));
     CHECK(world.ask("replica.pg.service.consul A") == "NOERROR aa ra\nanswer replica.pg.service.consul 30 A 10.0.0.1\n");
     CHECK(world.ask("master.pg.service.dc2.consul A") == "WAIT service pg @dc2\n");
     world.leader("pg", LeaderState::led, "2001:db8::1");
@@ -45,7 +48,7 @@ TEST_CASE("zone: the leader's name has the leader's address, whatever the tags s
     CHECK(world.ask("master.pg.service.consul A") == no_data);
 }
 
-TEST_CASE("zone: while nobody leads, questions that a leader could answer wait") {
+TEST_CASE("zone: in a gap queries of types that a leader has are held") {
     ZoneWorld world = sample();
     for (const auto state : {LeaderState::loading, LeaderState::vacant}) {
         world.leader("pg", state, "10.0.0.1");
@@ -60,7 +63,7 @@ TEST_CASE("zone: while nobody leads, questions that a leader could answer wait")
     CHECK(world.ask("master.pg.service.consul A") == "NOERROR aa ra\nanswer master.pg.service.consul 30 A 10.0.0.2\n");
 }
 
-TEST_CASE("zone: where keys cannot be read the tags name one leader, always the same") {
+TEST_CASE("zone: if the keys cannot be read the leader is one tagged instance, always the same") {
     ZoneWorld world = sample();
     world.leader("pg", LeaderState::unreadable);
     CHECK(world.ask("master.pg.service.consul A") == "NOERROR aa ra\nanswer master.pg.service.consul 0 A 10.0.0.2\n");
@@ -78,7 +81,7 @@ TEST_CASE("zone: where keys cannot be read the tags name one leader, always the 
     CHECK(world.ask("master.pg.service.consul A") == gap);
 }
 
-TEST_CASE("zone: a leader on a host name is an alias with its address, or the node's address") {
+TEST_CASE("zone: a leader with a host name is CNAME and address, or the node's address") {
     ZoneWorld world = sample();
     world.leader("pg", LeaderState::led, "db1.example.test", 5432, "10.0.0.7");
     CHECK(world.ask("master.pg.service.consul A") == "WAIT host db1.example.test\n");
@@ -90,9 +93,9 @@ TEST_CASE("zone: a leader on a host name is an alias with its address, or the no
     CHECK(world.ask("master.pg.service.consul AAAA") == no_data);
     CHECK(world.ask("master.pg.service.consul SRV") ==
           "NOERROR aa ra\nanswer master.pg.service.consul 0 SRV 1 1 5432 db1.example.test\nadditional db1.example.test 0 A 192.0.2.1\n");
-    world.settings->strict = true;
+    world.set_strict(true);
     CHECK(world.message("master.pg.service.consul A").answer.size() == 2);
-    world.settings->strict = false;
+    world.set_strict(false);
     world.host("db1.example.test", FactState::failed);
     CHECK(world.ask("master.pg.service.consul A") == "NOERROR aa ra\nanswer master.pg.service.consul 0 A 10.0.0.7\n");
     CHECK(world.ask("master.pg.service.consul SRV") ==
@@ -103,7 +106,7 @@ TEST_CASE("zone: a leader on a host name is an alias with its address, or the no
     CHECK(world.ask("master.pg.service.consul SRV") == gap);
 }
 
-TEST_CASE("zone: a leader on a name of Consul's own") {
+TEST_CASE("zone: a leader whose host name is in Consul's domain is answered from the catalog") {
     ZoneWorld world = sample();
     world.leader("pg", LeaderState::led, "pg1.node.consul", 5432, "10.0.0.7");
     CHECK(world.ask("master.pg.service.consul A") ==
@@ -124,7 +127,7 @@ TEST_CASE("zone: a known cluster's names are never NXDOMAIN") {
     CHECK(world.ask("other.pg.service.consul A") == no_name);
 }
 
-TEST_CASE("zone: an alias to a leader follows the leader's rules") {
+TEST_CASE("zone: an alias to a leader's name is answered or held as that name") {
     ZoneWorld world = sample();
     world.instance("app", world.node("n", "10.0.0.5"), 1, {.address = "master.pg.service.consul"});
     world.leader("pg", LeaderState::vacant);
@@ -132,10 +135,10 @@ TEST_CASE("zone: an alias to a leader follows the leader's rules") {
     world.leader("pg", LeaderState::led, "10.0.0.1");
     CHECK(world.ask("app.service.consul A") ==
           "NOERROR aa ra\nanswer app.service.consul 30 CNAME master.pg.service.consul\nanswer master.pg.service.consul 0 A 10.0.0.1\n");
-    CHECK(std::get<ZoneAnswer>(world.last).leader);
+    CHECK((world.last->source == answer::Source::leader));
 }
 
-TEST_CASE("zone: a leader outlives facts that are too old") {
+TEST_CASE("zone: a leader is answered even if the facts are older than consul-max-stale") {
     ZoneWorld world = sample();
     world.leader("pg", LeaderState::led, "10.0.0.1");
     world.settle();
@@ -144,14 +147,14 @@ TEST_CASE("zone: a leader outlives facts that are too old") {
           "NOERROR aa ra\nanswer master.pg.service.consul 0 A 10.0.0.1\nopt 1232 ede=3\n");
 }
 
-TEST_CASE("zone: leader names are recognised") {
+TEST_CASE("zone: is_leader_name matches the names of local leader scopes only") {
     ZoneWorld world = sample();
     world.leader("pg", LeaderState::vacant);
     world.settle();
     const Name domain = *Name::parse("consul");
-    const auto leader_of = [&](const char* question) {
+    const auto leader_of = [&](const char* query) {
         std::string service;
-        return is_leader_name(ZoneWorld::question(question), domain, world.catalog, &service) ? service : "-";
+        return is_leader_name(ZoneWorld::question(query), domain, world.catalog, &service) ? service : "-";
     };
     CHECK(leader_of("master.pg.service.consul A") == "pg");
     CHECK(leader_of("_PG._primary.consul SRV") == "pg");
@@ -171,10 +174,11 @@ TEST_CASE("zone: a plain lock's holder is NAME.leader of the domain") {
     auto& entry = world.leader("jobs.leader", LeaderState::led, "10.0.0.5", 9000, "10.0.0.5");
     entry.lock = true;
     CHECK(world.ask("Jobs.leader.consul A") == "NOERROR aa ra\nanswer Jobs.leader.consul 0 A 10.0.0.5\n");
-    CHECK(std::get<ZoneAnswer>(world.last).leader);
+    CHECK((world.last->source == answer::Source::leader));
     CHECK(world.ask("jobs.leader.consul AAAA") == no_data);
-    CHECK(world.ask("jobs.leader.consul SRV") == "NOERROR aa ra\nanswer jobs.leader.consul 0 SRV 1 1 9000 0a000005.addr.dc1.consul\n"
-                                                  "additional 0a000005.addr.dc1.consul 0 A 10.0.0.5\n");
+    CHECK(world.ask("jobs.leader.consul SRV") ==
+          "NOERROR aa ra\nanswer jobs.leader.consul 0 SRV 1 1 9000 0a000005.addr.dc1.consul\n"
+          "additional 0a000005.addr.dc1.consul 0 A 10.0.0.5\n");
     CHECK(world.ask("leader.consul A") == no_data);
     CHECK(world.ask("other.leader.consul A") == no_name);
     CHECK(world.ask("x.jobs.leader.consul A") == no_name);

@@ -1,9 +1,10 @@
-// Nodes, `.addr` names and names of addresses in the Consul zone (default mode).
+// What is answered for nodes, `.addr` names and reverse names (default mode)?
 #include <catch2/catch.hpp>
 
 #include "tests/unit/zone_fixture.hpp"
 
 using namespace lictor;
+using namespace lictor::catalog;
 using namespace lictor::test;
 
 namespace {
@@ -18,7 +19,7 @@ ZoneWorld sample() {
 
 }  // namespace
 
-TEST_CASE("zone: a node's address is answered, its metadata beside it") {
+TEST_CASE("zone: a node's address is answered, with its metadata in ADDITIONAL") {
     ZoneWorld world = sample();
     CHECK(world.ask("ALPHA.node.consul A") ==
           "NOERROR aa ra\nanswer ALPHA.node.consul 0 A 10.1.0.1\n"
@@ -51,11 +52,11 @@ TEST_CASE("zone: NODATA of a node carries the SOA") {
     CHECK(world.ask("nothere.node.consul A") == no_name);
     CHECK(world.ask("nothere.node.consul MX") == no_name);
     CHECK(world.ask("a.alpha.node.consul A") == no_name);
-    CHECK(world.ask("bar.node.consul A") == no_data);  // foo.bar is below it
+    CHECK(world.ask("bar.node.consul A") == no_data);  // foo.bar exists below it
     CHECK(world.ask("ar.node.consul A") == no_name);
 }
 
-TEST_CASE("zone: nodes that are not known are waited for") {
+TEST_CASE("zone: queries wait for nodes that are not known yet") {
     ZoneWorld world = sample();
     CHECK(world.ask("alpha.node.dc2.consul A") == "WAIT nodes @dc2\n");
     world.node_table("dc2").state = FactState::failed;
@@ -67,13 +68,13 @@ TEST_CASE("zone: nodes that are not known are waited for") {
     CHECK(empty.ask("1.0.1.10.in-addr.arpa PTR") == "WAIT nodes\n");
 }
 
-TEST_CASE("zone: a UUID's beginning is no node name") {
+TEST_CASE("zone: the beginning of a UUID is not a node name") {
     ZoneWorld world = sample();
     world.node("gamma", "10.1.0.3")->id = "12ab0000-0000-0000-0000-000000000001";
     CHECK(world.ask("12ab.node.consul A") == no_name);
 }
 
-TEST_CASE("zone: .addr names are arithmetic") {
+TEST_CASE("zone: .addr names are computed, not looked up") {
     ZoneWorld world;
     world.settings->node_ttl = 3;
     CHECK(world.ask("0A010203.addr.dc1.Consul A") == "NOERROR aa ra\nanswer 0a010203.addr.dc1.consul 3 A 10.1.2.3\n");
@@ -86,14 +87,14 @@ TEST_CASE("zone: .addr names are arithmetic") {
         CHECK(world.ask(std::string(name) + " A") == no_name);
 }
 
-TEST_CASE("zone: an empty answer for a wrong number of digits, as agents before 1.18 give it") {
+TEST_CASE("zone: .addr names with a wrong number of digits are empty answers, as of agents before 1.18") {
     ZoneWorld world;
-    world.settings->version = "1.8.7";
+    world.set_version("1.8.7");
     CHECK(world.ask("0a0102.addr.consul A") == "NOERROR aa ra\n");
     CHECK(world.ask("0a0102030.addr.consul A") == no_name);
 }
 
-TEST_CASE("zone: an address has the name of its node, else of a service") {
+TEST_CASE("zone: PTR gives the node of an address, else a service") {
     ZoneWorld world = sample();
     const auto alpha = world.node_table().in_order.front();
     const auto node = std::const_pointer_cast<NodeRecord>(alpha);

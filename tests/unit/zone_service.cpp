@@ -1,4 +1,4 @@
-// Services in the Consul zone: forms of names, record types, health, tags, addresses, SRV, sizes (default mode).
+// What is answered for services: forms of names, record types, health, tags, addresses, SRV, sizes (default mode)?
 #include <catch2/catch.hpp>
 #include <map>
 #include <set>
@@ -6,6 +6,8 @@
 #include "tests/unit/zone_fixture.hpp"
 
 using namespace lictor;
+using namespace lictor::catalog;
+using namespace lictor::zone;
 using namespace lictor::test;
 
 namespace {
@@ -72,7 +74,7 @@ TEST_CASE("zone: a service's addresses are answered") {
     ZoneWorld world = sample();
     CHECK(world.ask("web.service.consul A") == web_all);
     CHECK(world.ask("web.service.consul ANY") == web_all);
-    CHECK(world.ask("web.service.consul TXT") == web_all);  // the agent's habit
+    CHECK(world.ask("web.service.consul TXT") == web_all);  // as the agent does
     CHECK(world.ask("WEB.Service.Consul A") == named(web_all, "WEB.Service.Consul"));
     CHECK(world.ask("web.service.dc1.consul A") == named(web_all, "web.service.dc1.consul"));
     CHECK(world.ask("web.service.DC1.consul A") == named(web_all, "web.service.DC1.consul"));
@@ -95,7 +97,7 @@ TEST_CASE("zone: a type that a service does not have is NODATA with the SOA") {
     CHECK(world.ask("web.service.consul AXFR") == "NOTIMP aa ra\n");
 }
 
-TEST_CASE("zone: tags and RFC 2782 names filter") {
+TEST_CASE("zone: tags and RFC 2782 names select instances") {
     ZoneWorld world = sample();
     const auto one = [](const std::string& owner, const std::string& address) {
         return "NOERROR aa ra\nanswer " + owner + " 0 A " + address + "\n";
@@ -117,7 +119,7 @@ TEST_CASE("zone: tags and RFC 2782 names filter") {
     CHECK(world.ask("_web._v1.2.service.consul A") == "WAIT service 2\n");
 }
 
-TEST_CASE("zone: health filters") {
+TEST_CASE("zone: health decides which instances are answered") {
     ZoneWorld world = sample();
     CHECK(world.ask("sick.service.consul A") == no_name);
     CHECK(world.ask("partly.service.consul A") == "NOERROR aa ra\nanswer partly.service.consul 0 A 10.1.0.2\n");
@@ -129,7 +131,7 @@ TEST_CASE("zone: health filters") {
     CHECK(world.ask("v1.2.web.service.consul A") == no_name);
 }
 
-TEST_CASE("zone: names that are no form of Consul's do not exist") {
+TEST_CASE("zone: names in none of Consul's forms do not exist") {
     ZoneWorld world = sample();
     for (const char* name :
          {"foo.consul", "foo.bar.consul", "web.consul", "hostmaster.consul", "web.service.dc1.dc1.consul", "web.service.a.b.consul",
@@ -137,17 +139,17 @@ TEST_CASE("zone: names that are no form of Consul's do not exist") {
         CHECK(world.ask(std::string(name) + " A") == no_name);
 }
 
-TEST_CASE("zone: what only the agent can tell is asked from it") {
+TEST_CASE("zone: queries that only the agent can answer are delegated to it") {
     ZoneWorld world = sample();
     for (const char* name : {"web.connect.consul", "web.ingress.consul", "q.query.consul", "_q._tcp.query.dc1.consul", "web.virtual.consul",
                              "web.service.other.peer.consul", "web.service.x.ns.consul", "web.service.x.ap.dc1.dc.consul",
                              "web.service.http.port.consul", "alpha.node.x.sg.consul", "odd.service.consul", "broken.service.consul"})
         CHECK(world.ask(std::string(name) + " A") == "DELEGATE\n");
-    world.settings->version = "1.18.0+ent";
+    world.set_version("1.18.0+ent");
     CHECK(world.ask("web.service.a.b.consul A") == "DELEGATE\n");
 }
 
-TEST_CASE("zone: a service that is not known is waited for") {
+TEST_CASE("zone: a query waits for a service that is not known yet") {
     ZoneWorld world = sample();
     CHECK(world.ask("new.service.consul A") == "WAIT service new\n");
     CHECK(world.ask("x.New.service.DC2.consul AAAA") == "WAIT service new @dc2\n");
@@ -156,7 +158,7 @@ TEST_CASE("zone: a service that is not known is waited for") {
     CHECK(world.ask("far.service.dc2.consul A") == "NOERROR aa ra\nanswer far.service.dc2.consul 0 A 10.9.0.1\n");
 }
 
-TEST_CASE("zone: who asks for a service keeps it watched") {
+TEST_CASE("zone: a query for a service marks it as used") {
     ZoneWorld world = sample();
     world.ask("web.service.consul A");
     CHECK(world.service("web").usage->asked == 77);
@@ -165,7 +167,7 @@ TEST_CASE("zone: who asks for a service keeps it watched") {
     CHECK(world.service("sick").usage->asked == 0);
 }
 
-TEST_CASE("zone: SRV names the node, or the address where the service has its own") {
+TEST_CASE("zone: SRV names the node, or the address if the service has its own") {
     ZoneWorld world = sample();
     CHECK(world.ask("web.service.consul SRV") ==
           "NOERROR aa ra\n"
@@ -188,7 +190,7 @@ TEST_CASE("zone: SRV names the node, or the address where the service has its ow
           "10.9.0.1\n");
 }
 
-TEST_CASE("zone: the same answer is given once") {
+TEST_CASE("zone: no record is given twice") {
     ZoneWorld world = sample();
     CHECK(world.ask("twoports.service.consul A") == "NOERROR aa ra\nanswer twoports.service.consul 0 A 10.1.0.1\n");
     world.settings->node_meta_txt = false;
@@ -197,24 +199,25 @@ TEST_CASE("zone: the same answer is given once") {
           "answer twoports.service.consul 0 SRV 1 1 1 alpha.node.dc1.consul\n"
           "answer twoports.service.consul 0 SRV 1 1 2 alpha.node.dc1.consul\n"
           "additional alpha.node.dc1.consul 0 A 10.1.0.1\nadditional alpha.node.dc1.consul 0 A 10.1.0.1\n");
-    // Two nodes with one address and port are two SRV records, and one address.
+    // Two nodes with the same address and port are two SRV records, and one address.
     world.instance("same", world.node("same1", "10.1.0.50"), 7);
     world.instance("same", world.node("same2", "10.1.0.50"), 7);
     CHECK(world.message("same.service.consul SRV").answer.size() == 2);
     CHECK(world.message("same.service.consul A").answer.size() == 1);
 }
 
-TEST_CASE("zone: of many instances each node, address and port is given once, whatever comes first") {
+TEST_CASE("zone: of many instances each node, address and port is given once, in any order") {
     for (const bool strict : {false, true}) {
         ZoneWorld world = sample();
-        world.settings->strict = strict;
+        world.set_strict(strict);
         world.settings->node_meta_txt = false;
         std::set<std::string> expected;
         std::vector<std::shared_ptr<NodeRecord>> nodes;
-        for (int i = 0; i < 150; ++i) {  // each of fifty three times, with another weight
+        for (int i = 0; i < 150; ++i) {  // each of 50 instances three times, with different weights
             const auto name = "many" + std::to_string(100 + i % 50);
             if (i < 50) nodes.push_back(world.node(name, "10.3.0." + std::to_string(i + 1)));
-            world.instance("crowd", nodes[static_cast<std::size_t>(i % 50)], 80 + i % 2, {.id = "c" + std::to_string(i), .weight = static_cast<std::uint16_t>(1 + i / 50)});
+            world.instance("crowd", nodes[static_cast<std::size_t>(i % 50)], 80 + i % 2,
+                           {.id = "c" + std::to_string(i), .weight = static_cast<std::uint16_t>(1 + i / 50)});
             expected.insert(std::to_string(80 + i % 2) + " " + name + ".node.dc1.consul");
         }
         for (int round = 0; round < 20; ++round) {
@@ -231,7 +234,7 @@ TEST_CASE("zone: of many instances each node, address and port is given once, wh
     }
 }
 
-TEST_CASE("zone: of a dual-stack instance each type sees its address, ANY and SRV the IPv6 one") {
+TEST_CASE("zone: a dual-stack instance has an address for each type, for ANY and SRV the IPv6 one") {
     ZoneWorld world = sample();
     CHECK(world.ask("dual.service.consul A") == "NOERROR aa ra\nanswer dual.service.consul 0 A 10.5.0.10\n");
     CHECK(world.ask("dual.service.consul AAAA") == "NOERROR aa ra\nanswer dual.service.consul 0 AAAA 2001:db8::99\n");
@@ -240,7 +243,7 @@ TEST_CASE("zone: of a dual-stack instance each type sees its address, ANY and SR
           std::vector<std::string>{"dual.service.consul 0 SRV 1 1 9 20010db8000000000000000000000099.addr.dc1.consul"});
     world.instance("ondual", world.node("dualnode", "10.1.0.7", {}, lan("10.1.0.17", "2001:db8::17")), 12);
     CHECK(world.ask("ondual.service.consul A") == "NOERROR aa ra\nanswer ondual.service.consul 0 A 10.1.0.17\n");
-    // The node's registered address is another one, so that the node's name would mislead.
+    // The node's registered address differs, so its name is not the target.
     CHECK(world.message("ondual.service.consul SRV").answer ==
           std::vector<std::string>{"ondual.service.consul 0 SRV 1 1 12 20010db8000000000000000000000017.addr.dc1.consul"});
 }
@@ -255,12 +258,12 @@ TEST_CASE("zone: addresses of another datacenter are translated if the agent doe
     CHECK(world.ask("wide.service.dc2.consul SRV") ==
           "NOERROR aa ra\nanswer wide.service.dc2.consul 0 SRV 1 1 50 c0000202.addr.dc2.consul\nadditional c0000202.addr.dc2.consul 0 A "
           "192.0.2.2\n");
-    // Over HTTP the node's address comes translated already; the node's name would lead to it only from inside.
+    // The HTTP API has the node's translated address; the node's name has the registered one.
     world.instance("near", world.node("near", "192.0.2.3", {}, wan("192.0.2.3"), "dc2"), 5, {}, "dc2");
     CHECK(world.message("near.service.dc2.consul SRV").answer ==
           std::vector<std::string>{"near.service.dc2.consul 0 SRV 1 1 5 c0000203.addr.dc2.consul"});
     CHECK(world.ask("wide.node.dc2.consul A") == "NOERROR aa ra\nanswer wide.node.dc2.consul 0 A 192.0.2.2\n");
-    // Translated by the rule for ANY, IPv6 first; for A the registered address counts, which is left under `lan`.
+    // Translated by the rule for ANY, IPv6 first; for A the registered address is used, which is under `lan`.
     TaggedAddresses six;
     six.lan = HostText("10.9.0.4");
     six.wan_ipv6 = HostText("2001:db8::4");
@@ -270,7 +273,8 @@ TEST_CASE("zone: addresses of another datacenter are translated if the agent doe
     six.lan = HostText("db.example.net");
     world.host("db.example.net", FactState::known, {"192.0.2.7"});
     world.instance("six7", world.node("six7", "2001:db8::4", {}, six, "dc2"), 5, {}, "dc2");
-    CHECK(world.message("six7.node.dc2.consul A").answer == std::vector<std::string>{"six7.node.dc2.consul 0 CNAME db.example.net", "db.example.net 0 A 192.0.2.7"});
+    CHECK(world.message("six7.node.dc2.consul A").answer ==
+          std::vector<std::string>{"six7.node.dc2.consul 0 CNAME db.example.net", "db.example.net 0 A 192.0.2.7"});
 }
 
 TEST_CASE("zone: TTLs follow the agent's settings") {
@@ -278,7 +282,7 @@ TEST_CASE("zone: TTLs follow the agent's settings") {
     world.settings->service_ttl = {{"web", 10}, {"*", 1}, {"two*", 20}, {"t*", 5}};
     world.settings->node_ttl = 7;
     world.settings->soa_min_ttl = 9;
-    const auto ttl = [&](const std::string& question) { return world.message(question).answer.at(0); };
+    const auto ttl = [&](const std::string& query) { return world.message(query).answer.at(0); };
     CHECK(ttl("v1.2.web.service.consul A") == "v1.2.web.service.consul 10 A 10.1.0.2");
     CHECK(ttl("twoports.service.consul A") == "twoports.service.consul 20 A 10.1.0.1");
     CHECK(ttl("six.service.consul AAAA") == "six.service.consul 1 AAAA 2001:db8::77");
@@ -289,7 +293,7 @@ TEST_CASE("zone: TTLs follow the agent's settings") {
     for (const auto& line : world.message("v1.2.web.service.consul SRV").additional) CHECK(line == "beta.node.dc1.consul 10 A 10.1.0.2");
 }
 
-TEST_CASE("zone: every order of three instances comes about equally often") {
+TEST_CASE("zone: each order of three instances is about equally frequent") {
     ZoneWorld world = sample();
     std::map<std::vector<std::string>, int> orders;
     for (int i = 0; i < 6000; ++i) ++orders[world.message("web.service.consul A").answer];
@@ -306,7 +310,7 @@ TEST_CASE("zone: a_record_limit bounds distinct addresses") {
     CHECK_FALSE(world.message("web.service.consul A").flags.find("tc") != std::string::npos);
 }
 
-TEST_CASE("zone: all records that fit are sent, and TC says that some did not") {
+TEST_CASE("zone: all records that fit are sent, with TC if some do not") {
     ZoneWorld world;
     for (int i = 0; i < 100; ++i) {
         const std::string number = std::to_string(100 + i);
@@ -317,20 +321,20 @@ TEST_CASE("zone: all records that fit are sent, and TC says that some did not") 
     const std::set<std::string> all(whole.answer.begin(), whole.answer.end());
     CHECK(all.size() == 100);
     struct Row {
-        const char* question;
+        const char* query;
         std::size_t answers;
     };
     // 512: header 12, question 25, then 16 for each A record.
     for (const Row& row : {Row{"many.service.consul A", 29}, Row{"many.service.consul A edns=400", 28},
                            Row{"many.service.consul A edns=1232", 73}, Row{"many.service.consul A edns=4096", 73}}) {
-        const auto reply = world.message(row.question);
-        INFO(row.question);
+        const auto reply = world.message(row.query);
+        INFO(row.query);
         CHECK(reply.answer.size() == row.answers);
         CHECK(reply.flags == "aa tc ra");
-        CHECK(reply.edns == (std::string(row.question).find("edns") != std::string::npos));
+        CHECK(reply.edns == (std::string(row.query).find("edns") != std::string::npos));
         for (const auto& line : reply.answer) CHECK(all.count(line) == 1);
-        CHECK(std::get<ZoneAnswer>(world.last).truncated);
-        CHECK(std::get<ZoneAnswer>(world.last).size <= 1232);
+        CHECK(world.last->truncated);
+        CHECK(world.last->size <= 1232);
     }
     world.udp_max = 4096;
     CHECK(world.message("many.service.consul A edns=4096").answer.size() == 100);
@@ -340,7 +344,7 @@ TEST_CASE("zone: all records that fit are sent, and TC says that some did not") 
     CHECK_FALSE(srv.broken);
 }
 
-TEST_CASE("zone: additional records that find no room truncate nothing") {
+TEST_CASE("zone: additional records that do not fit set no TC") {
     ZoneWorld world;
     for (int i = 0; i < 9; ++i) world.instance("some", world.node("node" + std::to_string(i), "10.2.0." + std::to_string(i + 1)), 80);
     const auto reply = world.message("some.service.consul SRV");
@@ -361,7 +365,7 @@ TEST_CASE("zone: a service with thousands of instances is answered over TCP") {
     CHECK_FALSE(world.message("huge.service.consul SRV tcp").broken);
 }
 
-TEST_CASE("zone: a name that no message can hold is SERVFAIL") {
+TEST_CASE("zone: a registered name that is not a DNS name is SERVFAIL") {
     ZoneWorld world;
     world.instance("long", world.node(std::string(70, 'n'), "10.1.9.9"), 5);
     CHECK(world.ask("long.service.consul SRV edns=1232") == "SERVFAIL aa ra\nopt 1232 ede=0\n");
@@ -373,7 +377,7 @@ TEST_CASE("zone: a name that no message can hold is SERVFAIL") {
     CHECK(world.ask("badname.service.consul A") == "SERVFAIL aa ra\n");
 }
 
-TEST_CASE("zone: without contact to Consul answers go on with TTL 0 and say so") {
+TEST_CASE("zone: without contact to Consul answers have TTL 0 and an extended error") {
     ZoneWorld world = sample();
     world.settings->service_ttl = {{"*", 30}};
     world.settings->soa_min_ttl = 30;
@@ -381,7 +385,7 @@ TEST_CASE("zone: without contact to Consul answers go on with TTL 0 and say so")
     world.catalog.contact_lost = true;
     CHECK(world.ask("v1.2.web.service.consul A edns=1232") ==
           "NOERROR aa ra\nanswer v1.2.web.service.consul 0 A 10.1.0.2\nopt 1232 ede=3\n");
-    CHECK(std::get<ZoneAnswer>(world.last).stale);
+    CHECK((world.last->reason.cause == answer::Cause::consul_stale));
     CHECK(world.ask("empty.service.consul A edns=1232") ==
           "NXDOMAIN aa ra\nauthority consul 0 SOA ns.consul hostmaster.consul 1700000000 3600 600 86400 30\nopt 1232 ede=19\n");
     CHECK(world.ask("v1.2.web.service.consul A") == "NOERROR aa ra\nanswer v1.2.web.service.consul 0 A 10.1.0.2\n");
@@ -396,7 +400,7 @@ TEST_CASE("zone: without contact to Consul answers go on with TTL 0 and say so")
     CHECK(world.ask("0a010001.addr.consul A") == "NOERROR aa ra\nanswer 0a010001.addr.consul 0 A 10.1.0.1\n");
 }
 
-TEST_CASE("zone: names below which names exist are NODATA, not NXDOMAIN") {
+TEST_CASE("zone: empty non-terminals are NODATA, not NXDOMAIN") {
     ZoneWorld world = sample();
     for (const char* name : {"consul", "service.consul", "node.consul", "addr.consul", "query.consul", "connect.consul", "ns.consul",
                              "dc1.consul", "dc.consul", "dc1.dc.consul", "service.dc1.consul", "node.dc1.consul", "dc2.consul",
@@ -406,7 +410,7 @@ TEST_CASE("zone: names below which names exist are NODATA, not NXDOMAIN") {
     CHECK(world.ask("ob.web.service.consul A") == no_name);
 }
 
-TEST_CASE("zone: SOA and NS name the agent's servers") {
+TEST_CASE("zone: SOA and NS are the agent's servers") {
     ZoneWorld world = sample();
     CHECK(world.ask("consul SOA") == "WAIT service consul\n");
     world.settings->node_ttl = 7;
@@ -429,7 +433,7 @@ TEST_CASE("zone: SOA and NS name the agent's servers") {
     CHECK(world.ask("consul NS") == "NOERROR aa ra\n");
 }
 
-TEST_CASE("zone: answers use the domain that was asked") {
+TEST_CASE("zone: answers use the domain of the query") {
     ZoneWorld world = sample();
     world.settings->domains = {"consul", "other.corp", "deep.other.corp"};
     world.settings->node_meta_txt = false;

@@ -1,17 +1,17 @@
-// consul-dns-compat=strict: the agent's answers with its habits, by the version that it reports.
+// Are answers with consul-dns-compat=strict those of the agent, by the version that it reports?
 #include <catch2/catch.hpp>
 
 #include "tests/unit/zone_fixture.hpp"
 
 using namespace lictor;
+using namespace lictor::catalog;
 using namespace lictor::test;
 
 namespace {
 
 ZoneWorld sample(const std::string& version = "1.8.7") {
     ZoneWorld world;
-    world.settings->strict = true;
-    world.settings->version = version;
+    world.settings->agent = {true, version};
     world.settings->node_meta_txt = false;
     world.node("alpha", "10.1.0.1", {{"rack", "r1"}});
     world.node("six", "2001:db8::6");
@@ -57,12 +57,12 @@ TEST_CASE("zone strict: a node is found by the beginning of its UUID") {
     for (const char* name : {"12ab", "12ab0", "12ab0000-1", "12ab0000-1000-0000-0000-000000000001"})
         CHECK(world.ask(std::string(name) + ".node.consul A") ==
               (std::string(name) == "12ab0000-1" ? "NXDOMAIN aa\n" + strict_soa : answer(name)));
-    CHECK(world.ask("12.node.consul A") == "NXDOMAIN aa\n" + strict_soa);  // two begin so
+    CHECK(world.ask("12.node.consul A") == "NXDOMAIN aa\n" + strict_soa);  // two UUIDs begin with this
     CHECK(world.ask("1.node.consul A") == "NXDOMAIN aa\n" + strict_soa);
     CHECK(world.ask("12zz.node.consul A") == "NXDOMAIN aa\n" + strict_soa);
 }
 
-TEST_CASE("zone strict: .addr before 1.11 gives its address for every type, since then beside an empty answer") {
+TEST_CASE("zone strict: .addr before 1.11 gives its address for every type, since then in ADDITIONAL") {
     ZoneWorld old = sample();
     CHECK(old.ask("0a010001.addr.consul AAAA") == "NOERROR aa\nanswer 0a010001.addr.consul 0 A 10.1.0.1\n");
     CHECK(old.ask("0a010001.addr.consul MX") == "NOERROR aa\nanswer 0a010001.addr.consul 0 A 10.1.0.1\n");
@@ -74,17 +74,17 @@ TEST_CASE("zone strict: .addr before 1.11 gives its address for every type, sinc
     CHECK(sample("1.18.1").ask("0a01.addr.consul A") == "NXDOMAIN aa\n" + strict_soa);
 }
 
-TEST_CASE("zone strict: pairs of labels are names since 1.14.2") {
+TEST_CASE("zone strict: names with the labels DC.dc or PEER.peer exist since 1.14.2") {
     ZoneWorld world = sample();
     world.instance("web", std::const_pointer_cast<NodeRecord>(world.node_table().in_order.front()), 80);
     CHECK(world.ask("web.service.dc1.dc.consul A") == "NXDOMAIN aa\n" + strict_soa);
     CHECK(world.ask("web.service.x.peer.consul A") == "NXDOMAIN aa\n" + strict_soa);
-    world.settings->version = "1.14.2";
+    world.set_version("1.14.2");
     CHECK(world.ask("web.service.dc1.dc.consul A") == "NOERROR aa\nanswer web.service.dc1.dc.consul 0 A 10.1.0.1\n");
     CHECK(world.ask("web.service.x.peer.consul A") == "DELEGATE\n");
 }
 
-TEST_CASE("zone strict: the other domain shows in answers since 1.11") {
+TEST_CASE("zone strict: answers are in the domain of the query since 1.11") {
     ZoneWorld world = sample();
     world.settings->domains = {"consul", "other.corp"};
     world.instance("svc", world.node("n", "10.1.0.9"), 80);
@@ -92,7 +92,7 @@ TEST_CASE("zone strict: the other domain shows in answers since 1.11") {
           "NOERROR aa\nanswer svc.service.other.corp 0 SRV 1 1 80 n.node.dc1.consul\nadditional n.node.dc1.consul 0 A 10.1.0.9\n");
     CHECK(world.ask("0a010001.addr.other.corp A") == "NOERROR aa\nanswer 0a010001.addr.consul 0 A 10.1.0.1\n");
     CHECK(world.ask("x.node.other.corp A") == "NXDOMAIN aa\n" + strict_soa);
-    world.settings->version = "1.11.0";
+    world.set_version("1.11.0");
     CHECK(world.ask("svc.service.Other.corp SRV") ==
           "NOERROR aa\nanswer svc.service.Other.corp 0 SRV 1 1 80 n.node.dc1.Other.corp\nadditional n.node.dc1.Other.corp 0 A 10.1.0.9\n");
     CHECK(world.ask("x.node.other.corp A") ==
@@ -100,7 +100,7 @@ TEST_CASE("zone strict: the other domain shows in answers since 1.11") {
     CHECK(world.ask("x.node.Other.corp A") == "NXDOMAIN aa\n" + strict_soa);
 }
 
-TEST_CASE("zone strict: what stands behind a host name only the agent with its recursors tells") {
+TEST_CASE("zone strict: host names outside Consul are left to the agent's recursors") {
     ZoneWorld world = sample();
     world.instance("byname", world.node("n", "10.1.0.9"), 1, {.address = "db.test"});
     CHECK(world.ask("byname.service.consul AAAA") == "NOERROR aa\nanswer byname.service.consul 0 CNAME db.test\n");
@@ -110,7 +110,7 @@ TEST_CASE("zone strict: what stands behind a host name only the agent with its r
     CHECK(world.ask("byname.service.consul AAAA edns=1232") == "DELEGATE\n");
 }
 
-TEST_CASE("zone strict: an agent with recursors sends DS away, whatever it is about") {
+TEST_CASE("zone strict: an agent with recursors sends them all DS queries") {
     ZoneWorld world = sample();
     world.leader("pg", LeaderState::led, "10.1.0.9");
     for (const char* name : {"consul DS", "web.service.consul DS", "no.such.form.consul DS"}) {
@@ -118,9 +118,9 @@ TEST_CASE("zone strict: an agent with recursors sends DS away, whatever it is ab
         CHECK(world.ask(name) != "DELEGATE\n");
         world.settings->recursors = true;
         CHECK(world.ask(name) == "DELEGATE\n");
-        world.settings->strict = false;
+        world.set_strict(false);
         CHECK(world.ask(name) != "DELEGATE\n");
-        world.settings->strict = true;
+        world.set_strict(true);
     }
     CHECK(world.ask("master.pg.service.consul DS") != "DELEGATE\n");
 }
@@ -140,7 +140,7 @@ TEST_CASE("zone strict: ports that are the same on the wire are still different 
     CHECK(world.message("ports.service.consul SRV edns=1232").answer.size() == 3);
 }
 
-TEST_CASE("zone strict: a circle of names ends where the agent's ends") {
+TEST_CASE("zone strict: a loop of names ends where the agent's ends") {
     ZoneWorld world = sample();
     const auto node = world.node("n", "10.1.0.9");
     world.instance("loop1", node, 1, {.address = "loop2.service.consul"});
@@ -160,20 +160,22 @@ TEST_CASE("zone strict: UDP without EDNS gets as many answers as the agent sends
     CHECK(world.message("many.service.consul A").flags == "aa tc");
     world.settings->udp_answer_limit = 20;
     CHECK(world.message("many.service.consul A").answer.size() == 8);
-    const auto srv = world.message("many.service.consul SRV").answer.size();  // uncompressed sizes count once the number was cut
+    const auto srv = world.message("many.service.consul SRV").answer.size();  // once the number is limited the uncompressed size counts
     CHECK((srv >= 4 && srv <= 5));
     CHECK(world.message("many.service.consul A tcp").answer.size() == 40);
     CHECK(world.message("many.service.consul A tcp").flags == "aa");
 }
 
-TEST_CASE("zone strict: every udp_answer_limit and a_record_limit, for every kind of address question") {
+TEST_CASE("zone strict: every udp_answer_limit and a_record_limit, for every kind of address query") {
     for (unsigned limit = 1; limit <= 12; ++limit) {
         ZoneWorld world = with_many(11);
         for (const char* type : {"A", "ANY", "SRV"}) {
             const bool srv = std::string(type) == "SRV";
             world.settings->udp_answer_limit = limit;
             world.settings->a_record_limit = 0;
-            const auto count = [&](const std::string& how) { return world.message("many.service.consul " + std::string(type) + how).answer.size(); };
+            const auto count = [&](const std::string& how) {
+                return world.message("many.service.consul " + std::string(type) + how).answer.size();
+            };
             if (!srv) CHECK(count("") == std::min(8u, limit));
             CHECK(count(" edns=512") == count(""));
             CHECK(count(" edns=4096") == 11);
@@ -188,40 +190,40 @@ TEST_CASE("zone strict: every udp_answer_limit and a_record_limit, for every kin
     }
 }
 
-TEST_CASE("zone strict: what stands behind an alias of Consul's own is cut as for a question over UDP") {
+TEST_CASE("zone strict: records behind an alias into Consul are limited as for a query over UDP") {
     ZoneWorld world = with_many(20);
     const auto front = world.node("front", "10.1.0.9");
     world.instance("front", front, 80, {.address = "many.service.consul"});
     world.instance("outer", front, 80, {.address = "front.service.consul"});
     for (const char* how : {"A tcp", "A edns=1232", "MX tcp edns=4096"})
         CHECK(world.message(std::string("front.service.consul ") + how).answer.size() == 1 + 3);
-    CHECK(world.message("front.service.consul A").answer.size() == 3);                // the alias counts in the outer answer
-    CHECK(world.message("outer.service.consul A tcp").answer.size() == 1 + 1 + 2);    // and in the inner one
+    CHECK(world.message("front.service.consul A").answer.size() == 3);              // the CNAME counts in the outer answer
+    CHECK(world.message("outer.service.consul A tcp").answer.size() == 1 + 1 + 2);  // and in the inner one
     CHECK(world.message("front.service.consul SRV tcp").additional.size() == 3);
     world.settings->udp_answer_limit = 8;
     CHECK(world.message("front.service.consul A tcp edns=1232").answer.size() == 1 + 8);
-    CHECK(world.message("front.service.consul A tcp").answer.size() == 1 + 5);        // five behind an alias without EDNS
+    CHECK(world.message("front.service.consul A tcp").answer.size() == 1 + 5);  // five behind an alias without EDNS
     CHECK(world.message("outer.service.consul A tcp edns=1232").answer.size() == 1 + 1 + 5);
     world.node("named", "many.service.consul");
     CHECK(world.message("named.node.consul A tcp").answer.size() == 1 + 5);
     CHECK(world.message("named.node.consul A tcp edns=1232").answer.size() == 1 + 8);
-    // Later agents do not cut what they ask themselves.
-    world.settings->version = "1.10.3";
+    // Later agents do not limit such answers.
+    world.set_version("1.10.3");
     CHECK(world.message("front.service.consul A tcp edns=1232").answer.size() == 1 + 20);
 }
 
-TEST_CASE("zone strict: what stands behind an alias is cut by its size, uncompressed") {
+TEST_CASE("zone strict: records behind an alias are limited by their uncompressed size") {
     ZoneWorld world = sample();
     world.settings->udp_answer_limit = 8;
     const std::string tag(63, 't');
     for (int i = 0; i < 8; ++i)
         world.instance("tagged", world.node("t" + std::to_string(i), "10.2.0." + std::to_string(i + 1)), 80, {.tags = {tag}});
     world.instance("front", world.node("front", "10.1.0.9"), 80, {.address = tag + ".tagged.service.consul"});
-    // An owner of 87 bytes makes records of 101: four of them fit into 512 less header and the agent's margin.
+    // With an owner of 87 bytes a record has 101: four fit into 512 bytes minus the header and the agent's margin.
     CHECK(world.message("front.service.consul A tcp edns=1232").answer.size() == 1 + 4);
 }
 
-TEST_CASE("zone strict: with EDNS sizes alone decide") {
+TEST_CASE("zone strict: with EDNS only the size limits an answer") {
     ZoneWorld world = with_many(40);
     CHECK(world.message("many.service.consul A edns=513").answer.size() == 29);
     CHECK(world.message("many.service.consul A edns=1232").answer.size() == 40);
@@ -232,11 +234,11 @@ TEST_CASE("zone strict: with EDNS sizes alone decide") {
     CHECK(srv.edns);
     CHECK(srv.udp_size == 1232);
     ZoneWorld later = with_many(40, "1.10.3");
-    CHECK_FALSE(later.message("many.service.consul SRV edns=1232").edns);  // OPT is lost with the records that are cut
+    CHECK_FALSE(later.message("many.service.consul SRV edns=1232").edns);  // OPT is lost with the records that are removed
     CHECK(later.message("many.service.consul A edns=1232").edns);
 }
 
-TEST_CASE("zone strict: far above the limit it may be enough to leave metadata out") {
+TEST_CASE("zone strict: an answer far above the limit may fit without its metadata") {
     ZoneWorld world = sample();
     world.settings->node_meta_txt = true;
     for (int i = 0; i < 2; ++i)

@@ -1,16 +1,16 @@
-// The trampolines between libuv's C callbacks and the owners of loop.hpp.
+// Implements libuv's C callbacks and the functions of the owners.
 #include "watch/loop/loop.hpp"
 
 #include <ctime>
 
 #include <algorithm>
 
-namespace lictor {
+namespace lictor::loop {
 
 Loop::Loop() : loop_(std::make_unique<uv_loop_t>()) { ensure(uv_loop_init(loop_.get()) == 0, "uv_loop_init"); }
 
 Loop::~Loop() {
-    // Owners have asked for their closes; each turn runs close callbacks. A handle that nobody closed would keep this going for ever.
+    // Each turn runs close callbacks. A handle that was not closed would keep the loop open: give up after 1000 turns.
     for (int turn = 0; turn < 1000; ++turn) {
         uv_run(loop_.get(), UV_RUN_NOWAIT);
         if (uv_loop_close(loop_.get()) == 0) return;
@@ -33,21 +33,21 @@ Timer::Timer(Loop& loop, std::function<void()> callback) {
 void Timer::start(microseconds delay) {
     const auto ms = std::max<std::int64_t>(0, (delay.count() + 999) / 1000);
     uv_update_time(handle_.raw()->loop);
-    uv_timer_start(handle_.raw(), [](uv_timer_t* timer) { HandleOf<uv_timer_t>::fire(timer, 0); }, static_cast<std::uint64_t>(ms), 0);
+    uv_timer_start(
+        handle_.raw(), [](uv_timer_t* timer) { HandleOf<uv_timer_t>::fire(timer, 0); }, static_cast<std::uint64_t>(ms), 0);
 }
 
 void Timer::repeat(milliseconds every) {
     const auto ms = static_cast<std::uint64_t>(std::max<std::int64_t>(1, every.count()));
-    uv_timer_start(handle_.raw(), [](uv_timer_t* timer) { HandleOf<uv_timer_t>::fire(timer, 0); }, ms, ms);
+    uv_timer_start(
+        handle_.raw(), [](uv_timer_t* timer) { HandleOf<uv_timer_t>::fire(timer, 0); }, ms, ms);
 }
 
 void Timer::stop() { uv_timer_stop(handle_.raw()); }
 bool Timer::active() const { return uv_is_active(reinterpret_cast<uv_handle_t*>(handle_.raw())) != 0; }
 
 namespace {
-void on_poll(uv_poll_t* poll, int status, int events) {
-    HandleOf<uv_poll_t>::fire(poll, status < 0 ? UV_READABLE | UV_WRITABLE : events);
-}
+void on_poll(uv_poll_t* poll, int status, int events) { HandleOf<uv_poll_t>::fire(poll, status < 0 ? UV_READABLE | UV_WRITABLE : events); }
 }  // namespace
 
 Result<bool> FdWatch::start(Loop& loop, int fd, int events, std::function<void(int)> callback) {
@@ -66,16 +66,18 @@ void FdWatch::change(int events) {
 }
 
 Wake::Wake(Loop& loop, std::function<void()> callback) {
-    handle_.open([call = std::move(callback)](int) { call(); }, [&](uv_async_t* async) {
-        return uv_async_init(loop.raw(), async, [](uv_async_t* fired) { HandleOf<uv_async_t>::fire(fired, 0); });
-    });
+    handle_.open([call = std::move(callback)](int) { call(); },
+                 [&](uv_async_t* async) {
+                     return uv_async_init(loop.raw(), async, [](uv_async_t* fired) { HandleOf<uv_async_t>::fire(fired, 0); });
+                 });
 }
 
 void Wake::send() noexcept { uv_async_send(handle_.raw()); }
 
 Signal::Signal(Loop& loop, int number, std::function<void()> callback) {
     handle_.open([call = std::move(callback)](int) { call(); }, [&](uv_signal_t* signal) { return uv_signal_init(loop.raw(), signal); });
-    uv_signal_start(handle_.raw(), [](uv_signal_t* fired, int) { HandleOf<uv_signal_t>::fire(fired, 0); }, number);
+    uv_signal_start(
+        handle_.raw(), [](uv_signal_t* fired, int) { HandleOf<uv_signal_t>::fire(fired, 0); }, number);
 }
 
-}  // namespace lictor
+}  // namespace lictor::loop

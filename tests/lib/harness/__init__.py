@@ -1,5 +1,5 @@
-"""Support for the end-to-end tests: processes, Consul, Patroni's habits, upstreams, clients, a proxy with a clock.
+"""Support for the end-to-end tests: processes, Consul, Patroni's writes, upstream servers, clients, a proxy that records times.
 
-Python 3 and dnspython as Debian ships them; nothing else. One module answers one question; the test files in tests/e2e
+Needs Python 3 and dnspython as packaged by Debian, nothing else. Each module answers one question. The test files in tests/e2e
 import them by name.
 """

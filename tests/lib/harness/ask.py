@@ -1,7 +1,7 @@
-"""How is a question put, and when are two answers the same?
+"""How is a query sent, and when are two replies the same?
 
-Answers are compared as multisets of (section, owner with its letter case, type, class, TTL, rdata) plus rcode and flags:
-the order of records, message ids, SOA serials and compression are the server's own business.
+Replies are compared as multisets of (section, owner with its letter case, type, class, TTL, rdata), plus rcode and flags.
+The order of records, message ids, SOA serials and compression are not compared.
 """
 
 import collections
@@ -23,7 +23,7 @@ Server = collections.namedtuple("Server", "address port")
 SILENCE = dns.exception.Timeout
 
 
-def question(name, rdtype="A", edns=None, flags="RD", options=None, want_dnssec=False, rdclass="IN"):
+def query(name, rdtype="A", edns=None, flags="RD", options=None, want_dnssec=False, rdclass="IN"):
     name = dns.name.from_text(name) if isinstance(name, str) else name
     message = dns.message.make_query(name, rdtype, rdclass)
     message.flags = dns.flags.from_text(flags)
@@ -33,12 +33,12 @@ def question(name, rdtype="A", edns=None, flags="RD", options=None, want_dnssec=
 
 
 def udp(server, name, rdtype="A", within=2.0, **how):
-    message = name if isinstance(name, dns.message.Message) else question(name, rdtype, **how)
+    message = name if isinstance(name, dns.message.Message) else query(name, rdtype, **how)
     return dns.query.udp(message, server.address, within, server.port, one_rr_per_rrset=True)
 
 
 def tcp(server, name, rdtype="A", within=2.0, **how):
-    message = name if isinstance(name, dns.message.Message) else question(name, rdtype, **how)
+    message = name if isinstance(name, dns.message.Message) else query(name, rdtype, **how)
     return dns.query.tcp(message, server.address, within, server.port, one_rr_per_rrset=True)
 
 
@@ -58,7 +58,7 @@ def texts(reply):
 
 
 def resolve(server, name, rdtype="A", **how):
-    """Addresses if the answer is NOERROR, else the rcode's name in a list: easy to compare and to print."""
+    """Addresses if the reply is NOERROR, else the rcode's name in a list, which is easy to compare and to print."""
     reply = udp(server, name, rdtype, **how)
     return addresses(reply) if reply.rcode() == 0 else [rcode(reply)]
 
@@ -92,7 +92,7 @@ def records(reply):
 
 
 class Form:
-    """What of a reply is compared."""
+    """The parts of a reply that are compared."""
 
     def __init__(self, reply):
         self.rcode = rcode(reply)
@@ -105,7 +105,7 @@ class Form:
         self.records = records(reply)
 
     def moved(self, domain, to):
-        """The same with every name below `domain` put below `to`."""
+        """A copy in which every name below `domain` is below `to`."""
         form = copy.copy(self)
         form.records = collections.Counter()
         for record, count in self.records.items():
@@ -121,7 +121,7 @@ class Form:
         return [r for r in self.records if r.section == section and r.type == kind]
 
     def difference(self, other, mine="agent", theirs="lictor"):
-        """Lines that say how `other` differs; empty when it does not."""
+        """Lines that describe how `other` differs from this one; empty if it does not."""
         lines = []
         for field in ("rcode", "aa", "tc", "rd", "cd", "edns", "question"):
             a, b = getattr(self, field), getattr(other, field)
@@ -138,7 +138,7 @@ def _show(record):
     return f"{record.section} {record.owner} {record.ttl} {record.type} {record.rdata}"
 
 
-# For loops that have to be quick and exact in time: a packet made by hand, a connected socket, no parsing beyond need.
+# For fast loops with exact times: a packet made by hand, a connected socket, and no more parsing than necessary.
 
 def packet(name, rdtype=1, ident=0, edns=None):
     wire = struct.pack("!HHHHHH", ident, 0x0100, 1, 0, 0, 1 if edns else 0)

@@ -1,6 +1,6 @@
-"""Which catalog shows every habit of the agent's DNS? The sample that the parity tests fill a Consul with, and its questions.
+"""The sample catalog of the parity tests, with a case for each rule of the agent's DNS, and the names to query.
 
-Everything is written through /v1/catalog/register, as nodes without an agent, so that the state is the same in each run.
+It is written with /v1/catalog/register, as nodes without an agent, so that the state is the same in each run.
 """
 
 PASSING, WARNING, CRITICAL = "passing", "warning", "critical"
@@ -39,7 +39,7 @@ def fill(api):
     put("resting", "10.1.0.61", checks=[node_check("resting", CRITICAL, "_node_maintenance")])
     put("uneasy", "10.1.0.62", checks=[node_check("uneasy", WARNING)])
 
-    # Three instances with tags, weights and states; nobody is filtered in the default configuration.
+    # Three instances with tags, weights and states. The default configuration filters none of them.
     put("alpha", "10.1.0.1", "web", ID="web1", Port=80, Tags=["v1", "Prod"], Weights={"Passing": 10, "Warning": 3},
         node_more={"NodeMeta": {"rack": "r1", "rfc1035-note": "plain text", "a=b": "c`d", " edge ": "x"}})
     put("beta", "10.1.0.2", "web", WARNING, ID="web2", Port=8080, Tags=["v2", "v1.2"], Weights={"Passing": 10, "Warning": 3},
@@ -80,7 +80,7 @@ def fill(api):
         checks=[service_check("gamma", "maintained", CRITICAL, "_service_maintenance:maintained")])
     put("gamma", "10.1.0.3", "warned", WARNING, Port=36)
 
-    # Names instead of addresses. No recursor knows them: the answer is the bare CNAME.
+    # Names instead of addresses. No recursor resolves them: the answer is the CNAME alone.
     put("alpha", "10.1.0.1", "byname", Address="db.example.test", Port=40)
     put("alpha", "10.1.0.1", "mixedname", ID="mn1", Address="db.example.test", Port=41)
     put("beta", "10.1.0.2", "mixedname", ID="mn2", Port=41)
@@ -114,5 +114,5 @@ NAMES = [f"{name}.service" for name in SERVICES] + [
 
 TYPES = ["A", "AAAA", "SRV", "TXT", "ANY", "CNAME", "MX", "SOA", "NS"]
 
-# Names that do not exist but have names below them: the agent says NXDOMAIN.
+# Names without records that have names below them. The agent answers NXDOMAIN.
 EMPTY_NON_TERMINALS = {"", "service", "node", "addr", "dc1", "service.dc1", "node.dc1", "ns", "hostmaster"}

@@ -1,7 +1,7 @@
-"""A real Consul: three servers on one machine, client agents with their own settings, and the HTTP API to fill it.
+"""A real Consul: three servers on one machine, client agents with their own settings, and the HTTP API to write data.
 
-Every agent has an address of its own in a loopback network that is free, as the agents of a data centre have; ports are
-the same for all.
+Each agent has its own address in a free loopback network, like the agents of a data centre. All agents use the same
+ports.
 """
 
 import base64
@@ -25,7 +25,7 @@ _root = os.path.dirname(os.path.dirname(os.path.dirname(os.path.dirname(os.path.
 def binary():
     found = subprocess.run([os.path.join(_root, "container/lib/fetch-consul")], stdout=subprocess.PIPE, text=True)
     if found.returncode:
-        raise RuntimeError("no consul binary; container/lib/fetch-consul says why")
+        raise RuntimeError("no consul binary; container/lib/fetch-consul prints the reason")
     return found.stdout.strip()
 
 
@@ -36,7 +36,7 @@ class ApiError(OSError):
 
 
 class Api:
-    """One agent's HTTP API. A connection per thread."""
+    """The HTTP API of one agent, with a connection for each thread."""
 
     def __init__(self, address, port, token=None):
         self.address, self.port = address, port
@@ -95,7 +95,7 @@ class Api:
     # catalog
 
     def register(self, node, address, service=None, checks=(), **more):
-        """A node of the catalog that no agent stands for, with one service on it."""
+        """Registers a node without an agent in the catalog, with at most one service."""
         entry = dict(Node=node, Address=address, **more)
         if service:
             entry["Service"] = service
@@ -110,7 +110,7 @@ class Api:
         return self.put("/v1/catalog/deregister", entry)
 
     def register_here(self, **service):
-        """A service of this agent itself."""
+        """Registers a service of this agent."""
         return self.put("/v1/agent/service/register", service)
 
     def deregister_here(self, service_id):
@@ -152,7 +152,7 @@ class Agent:
             "ports": dict(ports, serf_wan=-1, grpc=-1, https=-1),
             "datacenter": "dc1", "log_level": "WARN", "disable_update_check": True, "enable_script_checks": False,
             "performance": {"raft_multiplier": 1},
-            # Gossip as quick as a test needs it: a dead agent is known dead within a few seconds.
+            # Fast gossip, so that a failed agent is detected within a few seconds.
             "gossip_lan": {"probe_interval": "500ms", "probe_timeout": "250ms", "suspicion_mult": 2},
         }
         if not dev:
@@ -165,7 +165,7 @@ class Agent:
         self.process = None
 
     def change(self, **settings):
-        """Other settings, from the next start on."""
+        """Changes settings; they apply from the next start."""
         with open(self._config) as file:
             config = json.load(file)
         config.update(settings)
@@ -178,7 +178,7 @@ class Agent:
         return self
 
     def wait_ready(self, within=30):
-        """Until it answers, knows a leader, and has its own node in the catalog."""
+        """Waits until the agent answers, there is a leader, and the agent's node is in the catalog."""
         def ready():
             return self.api.get("/v1/status/leader") and self.api.get(f"/v1/catalog/node/{self.name}")
         self.process.until(ready, within, f"consul {self.name} is ready", every=0.05)
@@ -199,7 +199,7 @@ class Agent:
 
 
 class Cluster:
-    """Three servers, and client agents on request. `owner` is a test context or what a file's tests share."""
+    """Three servers, and client agents on request. `owner` is a test's context or the shared context of a file."""
 
     def __init__(self, owner, servers=3, settings=None):
         self._owner = owner
@@ -226,7 +226,7 @@ class Cluster:
         return Agent(self._owner, name, f"{self.network}.{self._next}", self.ports, settings)
 
     def client(self, name="client1", **settings):
-        """A client agent, as one runs on an application node."""
+        """A client agent, like the one on an application node."""
         agent = self._agent(name, dict({"retry_join": self._peers(), "retry_interval": "1s"}, **settings)).start()
         self._owner.undo.callback(agent.stop)
         return agent.wait_ready()
@@ -250,12 +250,12 @@ class Cluster:
 
 
 def dev_agent(owner, name="dev1", address=None, **settings):
-    """A single agent in development mode: a whole Consul in one process, ready in a second."""
+    """One agent in development mode: a whole Consul in one process, ready within a second."""
     return dev_agent_unready(owner, name, address, **settings).wait_ready()
 
 
 def dev_agent_unready(owner, name="dev1", address=None, **settings):
-    """The same for who has to do something before it is ready, or sees that in another way."""
+    """One agent in development mode, started but possibly not ready yet."""
     address = address or net.loopback_net() + ".1"
     ports = {kind: net.free_port(address) for kind in ("dns", "http", "server", "serf_lan")}
     agent = Agent(owner, name, address, ports, dict({"server": True, "bootstrap": True}, **settings), dev=True)
@@ -275,7 +275,7 @@ def watch(api, path, index, wait="30s", **query):
 
 
 def settle(api, seconds=0.0):
-    """Waits until the catalog's index stands still for a moment: agents register themselves for a while after start."""
+    """Waits until the catalog's index does not change for a while: agents register themselves for some time after the start."""
     before, since = None, time.monotonic()
     def still():
         nonlocal before, since
@@ -284,4 +284,4 @@ def settle(api, seconds=0.0):
         if now != before:
             before, since = now, time.monotonic()
         return time.monotonic() - since >= seconds
-    net.until(still, 20 + seconds, "the catalog stands still", every=0.1)
+    net.until(still, 20 + seconds, "the catalog does not change", every=0.1)

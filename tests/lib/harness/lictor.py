@@ -1,7 +1,7 @@
-"""How is lictor started, asked and ended in a test?
+"""How is lictor started, queried and stopped in a test?
 
-One Lictor is one process with its own port, statistics port and configuration file. Its end is checked always: TERM has
-to end it within a second with exit code 0, and its log must hold nothing from a sanitizer.
+A Lictor is one process with its own port, statistics port and configuration file. Its end is always checked: SIGTERM must
+end it within a second with exit code 0, and its log must hold no report of a sanitizer.
 """
 
 import http.client
@@ -22,17 +22,18 @@ _root = os.path.dirname(os.path.dirname(os.path.dirname(os.path.dirname(os.path.
 _sanitizer = re.compile(r"AddressSanitizer|LeakSanitizer|UndefinedBehaviorSanitizer|ThreadSanitizer|runtime error: |==\d+==ERROR")
 
 SANITIZER_ENVIRONMENT = {
+    "TSAN_OPTIONS": "second_deadlock_stack=1:exitcode=98",
     "ASAN_OPTIONS": "detect_stack_use_after_return=1:strict_string_checks=1:detect_leaks=1:exitcode=99",
     "UBSAN_OPTIONS": "print_stacktrace=1:halt_on_error=0",
 }
 
 
 def binary(build="release"):
-    """The built program, or an error that says how to build it."""
-    variable = {"release": "LICTOR_BINARY", "asan": "LICTOR_ASAN_BINARY"}[build]
-    path = os.environ.get(variable) or os.path.join(_root, {"release": "build", "asan": "build-asan"}[build], "lictor")
+    """The path of the built program; fails with a hint how to build it."""
+    variable = {"release": "LICTOR_BINARY", "asan": "LICTOR_ASAN_BINARY", "tsan": "LICTOR_TSAN_BINARY"}[build]
+    path = os.environ.get(variable) or os.path.join(_root, "build" if build == "release" else f"build-{build}", "lictor")
     if not os.access(path, os.X_OK):
-        raise AssertionError(f"{path} is not there; ./tests/run builds it ({variable} names another one)")
+        raise AssertionError(f"{path} is missing; ./tests/run builds it ({variable} sets another path)")
     return path
 
 
@@ -41,7 +42,7 @@ class Lictor:
                  start=True, wait=True, env=None, keep_user=None, threads=None, build=None):
         """`consul`: URL of the agent, or None for no Consul at all. `conf`: content of the configuration file.
 
-        Options given here come after the defaults below; a default whose name is given again is left out.
+        Options given here follow the defaults below. A default is left out if its name is given here or in `conf`.
         """
         self._ctx = ctx
         self.name = name
@@ -60,7 +61,7 @@ class Lictor:
         without = {"--no-resolv": "--resolv-file", "--no-hosts": "--hosts"}
         self.options = [o for o in defaults if o.split("=", 1)[0] not in given and without.get(o) not in given]
         self.options += [option for option in options if option not in ("--hosts",)]
-        self.env = dict(SANITIZER_ENVIRONMENT if self.build == "asan" else {}, **(env or {}))
+        self.env = dict({} if self.build == "release" else SANITIZER_ENVIRONMENT, **(env or {}))
         self.process = None
         self._checked = False
         ctx.undo.callback(self._end)
@@ -72,7 +73,7 @@ class Lictor:
         return [binary(self.build)] + self.options
 
     def start(self, wait=True):
-        # What the environment of the machine says about Consul is no part of a test.
+        # The machine's own environment must not configure Consul.
         env = {key: None for key in os.environ if key.startswith("CONSUL_")}
         self.process = Process(self.name, self.command, self.log_path, env=dict(env, **self.env))
         self._ctx.processes.append(self.process)
@@ -82,34 +83,34 @@ class Lictor:
         return self
 
     def wait_serving(self, within=10):
-        """Until the data plane answers: by its own word (/health), or by a question where there is no statistics port."""
+        """Waits until lictor answers: by /health, or by a query if there is no statistics port."""
         if self.stats_port:
-            self.process.until(lambda: self.http("/health")[0] == 200, within, "/health says 200", every=0.01)
+            self.process.until(lambda: self.http("/health")[0] == 200, within, "/health returns 200", every=0.01)
         else:
-            self.process.until(self._answers_at_all, within, "it answers a question", every=0.01)
+            self.process.until(self._replies, within, "it answers a query", every=0.01)
 
-    def _answers_at_all(self):
+    def _replies(self):
         try:
             return ask.udp(self.server, "version.bind", "TXT", rdclass="CH", within=0.2)
         except ask.SILENCE:
             return None
 
     def wait_ready(self, within=15):
-        """First sync done and an upstream answered."""
-        self.process.until(lambda: self.http("/ready")[0] == 200, within, "/ready says 200", every=0.02)
+        """Waits until the first synchronization is done and an upstream answered."""
+        self.process.until(lambda: self.http("/ready")[0] == 200, within, "/ready returns 200", every=0.02)
         return self
 
-    # asking
+    # queries
 
     def udp(self, name, rdtype="A", **how):
-        return self._asked(ask.udp, name, rdtype, how)
+        return self._query(ask.udp, name, rdtype, how)
 
     def tcp(self, name, rdtype="A", **how):
-        return self._asked(ask.tcp, name, rdtype, how)
+        return self._query(ask.tcp, name, rdtype, how)
 
-    def _asked(self, way, name, rdtype, how):
+    def _query(self, send, name, rdtype, how):
         try:
-            return way(self.server, name, rdtype, **how)
+            return send(self.server, name, rdtype, **how)
         except ask.SILENCE:
             self.process.must_run()
             raise AssertionError(f"no reply to {name} {rdtype} within {how.get('within', 2.0)} s") from None
@@ -174,11 +175,11 @@ class Lictor:
                                   f"the log holds /{pattern}/", every=0.01)
 
     def stop(self):
-        """TERM; checks exit code, time and sanitizers. Returns the seconds."""
+        """Sends SIGTERM; checks the exit code, the time and the sanitizers. Returns the seconds."""
         self._checked = True
         self.process.must_run()
         seconds = self.process.stop(within=15)
-        allowed = 1.0 if self.build == "release" else 6.0       # the leak check at the end takes its time
+        allowed = 1.0 if self.build == "release" else 6.0       # includes the leak check
         assert seconds is not None, f"{self.name} did not end within 15 s of TERM\n{self.process.tail()}"
         self.check_log()
         assert self.process.exit_code == 0, f"{self.name} ended with {self.process.exit_code} after TERM\n{self.process.tail()}"
@@ -190,10 +191,10 @@ class Lictor:
         found = _sanitizer.search(log)
         if found:
             start = log.rfind("\n", 0, found.start()) + 1
-            raise AssertionError(f"the sanitizers spoke:\n{log[start:start + 4000]}")
+            raise AssertionError(f"sanitizer report:\n{log[start:start + 4000]}")
 
     def kill(self):
-        """SIGKILL, as a crash would."""
+        """SIGKILL, like a crash."""
         self._checked = True
         self.process.kill()
 
@@ -216,10 +217,10 @@ def _names(conf):
 
 
 def run(ctx, *arguments, within=10, build=None, env=None, input=None):
-    """lictor as a command that ends: (exit code, stdout, stderr)."""
+    """Runs lictor as a command that ends: (exit code, stdout, stderr)."""
     build = build or ctx.variant.build
     clean = {key: value for key, value in os.environ.items() if not key.startswith("CONSUL_")}
-    clean.update(SANITIZER_ENVIRONMENT if build == "asan" else {})
+    clean.update({} if build == "release" else SANITIZER_ENVIRONMENT)
     clean.update(env or {})
     try:
         done = subprocess.run([binary(build), *arguments], capture_output=True, text=True, timeout=within, env=clean,
@@ -228,5 +229,5 @@ def run(ctx, *arguments, within=10, build=None, env=None, input=None):
         raise AssertionError(f"lictor {shlex.join(arguments)} did not end within {within} s") from late
     found = _sanitizer.search(done.stderr)
     if found:
-        raise AssertionError(f"lictor {shlex.join(arguments)}: the sanitizers spoke:\n{done.stderr[:4000]}")
+        raise AssertionError(f"lictor {shlex.join(arguments)}: sanitizer report:\n{done.stderr[:4000]}")
     return done.returncode, done.stdout, done.stderr

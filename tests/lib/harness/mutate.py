@@ -1,6 +1,6 @@
-"""Which bytes might break a DNS parser? Valid messages with a few well-aimed wounds, and plain noise.
+"""Which bytes might break a DNS parser? Valid messages with a few targeted mutations, and random bytes.
 
-Everything comes from the given random generator, so that a seed repeats a run.
+All choices come from the given random generator, so that a seed repeats a run.
 """
 
 import struct
@@ -11,8 +11,8 @@ import dns.message
 import dns.rrset
 
 
-def questions(names, rng):
-    """Valid questions of all kinds as wires: types, classes, EDNS with options, flags, several records where none belong."""
+def queries(names, rng):
+    """Valid queries of many kinds as wires: types, classes, EDNS options, flags, and records in sections where none belong."""
     wires = []
     options = [[], [dns.edns.GenericOption(13, b"\x03com\x00")], [dns.edns.GenericOption(10, bytes(range(8)))],
                [dns.edns.ECSOption("192.0.2.0", 24)], [dns.edns.GenericOption(3, b""), dns.edns.GenericOption(65001, b"x" * 40)]]
@@ -29,7 +29,7 @@ def questions(names, rng):
 
 
 def replies(query):
-    """Valid replies to `query` (a dns.message.Message) of many shapes, as wires."""
+    """Valid replies to `query` (a dns.message.Message) in many forms, as wires."""
     name = query.question[0].name
     shapes = [
         [("ANSWER", name, 60, "A", ["192.0.2.1", "192.0.2.2"])],
@@ -56,7 +56,7 @@ def replies(query):
 
 
 def mutant(wire, rng, keep=0):
-    """`wire` with one to four wounds behind the first `keep` bytes."""
+    """`wire` with one to four mutations after the first `keep` bytes."""
     data = bytearray(wire)
     for _ in range(rng.randint(1, 4)):
         if len(data) <= keep + 1:
@@ -75,11 +75,11 @@ def mutant(wire, rng, keep=0):
             del data[at:at + rng.randint(1, 12)]
         elif kind == 5:                                         # a compression pointer, often to itself or ahead
             data[at:at + 2] = struct.pack("!H", 0xc000 | rng.choice((at, at + 2, 0, 12, rng.randrange(0x4000))))
-        elif kind == 6 and len(data) > 12:                      # counts that lie
+        elif kind == 6 and len(data) > 12:                      # wrong counts
             where = rng.choice((4, 6, 8, 10))
             if where >= keep:
                 data[where:where + 2] = struct.pack("!H", rng.choice((0, 1, 2, 255, 65535)))
-        elif kind == 7:                                         # lengths that lie
+        elif kind == 7:                                         # wrong lengths
             data[at:at + 2] = struct.pack("!H", rng.choice((0, 1, len(data), 65535, 0x7fff)))
         elif kind == 8:
             end = min(len(data), at + rng.randint(1, 40))
@@ -94,6 +94,6 @@ def mutant(wire, rng, keep=0):
 def noise(rng):
     size = rng.choice((0, 1, 2, 11, 12, 13, 17, rng.randrange(64), rng.randrange(600), rng.randrange(1500)))
     data = bytearray(rng.randbytes(size))
-    if size >= 12 and rng.random() < 0.5:                       # looks like a question, or it ends at the header's door
+    if size >= 12 and rng.random() < 0.5:                       # a header that passes the first checks
         data[2:12] = struct.pack("!HHHHH", 0x0100, 1, 0, 0, rng.choice((0, 1)))
     return bytes(data)

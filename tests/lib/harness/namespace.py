@@ -1,4 +1,4 @@
-"""Its own network and its own /etc/resolv.conf for a test: one machine that has lictor as the only nameserver."""
+"""A network and an /etc/resolv.conf of its own for a test: a machine whose only nameserver is lictor."""
 
 import ctypes
 import os
@@ -14,12 +14,12 @@ class NotPossible(Exception):
 
 
 def enter():
-    """Moves this process into new namespaces and brings loopback up. For a child that ends with the test."""
+    """Moves this process into new namespaces and brings the loopback interface up. Only for a child that ends with the test."""
     libc = ctypes.CDLL(None, use_errno=True)
     uid, gid = os.getuid(), os.getgid()
     flags = CLONE_NEWNS | CLONE_NEWNET | (CLONE_NEWUSER if uid else 0)
     if libc.unshare(flags):
-        raise NotPossible(f"no namespaces of one's own here: {os.strerror(ctypes.get_errno())}")
+        raise NotPossible(f"new namespaces are not possible here: {os.strerror(ctypes.get_errno())}")
     if uid:
         for name, text in (("setgroups", "deny"), ("uid_map", f"0 {uid} 1"), ("gid_map", f"0 {gid} 1")):
             with open(f"/proc/self/{name}", "w") as file:
@@ -34,7 +34,7 @@ def bind(source, target):
 
 
 def resolv_conf(ctx, text, nsswitch="hosts: files dns\n"):
-    """/etc/resolv.conf, and an nsswitch.conf that asks nothing but it."""
+    """Replaces /etc/resolv.conf, and nsswitch.conf by one that uses only files and DNS."""
     bind(ctx.file("resolv.conf", text), os.path.realpath("/etc/resolv.conf"))
     if os.path.exists("/etc/nsswitch.conf"):
         bind(ctx.file("nsswitch.conf", nsswitch), os.path.realpath("/etc/nsswitch.conf"))

@@ -1,4 +1,4 @@
-"""Which ports and addresses may a test use, and how does it wait for something without sleeping blindly?"""
+"""Which ports and addresses may a test use, and how does it wait for a condition without a fixed sleep?"""
 
 import collections
 import os
@@ -17,10 +17,10 @@ _taken = collections.deque()
 
 
 def free_port(address="127.0.0.1", also_udp=True):
-    """A port that is free for TCP and UDP on `address` now, below the ephemeral range, so that no client takes it first.
+    """A port that is free for TCP and UDP on `address` now, below the ephemeral range, so that no client socket gets it first.
 
-    Tests run side by side: a name without a file (unix(7), abstract sockets) is held for each port given, so that nobody gets it twice
-    before whoever asked has bound it.
+    Tests run in parallel: an abstract socket (unix(7)) marks each port that was given out, so that no other test gets the port
+    before the caller has bound it.
     """
     for _ in range(2000):
         port = random.randrange(12000, 32000)
@@ -52,12 +52,12 @@ def port_is_free(address, port, also_udp=True):
 
 
 def loopback_net():
-    """Three octets `127.x.y` of a loopback network that nobody in this test run listens on."""
+    """Three octets `127.x.y` of a random loopback network."""
     return f"127.{random.randrange(16, 250)}.{random.randrange(0, 250)}"
 
 
 def until(condition, within, what, every=0.02, alive=None):
-    """Polls `condition` until it returns something true, which is returned. `alive` is asked each round and may raise."""
+    """Polls `condition` until its value is true, and returns that. `alive` is called each round and may raise."""
     deadline = time.monotonic() + within
     last_error = None
     while True:
@@ -77,7 +77,7 @@ def until(condition, within, what, every=0.02, alive=None):
 
 
 def steadily(condition, during, what, every=0.02):
-    """`condition` has to stay true for the whole time."""
+    """Fails unless `condition` is true for the whole time."""
     deadline = time.monotonic() + during
     while time.monotonic() < deadline:
         if not condition():

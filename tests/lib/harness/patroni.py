@@ -1,7 +1,7 @@
-"""What does Patroni write into Consul, and in which order, when a leader changes?
+"""What does Patroni write into Consul when a leader changes, and in which order?
 
-No PostgreSQL here: only the sessions, keys and registrations, in the order in which Patroni's own code makes them. The
-gaps between the steps are the caller's, so that a test can be quick or as slow as life.
+There is no PostgreSQL: only the sessions, keys and registrations, in the order of Patroni's own code. The caller sets the
+pauses between the steps.
 """
 
 import json
@@ -11,15 +11,15 @@ import time
 class Member:
     def __init__(self, name, agent, host, port=5432):
         self.name = name
-        self.agent = agent          # the Consul agent of the member's node; its API is what this member calls
+        self.agent = agent          # the Consul agent on the member's node; the member calls its API
         self.host = host
         self.port = port
         self.session = None
-        self.rest = None            # an object with `url`, where this member's REST API is
+        self.rest = None            # an object with the `url` of this member's REST API
 
 
 class Patroni:
-    """A cluster of members, each beside a Consul agent. `namespace` as in patroni.yml, with its slashes."""
+    """A cluster of members, each with a Consul agent. `namespace` as in patroni.yml, with its slashes."""
 
     def __init__(self, scope, agents, hosts, namespace="/digitalis.io/", version="3.3.2", service=True, session_ttl=60):
         self.scope = scope
@@ -52,7 +52,7 @@ class Patroni:
                 if self.service:
                     member.agent.api.deregister_here(f"{self.scope}/{member.name}")
             except OSError:
-                pass                # an agent that the test has killed
+                pass                # the test killed this agent
         self.members[0].agent.api.delete_key(self.prefix, recurse="")
 
     # the single steps
@@ -67,7 +67,7 @@ class Patroni:
             member.agent.api.put(f"/v1/session/renew/{member.session}")
 
     def record(self, member, role, state="running", **more):
-        """The value of members/<name>. `more` overrides single fields; None leaves one out."""
+        """The value of members/<name>. `more` overrides fields; None removes one."""
         entry = {"conn_url": f"postgres://{member.host}:{member.port}/postgres",
                  "api_url": member.rest.url if member.rest else f"http://{member.host}:8008/patroni", "state": state, "role": role, "version": self.version}
         if state == "running":
@@ -80,7 +80,7 @@ class Patroni:
         return json.dumps(entry, separators=(",", ":"))
 
     def touch(self, member, role, state="running", **more):
-        """members/<name>, bound to the member's session. `role` "primary" is written as this version spells it."""
+        """Writes members/<name>, bound to the member's session. The role "primary" is spelled as in this version."""
         if role == "primary":
             role = self.primary_role
         ok = member.agent.api.put_key(self.prefix + "members/" + member.name, self.record(member, role, state, **more),
@@ -88,7 +88,7 @@ class Patroni:
         assert ok, f"members/{member.name} not written"
 
     def sync(self, *standbys):
-        """The `sync` key, as the leader writes it."""
+        """Writes the `sync` key, as the leader does."""
         names = ",".join(member.name for member in standbys) or None
         self.leader.agent.api.put_key(self.prefix + "sync", json.dumps({"leader": self.leader.name, "sync_standby": names, "quorum": 0}))
 
@@ -107,7 +107,7 @@ class Patroni:
             member.agent.api.deregister_here(f"{self.scope}/{member.name}")
 
     def announce(self, member, role):
-        """The end of an HA cycle: the service first, the member's key after it."""
+        """The end of an HA cycle: registers the service, then writes the member's key."""
         self.register(member, role)
         self.touch(member, role)
 
@@ -115,17 +115,17 @@ class Patroni:
         deadline = time.monotonic() + 2
         while not member.agent.api.put_key(self.prefix + "leader", member.name, acquire=member.session):
             assert time.monotonic() < deadline, f"{member.name} did not get the lock"
-            time.sleep(0.002)       # the lock delay of 1 ms after a session's end
+            time.sleep(0.002)       # a lock delay of 1 ms follows the end of a session
 
     def release_lock(self, member):
         entry = member.agent.api.key(self.prefix + "leader")
         assert entry and entry["Text"] == member.name, f"{member.name} does not hold the lock"
         assert member.agent.api.delete_key(self.prefix + "leader", cas=entry["ModifyIndex"])
 
-    # whole stories
+    # whole changes
 
     def demote(self, member, state="stopped"):
-        """The old leader's side of a switchover, after its PostgreSQL is down."""
+        """The old leader's steps of a switchover, after its PostgreSQL stopped."""
         api = member.agent.api
         api.put_key(self.prefix + "status", json.dumps({"optime": self.lsn}))
         self.release_lock(member)
@@ -134,7 +134,7 @@ class Patroni:
             self.deregister(member)
 
     def promote(self, member, gap):
-        """The new leader's side: the lock, a cycle that still ends as replica, promotion, then the announcement."""
+        """The new leader's steps: the lock, one more cycle as replica, promotion, then the announcement."""
         api = member.agent.api
         self.take_lock(member)
         api.put_key(self.prefix + "failover", "{}")
@@ -149,7 +149,7 @@ class Patroni:
         self.announce(member, "primary")
 
     def switchover(self, to, gap):
-        """`gap()` is called between the steps that real time lies between. Returns the deposed member."""
+        """Calls `gap()` between the steps that Patroni does not perform at the same time. Returns the deposed member."""
         old, new = self.leader, self.members[to]
         assert old is not new
         old.agent.api.put_key(self.prefix + "failover", json.dumps({"leader": old.name, "member": new.name}))
@@ -162,25 +162,30 @@ class Patroni:
         return old
 
     def crash(self):
-        """The leader's session dies: its lock and its record vanish in one step, its service stays as it was."""
+        """The leader's session ends: its lock and its member key are deleted in one step; its service stays registered."""
         old = self.leader
         old.agent.api.put(f"/v1/session/destroy/{old.session}")
         return old
+
+    def lock(self):
+        """The number of the present lock, as in `truth`."""
+        return self.leader.agent.api.key(self.prefix + "leader")["CreateIndex"]
 
     def host(self):
         return self.leader.host
 
 
 def truth(entries, prefix):
-    """(lock owner or None, {member: (role, state)}) from one recursive read of the prefix, as Consul returned it."""
+    """(number of the lock or None, {member: (role, state)}) from one recursive read of the prefix, as Consul returned it. The number is the
+    key's CreateIndex: each new leader creates the key."""
     import base64
-    owner, members = None, {}
+    lock, members = None, {}
     for entry in entries or []:
         name = entry["Key"][len(prefix):]
         text = base64.b64decode(entry["Value"] or "").decode()
         if name == "leader":
-            owner = text
+            lock = entry["CreateIndex"]
         elif name.startswith("members/"):
             record = json.loads(text)
             members[name[len("members/"):]] = (record["role"], record["state"])
-    return owner, members
+    return lock, members

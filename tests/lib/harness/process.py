@@ -1,4 +1,7 @@
-"""How is a program started, watched and ended? Only by its own process id; its output is kept for the report."""
+"""Starts, watches and stops one program. Signals are sent only to its own process id.
+
+Its output goes to a file, and failure messages show the last lines.
+"""
 
 import ctypes
 import os
@@ -12,22 +15,32 @@ from . import net
 
 _libc = ctypes.CDLL(None)
 
+PR_SET_PDEATHSIG = 1    # linux/prctl.h
 
-def _die_with_parent():
-    """A test runner that is killed leaves nothing behind. (Bound to the starting thread, so only the main thread asks it.)"""
-    _libc.prctl(1, signal.SIGKILL)
+
+def die_with_parent():
+    """Runs in the child, for a program before exec.
+
+    The kernel kills the child when the thread that started it ends (PR_SET_PDEATHSIG), so that no program remains if the test process
+    is killed.
+    """
+    _libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 class Process:
-    """`env`: variables on top of the runner's own; None takes one away."""
+    """A running program.
+
+    `env`: variables added to the environment of the test process; a variable with the value None is removed.
+    """
 
     def __init__(self, name, command, log_path, env=None, cwd=None, preexec=None):
         self.name = name
         self.command = [str(word) for word in command]
         self.log_path = log_path
         self._log = open(log_path, "ab", buffering=0)
+        # Only for the main thread, because other threads can end earlier than the program.
         if preexec is None and threading.current_thread() is threading.main_thread():
-            preexec = _die_with_parent
+            preexec = die_with_parent
         self._child = subprocess.Popen(
             self.command, stdin=subprocess.DEVNULL, stdout=self._log, stderr=subprocess.STDOUT,
             env={key: value for key, value in dict(os.environ, **(env or {})).items() if value is not None}, cwd=cwd, start_new_session=True, preexec_fn=preexec)
@@ -64,7 +77,7 @@ class Process:
             return None
 
     def stop(self, within=5.0):
-        """TERM, and KILL if that is not enough. Returns the seconds it took, None if it had to be killed."""
+        """Sends SIGTERM, and SIGKILL if the program does not end. Returns the seconds until its end; None if it had to be killed."""
         if not self.running():
             self._log.close()
             return 0.0
@@ -96,7 +109,7 @@ class Process:
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
     def status(self, field):
-        """One field of /proc/PID/status, such as VmRSS or Uid."""
+        """Returns one field of /proc/PID/status, such as VmRSS or Uid."""
         with open(f"/proc/{self.pid}/status") as file:
             for line in file:
                 if line.startswith(field + ":"):

@@ -1,9 +1,11 @@
-"""When did Consul's reply arrive? A TCP proxy between lictor and the agent that notes CLOCK_MONOTONIC for each response.
+"""When did each response of Consul arrive at lictor?
 
-It runs in a process of its own, so that a busy test does not delay it, and appends one JSON line per response to a file:
-the request, the index, the status, the body, and the time at which the piece with the response's last byte was handed to
-lictor's socket. It is read before the handing over: a proxy that loses the processor right then makes lictor look slower,
-never quicker. CLOCK_MONOTONIC is the same clock in all processes of a machine.
+This TCP proxy stands between lictor and the Consul agent and records the time (CLOCK_MONOTONIC) of each response.
+
+It is a separate process, so that a busy test does not delay it. It appends one JSON line for each response to a file: request,
+index, status, body, and the time at which the last byte of the response was passed on to lictor. The clock is read before the
+bytes are passed on: if the proxy is preempted in between, lictor appears slower, never faster. CLOCK_MONOTONIC is the
+same clock in all processes of a machine.
 """
 
 import json
@@ -15,7 +17,7 @@ import threading
 import time
 
 from . import net
-from .process import _libc
+from .process import die_with_parent
 
 _fork = multiprocessing.get_context("fork")
 
@@ -45,21 +47,21 @@ class TimingProxy:
         self._process.join(5)
 
     def pause(self):
-        """The far end hangs: connections stay, no byte moves."""
+        """Stops the proxy process, so that the agent appears to hang: connections stay open, and no byte is passed on in either direction."""
         os.kill(self._process.pid, signal.SIGSTOP)
 
     def resume(self):
         os.kill(self._process.pid, signal.SIGCONT)
 
     def responses(self):
-        """All so far, oldest first: dicts with at, method, path, status, index, body (text)."""
+        """Returns all responses so far, oldest first: dicts with at, method, path, status, index and body (text)."""
         with open(self._file) as file:
             return [json.loads(line) for line in file if line.endswith("\n")]
 
-    # in the child
+    # The methods below run in the proxy process.
 
     def _serve(self):
-        _libc.prctl(1, signal.SIGKILL)
+        die_with_parent()
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
         signal.signal(signal.SIGALRM, signal.SIG_IGN)
         self._out = os.open(self._file, os.O_WRONLY | os.O_APPEND)
@@ -68,53 +70,53 @@ class TimingProxy:
         listener.bind((self.address, self.port))
         listener.listen(256)
         while True:
-            near, _peer = listener.accept()
-            threading.Thread(target=self._connection, args=(near,), daemon=True).start()
+            lictor_side, _peer = listener.accept()
+            threading.Thread(target=self._connection, args=(lictor_side,), daemon=True).start()
 
-    def _connection(self, near):
+    def _connection(self, lictor_side):
         try:
-            far = socket.create_connection(self.target, 5)
+            agent_side = socket.create_connection(self.target, 5)
         except OSError:
-            near.close()
+            lictor_side.close()
             return
-        far.settimeout(None)
-        for sock in (near, far):
+        agent_side.settimeout(None)
+        for sock in (lictor_side, agent_side):
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        asked = []
-        threading.Thread(target=self._upward, args=(near, far, asked), daemon=True).start()
-        self._downward(near, far, asked)
+        requests = []
+        threading.Thread(target=self._pass_requests, args=(lictor_side, agent_side, requests), daemon=True).start()
+        self._pass_responses(lictor_side, agent_side, requests)
 
-    def _upward(self, near, far, asked):
-        kept = b""
+    def _pass_requests(self, lictor_side, agent_side, requests):
+        unparsed = b""
         try:
-            while data := near.recv(65536):
-                kept += data
-                while b"\r\n\r\n" in kept:      # requests of a watcher have no body
-                    head, kept = kept.split(b"\r\n\r\n", 1)
-                    asked.append(head.split(b"\r\n", 1)[0].decode(errors="replace"))
-                far.sendall(data)
+            while data := lictor_side.recv(65536):
+                unparsed += data
+                while b"\r\n\r\n" in unparsed:      # lictor sends only GET requests to Consul, which have no body
+                    head, unparsed = unparsed.split(b"\r\n\r\n", 1)
+                    requests.append(head.split(b"\r\n", 1)[0].decode(errors="replace"))
+                agent_side.sendall(data)
         except OSError:
             pass
-        _shut(far, socket.SHUT_WR)
+        _shut(agent_side, socket.SHUT_WR)
 
-    def _downward(self, near, far, asked):
+    def _pass_responses(self, lictor_side, agent_side, requests):
         reader = _Response()
         try:
-            while data := far.recv(65536):
+            while data := agent_side.recv(65536):
                 ended = reader.feed(data)
-                at = time.monotonic()
-                near.sendall(data)
+                passed_on_at = time.monotonic()
+                lictor_side.sendall(data)
                 if ended:
-                    self._record(at, ended, asked)
+                    self._record(passed_on_at, ended, requests)
         except OSError:
             pass
-        _shut(near, socket.SHUT_WR)
-        _shut(far, socket.SHUT_RDWR)
+        _shut(lictor_side, socket.SHUT_WR)
+        _shut(agent_side, socket.SHUT_RDWR)
 
-    def _record(self, at, responses, asked):
+    def _record(self, passed_on_at, responses, requests):
         for status, headers, body in responses:
-            words = (asked.pop(0) if asked else "? ?").split()
-            line = {"at": at, "method": words[0], "path": words[1], "status": status,
+            words = (requests.pop(0) if requests else "? ?").split()
+            line = {"at": passed_on_at, "method": words[0], "path": words[1], "status": status,
                     "index": headers.get("x-consul-index"), "body": body.decode(errors="replace") if self._keep_bodies else ""}
             os.write(self._out, json.dumps(line).encode() + b"\n")
 
@@ -127,7 +129,7 @@ def _shut(sock, how):
 
 
 class _Response:
-    """Cuts a stream of bytes into HTTP/1.1 responses."""
+    """Splits a stream of bytes into HTTP/1.1 responses."""
 
     def __init__(self):
         self._data = b""
@@ -147,22 +149,22 @@ class _Response:
         status = int(lines[0].split()[1])
         headers = {k.strip().lower(): v.strip() for k, _, v in (line.partition(":") for line in lines[1:])}
         if headers.get("transfer-encoding", "").lower() == "chunked":
-            body, at = b"", 0
+            body, offset = b"", 0
             while True:
-                end = rest.find(b"\r\n", at)
+                end = rest.find(b"\r\n", offset)
                 if end < 0:
                     return None
-                size = int(rest[at:end].split(b";")[0], 16)
+                size = int(rest[offset:end].split(b";")[0], 16)
                 if len(rest) < end + 2 + size + 2:
                     return None
                 body += rest[end + 2:end + 2 + size]
-                at = end + 2 + size + 2
+                offset = end + 2 + size + 2
                 if size == 0:
                     break
         else:
-            at = int(headers.get("content-length", 0))
-            if len(rest) < at:
+            offset = int(headers.get("content-length", 0))
+            if len(rest) < offset:
                 return None
-            body = rest[:at]
-        self._data = rest[at:]
+            body = rest[:offset]
+        self._data = rest[offset:]
         return status, headers, body

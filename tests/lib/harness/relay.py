@@ -1,7 +1,7 @@
-"""What does lictor ask of Consul, and what does it make of a reply that an agent here cannot give? An HTTP relay before a real agent.
+"""What does lictor request from Consul, and how does it handle a response that this agent cannot give? An HTTP relay before a real agent.
 
-Every request is noted with its time. A test may change a reply on its way (a header that newer agents send, another version), keep it
-back, or answer in the agent's place; what is not changed is the agent's own.
+Every request is recorded with its time. A test may change a response (a header that newer agents send, another version), delay
+it, or answer in place of the agent. Everything else is passed on unchanged.
 """
 
 import collections
@@ -19,7 +19,7 @@ HOP_BY_HOP = {"connection", "transfer-encoding", "content-length", "date"}
 
 
 class Relay:
-    """`judge(path, ask)`: gives a Reply; `ask()` fetches the agent's own. None: what the agent says is passed on."""
+    """`judge(path, ask)` returns a Reply; `ask()` fetches the agent's. Without `judge`, the agent's response is passed on."""
 
     def __init__(self, ctx, target, judge=None):
         self.judge = judge
@@ -107,8 +107,8 @@ class Relay:
         self._server.shutdown()
         self._server.server_close()
 
-    def asked(self, words, since=0.0):
-        """The requests whose path holds these words."""
+    def matching(self, words, since=0.0):
+        """The requests whose path contains `words`."""
         with self._lock:
             return [request for request in self.requests if words in request.path and request.at >= since]
 

@@ -1,8 +1,8 @@
-"""Which tests are there, what does each run with, and what came of it?
+"""Which tests are there, which variants does each run as, and what is the outcome?
 
 A test is a function marked with @test("a sentence"). It gets a Context: a temporary folder, a random generator whose seed
-is printed, things to undo at the end whatever happens, and the variant it runs as (threads, build of lictor). A test runs
-once for each variant. What is costly to start (a Consul cluster) is shared by the tests of one file: ctx.shared(...).
+is printed, a list of clean-up steps that always run, and its variant (threads, build of lictor). A test runs once for
+each variant. Things that are slow to start (a Consul cluster) are shared by the tests of one file: ctx.shared(...).
 """
 
 import contextlib
@@ -19,7 +19,7 @@ import traceback
 
 
 class Skip(Exception):
-    """Raised by a test that cannot run here; the text says why."""
+    """Raised by a test that cannot run here; the text is the reason."""
 
 
 class Variant:
@@ -36,8 +36,8 @@ class Variant:
         return " ".join(words)
 
 
-# Answers are checked with both thread counts, and one of the two runs under the sanitizers. Times are measured with the
-# release build only. --long runs every combination.
+# Answers are tested with both thread counts, one of them under the sanitizers. Times are measured with the release build
+# only. --long runs every combination.
 ONCE = (Variant(1),)
 ONCE_SANITIZED = (Variant(2, "asan"),)
 BOTH = (Variant(1), Variant(2, "asan"))
@@ -59,7 +59,7 @@ _cases = []
 
 
 def test(name, variants=BOTH, within=120, namespace=False):
-    """Marks a test. `within`: seconds until it is given up. `namespace`: runs in its own network and mount namespace."""
+    """Marks a test. `within`: its time limit in seconds. `namespace`: it runs in its own network and mount namespace."""
     def register(function):
         _cases.append(Case(name, function, variants, within, namespace))
         return function
@@ -81,7 +81,7 @@ class Context:
         self.notes = []
 
     def note(self, text):
-        """A measured figure or a version: printed below the test's line."""
+        """A measured value or a version, printed below the test's line."""
         self.notes.append(text)
 
     def path(self, name):
@@ -95,12 +95,12 @@ class Context:
         return path
 
     def shared(self, key, make):
-        """`make(shared_context)` once per test file; its undo list runs after the file's last test."""
+        """Calls `make(shared_context)` once for each test file; its clean-up runs after the file's last test."""
         return self._shared.get(key, make)
 
 
 class Shared:
-    """What the tests of one file have in common."""
+    """The state that the tests of one file share."""
 
     def __init__(self, settings, folder):
         self.settings = settings
@@ -128,7 +128,7 @@ def _alarm(_number, _frame):
 
 def _make_folder(parent=None):
     folder = tempfile.mkdtemp(prefix="lictor-e2e-", dir=parent)
-    os.chmod(folder, 0o755)      # lictor gives up root and has to read its files still
+    os.chmod(folder, 0o755)      # lictor drops root and must still read its files
     return folder
 
 
@@ -140,11 +140,11 @@ def _run_body(case, variant, settings, shared, seed):
     signal.alarm(case.within * (3 if settings["long"] else 1))
     outcome, reason = _outcome(lambda: case.function(ctx), case)
     signal.alarm(30)
-    # Undoing may fail the test, too: lictor's end is checked there, its exit code and the sanitizers.
+    # Clean-up may fail the test, too: it checks lictor's exit code and the sanitizers.
     undone, why = _outcome(ctx.undo.close, case)
     signal.alarm(0)
     if undone == "FAILED":
-        reason = f"{reason}\nand at the end: {why}" if outcome == "FAILED" else why
+        reason = f"{reason}\nand in the clean-up: {why}" if outcome == "FAILED" else why
         outcome = "FAILED"
     if outcome == "FAILED":
         for process in ctx.processes:
@@ -166,8 +166,8 @@ def _outcome(step, case):
     except TimeUp:
         return "FAILED", f"not done within {case.within} s\n" + _where(sys.exc_info()[2])
     except AssertionError as wrong:
-        return "FAILED", f"{str(wrong) or 'a claim that does not hold:'}\n" + _where(wrong.__traceback__)
-    except Exception:                       # a fault of the test or of the machine: as red as a wrong answer
+        return "FAILED", f"{str(wrong) or 'assertion failed:'}\n" + _where(wrong.__traceback__)
+    except Exception:                       # an error of the test or of the machine fails the test, too
         return "FAILED", traceback.format_exc()
 
 
@@ -177,13 +177,13 @@ def _where(trace):
 
 
 def _run_in_namespace(case, variant, settings, seed):
-    """The same in a child that has its own network (loopback only) and mounts. Nothing is shared with other tests."""
+    """Runs a test in a child that has its own network (loopback only) and mounts. It shares nothing with other tests."""
     from . import namespace
     reading, writing = os.pipe()
     child = os.fork()
     if child == 0:
         os.close(reading)
-        result = ("FAILED", "the child broke", [])
+        result = ("FAILED", "the child process failed", [])
         try:
             namespace.enter()
             folder = _make_folder()
@@ -206,7 +206,7 @@ def _run_in_namespace(case, variant, settings, seed):
         try:
             result = pickle.load(data)
         except EOFError:
-            result = ("FAILED", "the child ended without a word", [])
+            result = ("FAILED", "the child process ended without a result", [])
     os.waitpid(child, 0)
     return result
 
@@ -219,7 +219,10 @@ def _variants(case, settings):
     variants = case.variants
     if settings["long"] and variants in (BOTH, TIMED):
         variants = ALL if variants is BOTH else TIMED
-    if settings["build"]:
+    if settings["build"] == "tsan":
+        # Like the other sanitizers: of several threads, and where no time is measured.
+        variants = [Variant(variant.threads, "tsan") for variant in variants if variant.build == "asan"]
+    elif settings["build"]:
         seen, kept = set(), []
         for variant in variants:
             if variant.threads not in seen:

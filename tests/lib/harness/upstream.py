@@ -1,4 +1,4 @@
-"""Who answers what lictor forwards? Real servers (unbound, NSD) with a small zone, and scripted ones for bad manners."""
+"""Which servers answer the queries that lictor forwards? Real ones (unbound, NSD) with a small zone, and scripted ones for faults."""
 
 import multiprocessing
 import os
@@ -15,7 +15,7 @@ import dns.rcode
 import dns.rrset
 
 from . import ask, net
-from .process import Process, _libc
+from .process import Process, die_with_parent
 
 _fork = multiprocessing.get_context("fork")
 
@@ -47,7 +47,7 @@ moved   60 IN A 192.0.2.60
 
 
 class Unbound:
-    """Authoritative data behind a resolver's manners: RA set, UDP cut with TC, TCP whole."""
+    """Authoritative data, served like a resolver: RA set, truncated over UDP with TC, whole over TCP."""
 
     def __init__(self, ctx, zone=ZONE, name="up.test", address="127.0.0.1", label="unbound", options=()):
         self.server = ask.Server(address, net.free_port(address))
@@ -107,7 +107,7 @@ auth-zone:
 
 
 class Nsd:
-    """A second kind of real server: authoritative only, RA never set."""
+    """A second real server: authoritative only, RA never set."""
 
     def __init__(self, ctx, zone=ZONE, name="up.test", address="127.0.0.1", label="nsd"):
         self.server = ask.Server(address, net.free_port(address))
@@ -142,7 +142,7 @@ zone:
         ctx.undo.callback(self.stop)
 
     def stop(self):
-        self.process.stop(within=3)     # TERM: the parent ends its children
+        self.process.stop(within=3)     # SIGTERM: the parent stops its children
 
     kill = stop
 
@@ -159,18 +159,18 @@ def _find(program):
 
 
 class Scripted:
-    """An upstream that does what a function says, in a process of its own.
+    """An upstream in a separate process; a function determines its replies.
 
-    `behave(message, ask)` gets the parsed question, a `Question` with the transport and the number of times this name was
-    asked, and returns a list of replies: dns.message.Message, raw bytes, (delay in seconds, either), or "close" on TCP.
-    Nothing returned is silence. Each question is counted: asked().
+    `behave(message, query)` gets the parsed message and a `Query` with the transport and the number of queries for this name
+    and type so far. It returns a list of replies: dns.message.Message, raw bytes, (delay in seconds, either of them), or "close" on TCP.
+    An empty list or None sends no reply. Each query is recorded: queries().
     """
 
     def __init__(self, ctx, behave, address="127.0.0.1", label="scripted", port=None):
         self.server = ask.Server(address, port or net.free_port(address))
         self.label = label
         self._behave = behave
-        self._path = ctx.path(label + ".asked")
+        self._path = ctx.path(label + ".queries")
         open(self._path, "w").close()
         self._udp = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_DGRAM)
         self._udp.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 22)
@@ -200,7 +200,7 @@ class Scripted:
     def resume(self):
         os.kill(self._process.pid, signal.SIGCONT)
 
-    def asked(self):
+    def queries(self):
         """[(monotonic time, "udp" or "tcp", name, type, source port, id, flags)] in order."""
         found = []
         with open(self._path) as file:
@@ -210,13 +210,13 @@ class Scripted:
         return found
 
     def count(self, name=None, kind=None):
-        return sum(1 for q in self.asked() if (not name or q[2].lower().rstrip(".") == name.lower().rstrip("."))
+        return sum(1 for q in self.queries() if (not name or q[2].lower().rstrip(".") == name.lower().rstrip("."))
                    and (not kind or q[3] == kind))
 
-    # in the child
+    # The methods below run in the process of the upstream.
 
     def _serve(self):
-        _libc.prctl(1, signal.SIGKILL)
+        die_with_parent()
         signal.signal(signal.SIGALRM, signal.SIG_IGN)
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
         self._out = os.open(self._path, os.O_WRONLY | os.O_APPEND)
@@ -281,13 +281,13 @@ class Scripted:
         except Exception:
             os.write(self._out, f"{time.monotonic()} {transport} ? ? {peer[1]} 0 0\n".encode())
             return None
-        if (name, kind) == (".", "NS"):      # lictor asks whether anybody is there; the behaviours are about names
+        if (name, kind) == (".", "NS"):      # lictor's own probe: the behaviours are about names
             send(dns.message.make_response(message).to_wire())
             return None
         key = (name.lower(), kind)
         self._seen[key] = self._seen.get(key, 0) + 1
         os.write(self._out, f"{time.monotonic()} {transport} {name} {kind} {peer[1]} {message.id} {int(message.flags)}\n".encode())
-        for reply in self._behave(message, Question(name, kind, transport, self._seen[key], peer)) or []:
+        for reply in self._behave(message, Query(name, kind, transport, self._seen[key], peer)) or []:
             if reply == "close":
                 return "close"
             delay = 0.0
@@ -305,7 +305,7 @@ class Scripted:
 
 
 class Raw:
-    """A behaviour of Scripted that takes and gives bytes. Its questions are not noted."""
+    """A behaviour of Scripted that takes and returns bytes. Its queries are not recorded."""
 
     def __init__(self, behave):
         self._behave = behave
@@ -314,13 +314,13 @@ class Raw:
         return self._behave(wire)
 
 
-class Question:
+class Query:
     def __init__(self, name, kind, transport, times, peer):
         self.name, self.kind, self.transport, self.times, self.peer = name, kind, transport, times, peer
 
 
 def answer(message, *rdatas, ttl=60, kind=None, code=0, flags="QR RA RD"):
-    """A reply to `message` with the given rdata texts under the asked name."""
+    """A reply to `message` with the given rdata texts at the queried name."""
     reply = dns.message.make_response(message)
     reply.flags = dns.flags.from_text(flags)
     reply.set_rcode(code)
@@ -337,15 +337,15 @@ def negative(message, code=3, soa_ttl=30, minimum=30, zone="test."):
     return reply
 
 
-def echo(message, question):
-    """The plainest behaviour: 192.0.2.99 for A, NODATA for the rest."""
-    if question.kind == "A":
+def echo(message, query):
+    """The simplest behaviour: 192.0.2.99 for A, NODATA for the rest."""
+    if query.kind == "A":
         return [answer(message, "192.0.2.99")]
     return [negative(message, code=0)]
 
 
 class Sink:
-    """A port that nobody may ask: counts datagrams and connections, answers none."""
+    """A port that must not be queried: counts datagrams and connections, answers none."""
 
     def __init__(self, ctx, address="127.0.0.1"):
         port = net.free_port(address)

@@ -1,21 +1,21 @@
-"""Which address has a registered thing, and does its name fit a DNS name? As the agent chooses it from what the HTTP API tells."""
+"""Which address does a registered node or service have, and does its name fit a DNS name? By the agent's rules, from HTTP API data."""
 
 import ipaddress
 import re
 
 from message import A, AAAA, name_of
 
-LABEL = re.compile(r"(?:[^.\\]|\\.)+")                 # a dot behind a backslash is a letter
+LABEL = re.compile(r"(?:[^.\\]|\\.)+")                 # a dot after a backslash does not separate labels
 ESCAPE = re.compile(rb"\\(\d\d\d|.)", re.DOTALL)
 
 
 def split(name):
-    """The labels of a registered name, as they are written."""
+    """The labels of a registered name, which may contain unescaped backslashes."""
     return LABEL.findall(name)
 
 
 def fits(name):
-    """Wire form of a registered name, or None. A backslash takes itself away."""
+    """Wire form of a registered name, or None. Backslash escapes are resolved."""
     name = name.rstrip(".")
     parts = [ESCAPE.sub(lambda found: bytes((int(found[1]) & 255,)) if found[1].isdigit() and len(found[1]) == 3 else found[1], part.encode())
              for part in split(name)]
@@ -23,7 +23,7 @@ def fits(name):
 
 
 def address_of(text):
-    """Packed, as Go reads it: an IPv4 address in IPv6's clothes is one of IPv4, one with a zone is none."""
+    """Packed, as Go parses it: an IPv4-mapped IPv6 address counts as IPv4, an address with a zone is None."""
     try:
         if "%" in text:
             return None

@@ -1,9 +1,9 @@
-"""Which catalogs trip a DNS server up? A seeded generator of awkward ones, written through /v1/catalog/register.
+"""Which catalogs are difficult for a DNS server? A seeded generator of such catalogs, written through /v1/catalog/register.
 
-Names in mixed case, with dots, underscores, blanks and bytes beyond ASCII, up to 63 letters and beyond; services of 0 to 1,500
-instances; addresses that are shared, of both families, mapped, zoned, tagged for every network, host names, aliases of other
-services, of themselves and of nothing; ports at and beyond the ends; weights; checks in every state; maintenance; metadata that has
-to be quoted; node ids whose beginnings look like names.
+Names in mixed case, with dots, underscores, blanks and bytes beyond ASCII, of 63 letters and more; services with 0 to 1,500
+instances; addresses that are shared, of both families, mapped, with zones, tagged for every network, host names, aliases to other
+services, to themselves and to nothing; minimum, maximum and invalid ports; weights; checks in every state; maintenance; metadata that
+needs quoting; node ids whose prefixes look like names.
 """
 
 import concurrent.futures
@@ -12,14 +12,14 @@ import uuid
 
 PASSING, WARNING, CRITICAL = "passing", "warning", "critical"
 
-# Every name of the form `<node>.node.<dc>.<domain>` or `<hex>.addr.<dc>.<domain>` in an answer is one that the agent made:
-# registered host names never have it, which the deviations rely on.
+# Only the agent synthesizes names of the form `<node>.node.<dc>.<domain>` or `<hex>.addr.<dc>.<domain>`: registered host names
+# never have it, which the deviations rely on.
 HOSTS = ["db.example.test", "ghost.example.test", "chain.example.test", "DB.Example.Test.", "six.example.test", "both.example.test"]
 ODD_LETTERS = ["ü", " ", "'", "@", "(", "$", "~", "+", "/", ":", "=", "!", "#", "*", "%"]
 
 
 class Catalog:
-    """`entries`: bodies for /v1/catalog/register. The rest is what the questions are made of."""
+    """`entries`: bodies for /v1/catalog/register. The other fields are the input for the queries."""
 
     def __init__(self, random, size, domain="consul", alt=None, registered=False):
         self.random, self.domain, self.alt = random, domain, alt
@@ -29,7 +29,7 @@ class Catalog:
         self.addresses = set()   # of nodes and services, texts
         self.instances = 0
         self.large = None
-        self._registered = registered      # tagged as agents register themselves: the plain address is a tag, too
+        self._registered = registered      # tagged addresses as agents register them: the plain address is among them
         self._make(size)
 
     # names
@@ -94,7 +94,7 @@ class Catalog:
         r = self.random
         pool = ["v1", "V1", "v2", "v1.2", "v1.2.3", "Prod", "master", "replica", "tcp", "udp", "_odd", "a-b", "two words", "x_y", "ü",
                 "service", "12", "A.B", "a'b", "x@y", "semi;colon", "(b)", "back\\slash", "\"q\"", "$", "t" * 63, "t" * 64, "traefik.enable=true", ""]
-        # Any character that can be printed, in the middle of a word or alone.
+        # Any printable character, inside a word or alone.
         pool.append(r.choice(["", self._word(1, 2)]) + chr(r.randint(0x21, 0x7e)) + r.choice(["", self._word(1, 2)]))
         return [r.choice(pool + pool[-1:] * 4) for _ in range(r.choice([0, 0, 1, 1, 2, 3, 5]))]
 
@@ -145,7 +145,7 @@ class Catalog:
             return f"{owner}.service.{domain}"       # its own name
         if shape < 0.92:
             return f"{r.choice(['0a010001', '20010db8000000000000000000000077'])}.addr.{domain}"
-        return f"{self._word(3, 5)}.service.{domain}"     # nothing there
+        return f"{self._word(3, 5)}.service.{domain}"     # does not exist
 
     # entries
 
@@ -176,8 +176,8 @@ class Catalog:
         if r.random() < 0.3:
             body["TaggedAddresses"] = self._tagged(False)
             if self._registered:
-                # As agents register themselves: what is tagged for the LAN is the node's own address. (Of another node's the
-                # HTTP API of a translating agent does not tell which address it registered.)
+                # As agents register themselves: the LAN address is the node's own. (For other nodes a translating agent's HTTP API does
+                # not return the registered address.)
                 tags = body["TaggedAddresses"] = {key: value for key, value in body["TaggedAddresses"].items() if key.startswith("wan") and value[0] in "12f"}
                 tags["lan"] = tags["lan_ipv6" if ":" in body["Address"] else "lan_ipv4"] = body["Address"]
         if r.random() < 0.45:
@@ -260,12 +260,12 @@ class Catalog:
             self.services[name] = {"tags": set(), "count": 0}
             many = r.choices([1, 2, 3, 5, 9, 17, 45, 120], [28, 22, 16, 12, 9, 7, 4, 2])[0]
             self._fill(name, many, names, plain=r.random() < 0.35)
-        # A service that had an instance, and has none.
+        # A service whose only instance is deregistered.
         name = "gone" + self._word(2, 4)
         self.services[name] = {"tags": set(), "count": 0}
         self.gone = {"Node": r.choice(names), "ServiceID": f"{name}-0"}
         self._put(dict(self.nodes[self.gone["Node"]], Service={"Service": name, "ID": f"{name}-0", "Port": 9}))
-        # What fits no DNS label or text stands alone: the agent has no reply at all to whatever it is part of.
+        # A name that fits no DNS label, or a text that fits no TXT string: the agent sends no reply that would contain it.
         if r.random() < 0.5:
             node = r.choice([(self._word(3, 5) * 40)[:r.choice([64, 70, 120])], self._word(4, 8) + "wide"])
             self.nodes[node] = {"Node": node, "Address": "10.6.0.1"}
@@ -275,7 +275,7 @@ class Catalog:
             self.services[name] = {"tags": set(), "count": 2}
             for number, place in enumerate((node, r.choice(names))):
                 self._put(dict(self.nodes[place], Service={"Service": name, "ID": f"{name}-{number}", "Port": 7}))
-        # Further servers, so that the choice of name servers is a choice; names that are no host names among them.
+        # More servers, so that the name servers in an answer are a choice; some have names that are not host names.
         for number in range(r.choice([0, 0, 2, 4])):
             self._put(dict(self.nodes[r.choice(names)], Service={"Service": "consul", "ID": f"consul-{number}", "Port": 8300}))
         self.sick = sick
@@ -290,14 +290,14 @@ class Catalog:
             if state != "unchecked":
                 status = {"good": PASSING, "bad": CRITICAL}.get(state)
                 checks = [self._check(node, service["ID"], status) for _ in range(r.choice([1, 1, 2]))]
-                # Two checks of one id are one.
+                # Checks with the same id count once.
                 checks = list({check["CheckID"]: check for check in checks}.values())
             self._put(dict(self.nodes[node], Service=service, Checks=checks))
             self.instances += 1
         self.services[name]["count"] = many
 
     def add_large(self, count):
-        """One service of many instances, each with an address of its own."""
+        """One service with many instances, each with its own address."""
         name = self.large = "large" + self._word(2, 3)
         self.services[name] = {"tags": {"big"}, "count": count}
         names = [node for node, body in self.nodes.items() if len(node) < 40]
@@ -312,7 +312,7 @@ class Catalog:
     # writing
 
     def write(self, api, token=None):
-        """Nodes first, then the rest side by side. Bodies that Consul refuses are left out; their number is returned."""
+        """Writes the nodes, then the other entries in parallel. Returns the bodies that Consul refused."""
         refused = []
         def put(body):
             try:

@@ -1,18 +1,18 @@
-"""Was everything asked that has to be? What the catalogs held and the questions were, counted by feature: a feature that a run of full
-length did not have fails it, so that a generator which stops drawing something is seen.
+"""Was everything queried that has to be? The features of the catalogs and of the queries, counted. A full run without one of the features
+fails, so that a generator that stops producing something is noticed.
 """
 
 import collections
 
 from addresses import address_of
 from message import A, AAAA, ANY, CNAME, DS, MX, NS, PTR, SOA, SRV, TXT
-from questions import CAA, DNSKEY, HTTPS, NAPTR, STRANGE, AXFR, IXFR
+from queries import CAA, DNSKEY, HTTPS, NAPTR, STRANGE, AXFR, IXFR
 
-FULL = 50_000      # questions of a run that has to have everything
+FULL = 50_000      # queries of a run that must have every feature
 
 
 def of_catalog(catalog):
-    """Features of one catalog, each with how many entries have it."""
+    """The features of one catalog, each with the number of entries that have it."""
     found = collections.Counter()
     shared = collections.Counter()
     for entry in catalog.entries:
@@ -71,9 +71,9 @@ SIZES = [512, 1232, 4096, 100, 0, 513, 600, 700, 1400, 8192, 65535]
 KINDS = ["service", "tag", "rfc2782", "rfc2782 bent", "node", "node by id", "addr", "inner", "near", "odd bytes", "reverse"]
 
 
-def of_questions(asked):
+def of_queries(queries):
     found = collections.Counter()
-    for each in asked:
+    for each in queries:
         found["over " + each.transport] += 1
         found["type " + TYPES[each.type]] += 1
         found["class " + CLASSES[each.rdclass]] += 1
@@ -86,7 +86,7 @@ def of_questions(asked):
     return found
 
 
-WANTED = (["node", "node name in mixed case", "node name with dots", "node name with an underscore", "node name of 63 letters", "node name of strange letters",
+REQUIRED = (["node", "node name in mixed case", "node name with dots", "node name with an underscore", "node name of 63 letters", "node name of strange letters",
            "node with metadata", "node on IPv6", "node on a host name", "node of both families", "check passing", "check warning", "check critical",
            "node in maintenance", "service in maintenance", "instance", "service name in mixed case", "service name with dots",
            "service name with an underscore", "service name of 63 letters and more", "service name of strange letters", "instance on IPv6",
@@ -100,12 +100,12 @@ WANTED = (["node", "node name in mixed case", "node name with dots", "node name 
 
 
 def missing(found):
-    return [name for name in WANTED if not found[name]]
+    return [name for name in REQUIRED if not found[name]]
 
 
 def summary(found):
-    """Two lines for people: the catalogs, the questions."""
-    questions = ("over ", "type ", "class ", "form ", "letters ", "EDNS ")
-    return ["catalogs held " + ", ".join(f"{found[name]} {name}" for name in WANTED if not name.startswith(questions) and not name.startswith("tag letter"))
-            + f"; {sum(found[name] > 0 for name in WANTED if name.startswith('tag letter'))} different letters in tags",
-            "questions " + ", ".join(f"{found[name]} {name}" for name in WANTED if name.startswith(questions) and not name.startswith("form "))]
+    """Two lines: the features of the catalogs, those of the queries."""
+    query_features = ("over ", "type ", "class ", "form ", "letters ", "EDNS ")
+    return ["catalogs had " + ", ".join(f"{found[name]} {name}" for name in REQUIRED if not name.startswith((*query_features, "tag letter")))
+            + f"; {sum(found[name] > 0 for name in REQUIRED if name.startswith('tag letter'))} different letters in tags",
+            "queries " + ", ".join(f"{found[name]} {name}" for name in REQUIRED if name.startswith(query_features) and not name.startswith("form "))]

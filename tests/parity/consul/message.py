@@ -1,8 +1,8 @@
-"""What does a DNS message say? Read as quickly as Python can, since hundreds of thousands are compared.
+"""What is in a DNS message? The parser is as fast as Python allows, because hundreds of thousands of messages are compared.
 
-A record is (section, owner, type, class, TTL, rdata) with names written out in wire form, letter case kept; the serial of an SOA
-is a clock's business and is taken out. Two replies are the same when their heads, their OPT and their multisets of records are
-(RFC 1035 §4, RFC 6891).
+A record is (section, owner, type, class, TTL, rdata) with uncompressed names in wire form and their letter case; the serial of an SOA
+depends on the time and is stored separately. Two replies are equal if their headers, OPT records and multisets of records are equal
+(RFC 1035 section 4, RFC 6891).
 """
 
 import collections
@@ -95,11 +95,11 @@ def _name(wire, at, known):
 
 
 def read(wire):
-    """The Reply in a message; Malformed if it is none."""
+    """The Reply in a message; raises Malformed if it cannot be parsed."""
     try:
         return _read(wire)
     except (IndexError, struct.error) as short:
-        raise Malformed(f"cut off: {short}") from None
+        raise Malformed(f"truncated: {short}") from None
 
 
 def _read(wire):
@@ -110,12 +110,12 @@ def _read(wire):
     reply.edns = reply.serial = None
     known = {}
     at = 12
-    asked = []
+    questions_found = []
     for _ in range(questions):
         name, at = _name(wire, at, known)
-        asked.append((name, wire[at:at + 4]))
+        questions_found.append((name, wire[at:at + 4]))
         at += 4
-    reply.question = tuple(asked)
+    reply.question = tuple(questions_found)
     records = []
     for section, count in enumerate(counts, 1):
         for _ in range(count):
@@ -145,12 +145,12 @@ def _read(wire):
             records.append(Record(section, owner, kind, rdclass, ttl, data))
             at = end
     if at != len(wire):
-        raise Malformed(f"{len(wire) - at} bytes behind the last record")
+        raise Malformed(f"{len(wire) - at} bytes after the last record")
     reply.records = collections.Counter(records)
     return reply
 
 
-# Names and questions
+# Names and queries
 
 def labels(wire):
     found, at = [], 0
@@ -161,7 +161,7 @@ def labels(wire):
 
 
 def name_of(parts):
-    """Wire form of labels (bytes); None if it is no name."""
+    """Wire form of labels (bytes); None if it is not a valid name."""
     if any(not 0 < len(part) < 64 for part in parts):
         return None
     wire = b"".join(bytes((len(part),)) + part for part in parts) + b"\0"
@@ -173,7 +173,7 @@ def name_from(text):
 
 
 def lower(wire):
-    # Lengths of labels are below 64, letters above: a name lowers as it stands.
+    # The lengths of labels are below 64 and all letters above, so the whole wire form can be lowered.
     return wire.lower()
 
 
@@ -181,15 +181,15 @@ def text(wire):
     return ".".join("".join(chr(c) if 0x21 <= c < 0x7f and c not in b'.\\"' else f"\\{c:03d}" for c in part) for part in labels(wire)) + "."
 
 
-def question(name, kind, rdclass=1, flags=RD, edns=None):
-    """Wire form with id 0; `edns` an Edns or None."""
+def query_message(name, kind, rdclass=1, flags=RD, edns=None):
+    """Wire form with id 0; `edns`: an Edns or None."""
     wire = _head.pack(0, flags, 1, 0, 0, 1 if edns else 0) + name + struct.pack("!HH", kind, rdclass)
     if edns:
         wire += b"\0" + _fixed.pack(OPT, edns.size, edns.version << 16 | edns.flags, len(edns.options)) + edns.options
     return wire
 
 
-# For people
+# For messages
 
 def show(record):
     section = ("", "ANSWER", "AUTHORITY", "ADDITIONAL")[record.section]

@@ -1,4 +1,4 @@
-"""Who knows the host names that services are registered with? A small server on a thread, for the agent's recursors and lictor's upstreams."""
+"""Which server resolves the host names of services? A small one on a thread, for the agent's recursors and lictor's upstreams."""
 
 import ipaddress
 import socket
@@ -21,7 +21,7 @@ TTL = 77
 
 
 class Stub:
-    """NOERROR with what is known, NXDOMAIN else. UDP alone."""
+    """NOERROR for the names above, NXDOMAIN for all others."""
 
     def __init__(self, ctx):
         self.server = Server("127.0.0.1", net.free_port())

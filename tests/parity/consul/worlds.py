@@ -1,7 +1,7 @@
-"""Which agents are asked? A world is a real Consul with client agents whose settings differ; beside each agent stand two lictors
-that know its HTTP API alone, one with consul-dns-compat=strict and one in the default mode.
+"""Which agents are queried? A world is a real Consul with client agents whose settings differ; each agent has two lictors
+that use its HTTP API alone, one with consul-dns-compat=strict and one in the default mode.
 
-Their consul-dns points at a port that counts who comes and answers nobody.
+Their consul-dns points at a port that counts queries and answers none.
 """
 
 import uuid
@@ -13,7 +13,7 @@ from harness.lictor import Lictor
 import leaders
 from stub import Stub
 
-# Waits of every lictor here come from one address; the agent's usual 200 connections are another test's subject.
+# The blocking queries of all lictors here come from one address; the agent's default limit of 200 connections is tested elsewhere.
 MANY = {"limits": {"http_max_conns_per_client": 8000}}
 
 KNOBS = {
@@ -47,7 +47,7 @@ class Pair:
         self.own = consul.Api(agent.api.address, agent.api.port, token)      # HTTP with the rights of this agent's DNS
 
     def service_ttl(self, service):
-        """The exact name, else the longest beginning that has a star behind it."""
+        """The exact name, otherwise the longest prefix that ends with a star."""
         found = [key for key in self._service_ttl if key == service or key.endswith("*") and service.startswith(key[:-1])]
         return seconds(self._service_ttl[service if service in found else max(found, key=len)]) if found else 0
 
@@ -62,7 +62,7 @@ class World:
 
 
 def node_id(name):
-    """The same in each run: nodes are asked for by the beginning of their id, and one that a token hides makes it mean two."""
+    """An id for the node, equal in each run: nodes are queried by the prefix of their id, and a node hidden from a token would make a prefix ambiguous."""
     return str(uuid.uuid5(uuid.NAMESPACE_DNS, name))
 
 
@@ -134,7 +134,7 @@ def plain(ctx, sink):
     add("overlap", OVERLAP, ["consul", "test.consul"])
     add("ipv6", {"client_addr": "::1", "dns_config": {"node_ttl": "30s", "udp_answer_limit": 8, "allow_stale": False,
                                                                  "max_stale": "5s", "recursor_timeout": "1s"}}, ["consul"])
-    # What the agent's recursors say no HTTP tells: a strict lictor asks the agent's DNS for DS, and for names that lead outside.
+    # The HTTP API has no answers of the agent's recursors: a strict lictor queries the agent's DNS for DS, and for names outside Consul.
     add("recursors", {"recursors": [f"{stub.server.address}:{stub.server.port}"], "dns_config": {"service_ttl": {"*": "12s"}}}, ["consul"],
         strict=(upstream, "agent"), fixed=(upstream,), recursors=True)
     for agent, *_rest in made:
@@ -145,7 +145,7 @@ def plain(ctx, sink):
 
 
 def far(ctx, sink):
-    """Two datacenters joined over WAN: questions for the other one, with and without translated addresses."""
+    """Two datacenters joined over WAN: queries for the other one, with and without translated addresses."""
     network = net.loopback_net()
     ports = ports_for(network)
     servers = []
@@ -155,7 +155,7 @@ def far(ctx, sink):
                            **more))
     for server in servers:
         server.wait_ready()
-    net.until(lambda: sorted(servers[0].api.get("/v1/catalog/datacenters")) == ["dc1", "dc2"], 30, "both datacenters know each other", every=0.2)
+    net.until(lambda: sorted(servers[0].api.get("/v1/catalog/datacenters")) == ["dc1", "dc2"], 30, "both datacenters are joined", every=0.2)
     join = f"{network}.1:{ports['serf_lan']}"
     agents = [("near", {}), ("translating", {"translate_wan_addrs": True, "dns_config": {"node_ttl": "4s", "service_ttl": {"*": "6s"}}})]
     made = [(client(ctx, name, f"{network}.{10 + n}", ports, join, **settings), name)
@@ -175,7 +175,7 @@ service_prefix "b" { policy = "read" }
 service_prefix "large" { policy = "read" }
 agent_prefix "" { policy = "read" }
 """
-# The agent's version decides about some answers: lictor has to be told it.
+# The agent's version changes some answers: lictor must be able to read it.
 NOTHING = """
 agent_prefix "" { policy = "read" }
 """
@@ -189,7 +189,7 @@ agent_prefix "" { policy = "read" }
 
 
 def guarded(ctx, sink):
-    """Default-deny: agents whose token sees some services, some nodes, everything, and nothing. lictor has the agent's own token."""
+    """Default-deny: agents whose token may read some services, some nodes, everything, and nothing. lictor has the agent's own token."""
     network = net.loopback_net()
     ports = ports_for(network)
     master = "11111111-2222-3333-4444-555555555555"
@@ -217,7 +217,7 @@ def guarded(ctx, sink):
 
 
 def led(ctx, sink):
-    """A Patroni scope in KV and a service registered for it, which every lictor is told of."""
+    """A Patroni scope in KV and a service registered for it, which every lictor follows."""
     network = net.loopback_net()
     ports = ports_for(network)
     server = dev(ctx, "led1", network + ".1", ports)
@@ -227,7 +227,7 @@ def led(ctx, sink):
     made = [client(ctx, name, f"{network}.{n + 2}", ports, join, **settings) for n, (name, settings, _domains) in enumerate(agents)]
     for agent in made:
         agent.wait_ready()
-    truth = leaders.play(ctx, [server, *made, server])
+    truth = leaders.write(ctx, [server, *made, server])
     pairs = [pair(ctx, sink, name, agent, domains, (leaders.OPTION,), (leaders.OPTION,), dns=settings.get("dns_config"))
              for agent, (name, settings, domains) in zip(made, agents)]
     ready(pairs)

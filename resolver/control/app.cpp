@@ -1,0 +1,327 @@
+// At the start sockets are bound, the process becomes an ordinary user, workers are started and Consul is watched. Then the control loop
+// runs until a signal ends it. resolver/lifecycle decides what follows from a reload, from new Rules and from the state of the parts.
+#include "resolver/control/app.hpp"
+
+#include <malloc.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include "conf/log/log.hpp"
+#include "conf/metrics/metrics.hpp"
+#include "resolver/control/cache_dump.hpp"
+#include "resolver/control/interfaces.hpp"
+#include "resolver/control/leader_events.hpp"
+#include "resolver/control/publisher.hpp"
+#include "resolver/control/rules_source.hpp"
+#include "resolver/control/shadow_asker.hpp"
+#include "resolver/control/snapshot_keeper.hpp"
+#include "resolver/control/startup.hpp"
+#include "resolver/documents/documents.hpp"
+#include "resolver/lifecycle/listen_plan.hpp"
+#include "resolver/lifecycle/readiness.hpp"
+#include "resolver/process/daemonize.hpp"
+#include "resolver/process/privileges.hpp"
+#include "resolver/process/this_process.hpp"
+#include "resolver/rules/rules.hpp"
+#include "resolver/workers/mailbox.hpp"
+#include "resolver/workers/worker_pool.hpp"
+#include "watch/catalog/give_way.hpp"
+#include "watch/watcher/watcher.hpp"
+
+namespace lictor::control {
+namespace {
+
+constexpr milliseconds heartbeat_every = milliseconds(500);
+constexpr milliseconds stop_wait_max = milliseconds(900);
+
+/// All parts of a running lictor. Members are destroyed in reverse order.
+class App {
+public:
+    App(conf::Parsed parsed, const Invocation& invocation, std::unique_ptr<hooks::HookProcess> hooks, process::BackgroundStart background);
+    int run();  ///< gives the exit code
+
+private:
+    void start_parts();
+    void start_workers();
+    void start_shadow();
+    void start_snapshots();
+    void on_mail();
+    void on_interfaces();
+    void reload();
+    void log_statistics();
+    void stop(const char* signal_name);
+    int end();
+    documents::Status status() const;
+
+    Configuration configuration_;
+    const conf::Options& options_ = configuration_.options();
+    std::unique_ptr<hooks::HookProcess> hook_process_;
+    const Moment started_ = loop::Loop::moment();
+
+    loop::Loop loop_;
+    Random random_{process::kernel_seed()};
+    metrics::ControlCounters counters_;
+    workers::ViewBoard board_;
+    loop::Wake wake_{loop_, [this] { on_mail(); }};
+    workers::Mailbox mailbox_{[this] { wake_.send(); }};
+    Startup startup_;
+    workers::WorkerPool pool_;
+    std::unique_ptr<LeaderEvents> events_;
+    std::unique_ptr<Publisher> publisher_;
+    std::unique_ptr<RulesSource> rules_;
+    std::unique_ptr<InterfaceWatch> interfaces_;
+    bool reload_at_start_ = false;  ///< HUP came before there were workers
+    std::unique_ptr<ShadowAsker> shadow_;
+    CacheDump cache_dump_{loop_};
+    std::unique_ptr<watcher::Watcher> watcher_;
+    std::unique_ptr<SnapshotKeeper> keeper_;
+    std::vector<loop::Signal> signals_;
+    loop::Timer heartbeat_{loop_, [this] {
+                               pool_.wake();
+                               counters_.log_dropped.set(log::dropped());
+                               if (!options_.consul_http_addr.empty() && !watcher_->first_sync_done())
+                                   rules_->probe_agent_dns(publisher_->current()->catalog->settings->domains.front());
+                           }};
+    loop::Timer stop_timer_{loop_, [this] { loop_.stop(); }};
+    bool stopping_ = false;
+    std::string stopped_by_;
+    process::BackgroundStart background_;
+};
+
+App::App(conf::Parsed parsed, const Invocation& invocation, std::unique_ptr<hooks::HookProcess> hooks, process::BackgroundStart background)
+    : configuration_(std::move(parsed), invocation), hook_process_(std::move(hooks)), background_(std::move(background)) {}
+
+int App::run() {
+    signal(SIGPIPE, SIG_IGN);
+    // Signals are caught from here on. One that arrives before the loop runs is handled when the loop runs.
+    signals_.emplace_back(loop_, SIGHUP, [this] { reload(); });
+    signals_.emplace_back(loop_, SIGTERM, [this] { stop("SIGTERM"); });
+    signals_.emplace_back(loop_, SIGINT, [this] { stop("SIGINT"); });
+    signals_.emplace_back(loop_, SIGUSR1, [this] { log_statistics(); });
+    signals_.emplace_back(loop_, SIGUSR2, [] { log::reopen(); });
+    if (const int code = start_up(configuration_.parsed(), counters_, startup_); code != 0) return code;
+    start_parts();
+    malloc_trim(0);
+    process::notify_systemd("READY=1");
+    background_.serving(options_.log_facility == "-" ? process::Stderr::keep : process::Stderr::close);
+    if (!stopping_) loop_.run();
+    return end();
+}
+
+void App::start_parts() {
+    events_ = std::make_unique<LeaderEvents>(loop_, std::move(hook_process_), startup_.stats.get(), counters_, started_.unix_seconds);
+    publisher_ = std::make_unique<Publisher>(
+        loop_, board_, counters_,
+        Publisher::Hooks{.wake = [this] { pool_.wake(); },
+                         .seen = [this] { return pool_.generations_seen(); },
+                         .leader_changed = [this](const failover::LeaderChange& change) { events_->on_leader_change(change); },
+                         .failover_done = [this](const failover::FailoverRecord& record) { events_->on_failover_done(record); }});
+    rules_ = std::make_unique<RulesSource>(
+        loop_, random_, options_, startup_.endpoints,
+        RulesSource::Hooks{.publish = [this](std::shared_ptr<const rules::Rules> rules) { publisher_->offer(std::move(rules)); },
+                           .clear_cache = [this] { pool_.flush(); }});
+    watcher_ = std::make_unique<watcher::Watcher>(
+        loop_, options_, counters_, random_,
+        watcher::Watcher::Hooks{
+            .publish = [this](std::shared_ptr<const catalog::Catalog> catalog) { publisher_->offer(std::move(catalog)); },
+            .resolve =
+                [this](const std::string& host) {
+                    rules_->hosts().resolve(host, [this, host](const catalog::HostAnswer& found) { watcher_->on_host(host, found); });
+                },
+            .resolve_consul =
+                [this](const std::string& host, std::function<void(std::vector<Address>)> done) {
+                    rules_->hosts().resolve(host, [done](const catalog::HostAnswer& found) { done(all_addresses(found)); });
+                },
+            .files = startup_.files});
+    if (!options_.snapshot_file.empty()) start_snapshots();
+    rules_->adopt();
+    start_shadow();
+    interfaces_ = std::make_unique<InterfaceWatch>(loop_, [this] { on_interfaces(); });
+    watcher_->start();
+    rules_->await_named_upstreams();
+    if (!stopping_) start_workers();
+    if (startup_.stats) {
+        const auto started = startup_.stats->start(loop_, {.status = [this] { return status(); },
+                                                           .flush = [this](std::optional<wire::Name> name) { pool_.flush(name); },
+                                                           .events = &events_->ring()});
+        if (!started) log::warning("no stats endpoint: " + started.error().text);
+    }
+    heartbeat_.repeat(heartbeat_every);
+    rules_->probe_upstreams();
+}
+
+void App::start_workers() {
+    pool_.start({.sockets = startup_.endpoints.take_sockets(),
+                 .dump = startup_.dump,
+                 .descriptors = process::raise_file_limit(),
+                 .listed = [this](std::vector<forward::TableRow> rows) { cache_dump_.take(std::move(rows)); }},
+                options_, board_, mailbox_);
+    on_interfaces();
+    if (std::exchange(reload_at_start_, false)) reload();
+}
+
+void App::start_shadow() {
+    shadow_.reset();
+    if (options_.shadow.empty() || startup_.endpoints.listening().empty()) return;
+    auto rule = conf::read_shadow(options_.shadow);
+    if (rule) shadow_ = std::make_unique<ShadowAsker>(loop_, random_, std::move(*rule), startup_.endpoints.listening().front());
+}
+
+/// Takes over the snapshot of an earlier run; keeps one for the next.
+void App::start_snapshots() {
+    if (auto snapshot = load_snapshot_or_warn(options_.snapshot_file, counters_, started_.unix_seconds)) {
+        publisher_->use_marks(snapshot->marks);
+        watcher_->use_snapshot(std::move(snapshot));
+    }
+    keeper_ = std::make_unique<SnapshotKeeper>(loop_, options_.snapshot_file, counters_, [this] {
+        auto snapshot = watcher_->snapshot();
+        if (snapshot) snapshot->marks = view::marks_of(*publisher_->current()->runtime);
+        return snapshot;
+    });
+}
+
+int App::end() {
+    if (keeper_) keeper_->finish();
+    watcher_->stop();
+    startup_.stats.reset();  // a last request would read parts that are destroyed before it
+    const bool all_ended = pool_.join();
+    if (!startup_.pid_file.empty()) unlink(startup_.pid_file.c_str());
+    if (startup_.dump && startup_.dump->dropped())
+        log::warning("dumpfile: " + std::to_string(startup_.dump->dropped()) + " packets dropped, the disk was too slow");
+    log::info("exiting on receipt of " + stopped_by_);
+    log::close();
+    if (!all_ended) _exit(0);  // a worker hangs: stopping is bounded in time, so its memory is not freed
+    return 0;
+}
+
+void App::on_mail() {
+    const auto mail = mailbox_.take();
+    counters_.wants_dropped.set(mail.requests_dropped);
+    if (stopping_ && pool_.all_ended()) loop_.stop();
+    if (stopping_) return;
+    if (mail.seen) publisher_->on_seen();
+    for (const auto& need : mail.requests) watcher_->request(need);
+    if (shadow_)
+        for (const auto& sample : mail.samples) shadow_->offer(sample);
+    rules_->on_loops(mail.loops);
+}
+
+/// Interface addresses changed: reads the data derived from them again and, if the configuration asks for it, changes the listen sockets.
+void App::on_interfaces() {
+    if (stopping_ || pool_.size() == 0) return;  // start_workers calls this again
+    if (lifecycle::follows_interfaces(options_)) startup_.endpoints.follow(options_, pool_);
+    rules_->on_interfaces();
+}
+
+void App::reload() {
+    if (pool_.size() == 0) {  // names of upstreams are still being looked up
+        reload_at_start_ = true;
+        return;
+    }
+    // New endpoints are bound before anything else changes: if that fails, nothing has changed.
+    ListenEndpoints::Change change;
+    const auto effects = configuration_.reload(counters_, [&](const conf::Options& fresh) {
+        auto prepared = startup_.endpoints.prepare(fresh, pool_);
+        if (!prepared) return prepared.error().text;
+        change = std::move(*prepared);
+        return std::string();
+    });
+    if (!effects) return;
+    startup_.endpoints.adopt(std::move(change), pool_);
+    startup_.endpoints.warn_of_missing(options_);
+    log::reopen();
+    rules_->adopt();
+    if (effects->restart_shadow) start_shadow();
+    watcher_->adopt(options_);
+    // As dnsmasq: HUP empties the cache of forwarded answers. What was read from Consul stays.
+    pool_.flush();
+    counters_.reloads.add();
+    log::info("cleared cache");
+    log::info("configuration read again");
+}
+
+void App::log_statistics() {
+    for (const auto& line : documents::statistics_lines(status())) log::info(line);
+    // As dnsmasq: the cache is listed only where queries are logged.
+    if (options_.log_queries == conf::QueryLogging::off && !options_.no_daemon) return;
+    cache_dump_.begin(*publisher_->current()->rules->local);
+    pool_.list_cache(CacheDump::rows_max);
+}
+
+void App::stop(const char* signal_name) {
+    if (std::exchange(stopping_, true)) return;
+    stopped_by_ = signal_name;
+    process::notify_systemd("STOPPING=1");
+    pool_.stop();
+    stop_timer_.start(stop_wait_max);
+    if (pool_.all_ended()) loop_.stop();
+}
+
+documents::Status App::status() const {
+    documents::Status status;
+    status.version = LICTOR_VERSION;
+    status.now = loop::Loop::now();
+    status.started_unix = started_.unix_seconds;
+    status.uptime_seconds = std::chrono::duration<double>(status.now - started_.now).count();
+    status.listening = startup_.endpoints.listening();
+    configuration_.report(status);
+    status.control = &counters_;
+    pool_.report(status);
+    publisher_->report(status);
+    status.watches = watcher_->reports();
+    view::report_usage(*publisher_->current()->runtime, status.now, status.watches);
+    status.consul_last_contact_unix = watcher_->last_contact();
+    status.consul_address = options_.consul_http_addr.empty() ? "" : watcher_->consul_address();
+    const auto& catalog = *publisher_->current()->catalog;
+    const lifecycle::ReadinessFacts facts{.workers_alive = status.healthy,
+                                          .consul_on = status.consul_on,
+                                          .consul_gives_way = catalog::gives_way(catalog),
+                                          .consul_read = watcher_->first_sync_done(),
+                                          .consul_failure = watcher_->consul_failure(),
+                                          .agent_dns_answers = rules_->agent_dns_answers(),
+                                          .has_leader_lines = !options_.leader.empty(),
+                                          .has_upstream = rules_->has_upstream(),
+                                          .upstream_answered = rules_->upstream_answered(status.upstreams)};
+    status.not_ready_because = lifecycle::not_ready_because(facts);
+    status.ready = status.not_ready_because.empty();
+    status.warnings = lifecycle::standing_warnings(facts, catalog, *publisher_->current()->rules, options_.leader_hold, status.now);
+    if (shadow_) status.shadow = shadow_->report();
+    status.resident_bytes = process::resident_bytes();
+    status.open_descriptors = process::count_descriptors();
+    return status;
+}
+
+}  // namespace
+
+/// Open files of a lictor that serves, besides standard input, output and error, with one upstream and one connection to Consul. libuv
+/// aborts the process where it cannot open one.
+std::size_t files_needed(const conf::Options& options) {
+    constexpr std::size_t of_control_thread = 13, of_worker = 5;
+    const auto endpoints = lifecycle::endpoints_to_serve(options, read_interfaces()).size();
+    return of_control_thread + options.threads * (of_worker + 2 * endpoints);
+}
+
+int serve(conf::Parsed parsed, const Invocation& invocation) {
+    // Few arenas and early trimming keep the resident memory small; the hot path does not allocate.
+    mallopt(M_ARENA_MAX, 2);
+    mallopt(M_TRIM_THRESHOLD, 256 * 1024);
+    choose_log_facility(parsed.options);
+    auto background = process::goes_to_background(parsed.options) ? process::BackgroundStart::go() : process::BackgroundStart();
+    // Before there is a socket, a loop or a thread: the process that runs hooks inherits none of them.
+    auto hooks = hooks::HookProcess::start(parsed.options);
+    if (!hooks) {
+        log::error(hooks.error().text);
+        return 1;
+    }
+    process::raise_file_limit();
+    if (auto problem = process::lack_of_files(files_needed(parsed.options)); !problem.empty()) {
+        log::error(problem);
+        return 5;
+    }
+    App app(std::move(parsed), invocation, *std::move(hooks), std::move(background));
+    const int code = app.run();
+    if (code != 0) log::error("FAILED to start up");
+    return code;
+}
+
+}  // namespace lictor::control

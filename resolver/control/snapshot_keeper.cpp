@@ -1,0 +1,139 @@
+// Decides whether a snapshot file is trusted, and replaces it.
+#include "resolver/control/snapshot_keeper.hpp"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+
+#include "conf/base/printable.hpp"
+#include "conf/log/log.hpp"
+#include "conf/metrics/metrics.hpp"
+
+namespace lictor::control {
+namespace {
+
+constexpr milliseconds write_every = seconds(10);
+
+struct File {
+    explicit File(int opened) : fd(opened) {}
+    ~File() {
+        if (fd >= 0) ::close(fd);
+    }
+    File(const File&) = delete;
+    File& operator=(const File&) = delete;
+    const int fd;
+};
+
+std::string reason(const char* step) { return std::string(step) + ": " + std::strerror(errno); }
+
+/// Gives the error; empty if done.
+std::string replace_file(const std::string& path, const std::string& text) {
+    const std::string fresh = path + ".new";
+    File file(::open(fresh.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600));
+    if (file.fd < 0) return reason("it cannot be written") + "; its directory must belong to the user that lictor becomes";
+    for (std::size_t done = 0; done < text.size();) {
+        const ssize_t more = ::write(file.fd, text.data() + done, text.size() - done);
+        if (more < 0 && errno == EINTR) continue;
+        if (more <= 0) return reason("write");
+        done += static_cast<std::size_t>(more);
+    }
+    if (::fsync(file.fd) != 0) return reason("fsync");
+    if (::rename(fresh.c_str(), path.c_str()) != 0) return reason("rename");
+    return "";
+}
+
+std::string write_out(const std::string& path, const catalog::Snapshot& snapshot) {
+    const auto text = catalog::write_snapshot(snapshot);
+    return text ? replace_file(path, *text) : text.error().text;
+}
+
+/// Nothing if there is no file; an error if there is one that cannot be used.
+Result<std::optional<catalog::Snapshot>> load_snapshot(const std::string& path) {
+    const auto refused = [&](const std::string& why) {
+        return Error{"snapshot-file=" + path + ": " + why + "; it is ignored and will be replaced"};
+    };
+    File file(::open(path.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
+    if (file.fd < 0) {
+        if (errno == ENOENT) return std::optional<catalog::Snapshot>();
+        return refused(reason("it cannot be read"));
+    }
+    struct stat facts {};
+    if (::fstat(file.fd, &facts) != 0 || !S_ISREG(facts.st_mode)) return refused("it is not a regular file");
+    // Who can write this file can direct applications to other servers.
+    if ((facts.st_uid != ::geteuid() && facts.st_uid != 0) || (facts.st_mode & 022) != 0)
+        return refused("users other than lictor's can write it");
+    if (static_cast<std::size_t>(facts.st_size) > catalog::snapshot_bytes_max + 4096) return refused("it is larger than 16 MB");
+    std::string text(static_cast<std::size_t>(facts.st_size), '\0');
+    for (std::size_t done = 0; done < text.size();) {
+        const ssize_t more = ::read(file.fd, text.data() + done, text.size() - done);
+        if (more < 0 && errno == EINTR) continue;
+        if (more <= 0) return refused("it cannot be read to its end");
+        done += static_cast<std::size_t>(more);
+    }
+    auto snapshot = catalog::read_snapshot(text);
+    if (!snapshot) return refused(snapshot.error().text);
+    return std::optional<catalog::Snapshot>(*std::move(snapshot));
+}
+
+}  // namespace
+
+std::shared_ptr<const catalog::Snapshot> load_snapshot_or_warn(const std::string& path, metrics::ControlCounters& counters,
+                                                               std::int64_t now_unix) {
+    auto loaded = load_snapshot(path);
+    if (!loaded) {
+        counters.snapshot_failures.add();
+        log::warning(loaded.error().text);
+    }
+    if (!loaded || !*loaded) return nullptr;
+    auto snapshot = std::make_shared<const catalog::Snapshot>(*std::move(*loaded));
+    log::info("snapshot of " + std::to_string(std::max<std::int64_t>(0, now_unix - snapshot->contact_unix)) + " s ago: " +
+              std::to_string(snapshot->services.size()) + " services, " + std::to_string(snapshot->leaders.size()) + " leaders");
+    return snapshot;
+}
+
+struct SnapshotKeeper::Work {
+    catalog::Snapshot snapshot;
+    std::string trouble;
+};
+
+SnapshotKeeper::SnapshotKeeper(loop::Loop& loop, std::string path, metrics::ControlCounters& counters,
+                               std::function<std::optional<catalog::Snapshot>()> source)
+    : path_(std::move(path)), counters_(counters), source_(std::move(source)), background_(loop), timer_(loop, [this] { write(); }) {
+    timer_.repeat(write_every);
+}
+
+void SnapshotKeeper::write() {
+    if (writing_) return;
+    auto snapshot = source_();
+    if (!snapshot) return;
+    writing_ = true;
+    const auto work = std::make_shared<Work>(Work{*std::move(snapshot), {}});
+    background_.run([work, path = path_] { work->trouble = write_out(path, work->snapshot); },
+                    [this, work] {
+                        writing_ = false;
+                        on_written(*work);
+                    });
+}
+
+void SnapshotKeeper::on_written(const Work& work) {
+    if (work.trouble.empty()) {
+        counters_.snapshot_writes.add();
+        failed_ = false;
+        return;
+    }
+    counters_.snapshot_failures.add();
+    if (!std::exchange(failed_, true)) log::warning("snapshot-file=" + printable(path_) + ": " + work.trouble);
+}
+
+void SnapshotKeeper::finish() {
+    timer_.stop();
+    if (writing_) return;  // the file being written is recent enough
+    if (const auto snapshot = source_()) on_written({{}, write_out(path_, *snapshot)});
+}
+
+}  // namespace lictor::control

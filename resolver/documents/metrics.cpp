@@ -1,0 +1,201 @@
+// Writes /metrics in Prometheus' text format 0.0.4. HELP and TYPE come once, before the lines of a family. Label values come from the
+// configuration and Consul, never from queries, and the size of each family is limited. Text is escaped so that different texts stay
+// different: Prometheus rejects a page in which a line occurs twice.
+#include <cmath>
+#include <cstdio>
+#include <map>
+#include <set>
+
+#include "conf/base/printable.hpp"
+#include "conf/metrics/metrics_rows.hpp"
+#include "conf/metrics/metrics_state.hpp"
+#include "resolver/documents/documents.hpp"
+#include "resolver/documents/status_parts.hpp"
+#include "resolver/rules/rules.hpp"
+#include "watch/leader/leader.hpp"
+
+namespace lictor::documents {
+namespace {
+
+constexpr std::size_t lines_of_family_max = 1000;
+
+/// `key="value"` for a value from outside.
+std::string label(std::string_view key, std::string_view value) {
+    std::string out(key);
+    out += "=\"";
+    for (const char c : printable(value, text_shown_max)) {
+        if (c == '\\') out += '\\';
+        out += c;
+    }
+    out += '"';
+    return out;
+}
+
+class Families {
+public:
+    void begin(metrics::StateMetric metric) { begin(metric->name, metric->kind, metric->help); }
+    void begin(std::string_view name, metrics::MetricKind kind, std::string_view help) {
+        name_ = name;
+        seen_.clear();
+        text_ += "# HELP ";
+        text_ += name;
+        text_ += ' ';
+        text_ += help;
+        text_ += "\n# TYPE ";
+        text_ += name;
+        text_ += ' ';
+        text_ += metrics::word(kind);
+        text_ += '\n';
+    }
+    void line(const std::string& labels, std::uint64_t value) { write(labels, std::to_string(value)); }
+    void line(const std::string& labels, double value) {
+        char digits[48];
+        std::snprintf(digits, sizeof digits, "%.15g", std::isfinite(value) ? value : 0.0);
+        write(labels, digits);
+    }
+    /// A gauge of one line.
+    template <class Value>
+    void gauge(metrics::StateMetric metric, Value value) {
+        begin(metric);
+        line("", value);
+    }
+    std::string take() { return std::move(text_); }
+
+private:
+    void write(const std::string& labels, std::string_view value) {
+        if (seen_.size() >= lines_of_family_max || !seen_.insert(labels).second) return;
+        text_ += name_;
+        if (!labels.empty()) {
+            text_ += '{';
+            text_ += labels;
+            text_ += '}';
+        }
+        text_ += ' ';
+        text_ += value;
+        text_ += '\n';
+    }
+
+    std::string text_;
+    std::string_view name_;
+    std::set<std::string> seen_;
+};
+
+template <class Row, class Value>
+void write_rows(Families& out, std::span<const Row> rows, Value value) {
+    std::string_view family;
+    for (const auto& row : rows) {
+        if (row.name != family) out.begin(row.name, row.kind, row.help);
+        family = row.name;
+        out.line(std::string(row.label), value(row));
+    }
+}
+
+void write_process(Families& out, const Status& status) {
+    out.begin("lictor_build_info");
+    out.line(label("version", status.version), std::uint64_t{1});
+    out.gauge("lictor_start_timestamp_seconds", static_cast<std::uint64_t>(status.started_unix));
+    out.gauge("lictor_uptime_seconds", status.uptime_seconds);
+    out.gauge("lictor_healthy", std::uint64_t{status.healthy});
+    out.gauge("lictor_ready", std::uint64_t{status.ready});
+    out.gauge("lictor_resident_bytes", status.resident_bytes);
+    out.gauge("lictor_open_descriptors", std::uint64_t{status.open_descriptors});
+    out.gauge("lictor_workers", std::uint64_t{status.workers.size()});
+    out.begin("lictor_worker_heartbeat_age_seconds");
+    for (std::size_t i = 0; i < status.heartbeat_age_seconds.size(); ++i)
+        out.line(label("worker", std::to_string(i)), status.heartbeat_age_seconds[i]);
+    out.gauge("lictor_config_loaded_timestamp_seconds", static_cast<std::uint64_t>(status.config_loaded_unix));
+    out.gauge("lictor_config_reload_failed", std::uint64_t{!status.reload_errors.empty()});
+    out.gauge("lictor_cache_max_entries", std::uint64_t{rules_of(status).cache_size} * status.workers.size());
+    out.gauge("lictor_cache_max_bytes", std::uint64_t{rules_of(status).cache_bytes} * status.workers.size());
+}
+
+void write_upstreams(Families& out, const Status& status) {
+    const auto family = [&](metrics::StateMetric metric, auto value) {
+        out.begin(metric);
+        for (const auto& row : status.upstreams) out.line(label("upstream", row.endpoint.text()), value(row));
+    };
+    using Report = forward::UpstreamReport;
+    family("lictor_upstream_sent_total", [](const Report& r) { return r.sent; });
+    family("lictor_upstream_answered_total", [](const Report& r) { return r.answered; });
+    family("lictor_upstream_failed_total", [](const Report& r) { return r.failed; });
+    family("lictor_upstream_refused_total", [](const Report& r) { return r.refused; });
+    family("lictor_upstream_timeouts_total", [](const Report& r) { return r.timeouts; });
+    family("lictor_upstream_down", [](const Report& r) { return std::uint64_t{r.down}; });
+    family("lictor_upstream_rtt_seconds", [](const Report& r) { return std::chrono::duration<double>(r.rtt).count(); });
+}
+
+void write_leaders(Families& out, const Status& status) {
+    const auto entries = leaders_in_order(catalog_of(status));
+    const auto family = [&](metrics::StateMetric metric, auto value) {
+        out.begin(metric);
+        for (const auto* entry : entries) out.line(label("service", entry->service), value(*entry));
+    };
+    out.begin("lictor_leader_state");
+    for (const auto* entry : entries)
+        for (const auto state : {catalog::LeaderState::loading, catalog::LeaderState::led, catalog::LeaderState::vacant,
+                                 catalog::LeaderState::standby, catalog::LeaderState::unreadable, catalog::LeaderState::gone})
+            out.line(label("service", entry->service) + ",state=\"" + leader::word(state) + '"', std::uint64_t{entry->state == state});
+    out.begin("lictor_leader_info");
+    for (const auto* entry : entries)
+        if (entry->state == catalog::LeaderState::led)
+            out.line(label("service", entry->service) + ',' + label("scope", entry->scope) + ',' + label("member", entry->member) + ',' +
+                         label("host", entry->host.text),
+                     std::uint64_t{1});
+    family("lictor_leader_since_timestamp_seconds",
+           [](const catalog::LeaderEntry& entry) { return static_cast<std::uint64_t>(std::max<std::int64_t>(0, entry.since_unix)); });
+    family("lictor_leader_timeline", [](const catalog::LeaderEntry& entry) { return entry.timeline.value_or(0); });
+    family("lictor_leader_members", [](const catalog::LeaderEntry& entry) { return std::uint64_t{entry.members.size()}; });
+}
+
+void write_failovers(Families& out, const Status& status) {
+    static const failover::Failovers nothing;
+    const auto& failovers = status.failovers ? *status.failovers : nothing;
+    const auto in_seconds = [](microseconds span) { return std::chrono::duration<double>(span).count(); };
+    out.begin("lictor_failovers_total");
+    out.line("", failovers.total());
+    out.begin("lictor_leader_answers_late_total");
+    out.line("", failovers.answered_late());
+    out.begin("lictor_failover_last_seconds");
+    std::map<std::string, const failover::FailoverRecord*> last;
+    for (const auto& record : failovers.records()) last[record.service] = &record;
+    for (const auto& [service, record] : last)
+        for (const auto& span : failover::failover_spans())
+            if (const auto value = span.of(*record))
+                out.line(label("service", service) + ',' + label("phase", span.name), in_seconds(*value));
+    out.begin("lictor_failover_max_seconds");
+    for (const auto& span : failover::failover_spans()) {
+        std::optional<microseconds> most;
+        for (const auto& record : failovers.records())
+            if (const auto value = span.of(record)) most = std::max(most.value_or(*value), *value);
+        if (most) out.line(label("phase", span.name), in_seconds(*most));
+    }
+}
+
+void write_consul(Families& out, const Status& status) {
+    const auto& catalog = catalog_of(status);
+    out.gauge("lictor_consul_enabled", std::uint64_t{status.consul_on});
+    out.gauge("lictor_consul_contact_lost", std::uint64_t{catalog.contact_lost});
+    out.gauge("lictor_view_generation", status.view ? status.view->generation : std::uint64_t{0});
+    std::map<std::pair<std::string, std::string>, std::uint64_t> watches;
+    for (const auto& watch : status.watches) ++watches[{watch.kind, watch.state}];
+    out.begin("lictor_watches");
+    for (const auto& [of, count] : watches) out.line(label("kind", of.first) + ',' + label("state", of.second), count);
+}
+
+}  // namespace
+
+std::string metrics_text(const Status& status) {
+    Families out;
+    write_process(out, status);
+    write_rows(out, metrics::worker_metric_rows(), [&](const auto& row) { return total(status, row.field); });
+    static const metrics::ControlCounters nothing;
+    const auto& control = status.control ? *status.control : nothing;
+    write_rows(out, metrics::control_metric_rows(), [&](const auto& row) { return (control.*row.field).get(); });
+    write_upstreams(out, status);
+    write_leaders(out, status);
+    write_failovers(out, status);
+    write_consul(out, status);
+    return out.take();
+}
+
+}  // namespace lictor::documents

@@ -1,0 +1,189 @@
+// The table of paths, and the checks that precede it.
+#include "resolver/documents/routes.hpp"
+
+#include <algorithm>
+#include <span>
+
+#include "conf/base/ascii.hpp"
+#include "resolver/documents/documents.hpp"
+#include "resolver/documents/json_writer.hpp"
+#include "resolver/documents/page.hpp"
+#include "resolver/rules/text_lines.hpp"
+
+namespace lictor::documents {
+namespace {
+
+constexpr std::string_view json_type = "application/json";
+constexpr std::string_view metrics_type = "text/plain; version=0.0.4; charset=utf-8";
+constexpr std::string_view events_type = "text/event-stream";
+constexpr std::string_view page_type = "text/html; charset=utf-8";
+
+StatsReply refusal(unsigned code, std::string_view why) {
+    JsonWriter json;
+    json.open_object().field("error", why).close_object();
+    return {.code = code, .type = json_type, .body = json.take(), .allow = {}, .policy = {}, .endless = false};
+}
+
+StatsReply document(unsigned code, std::string_view type, std::string body) {
+    return {.code = code, .type = type, .body = std::move(body), .allow = {}, .policy = {}, .endless = false};
+}
+
+using Handler = StatsReply (*)(const StatsRequest&, const StatsSources&);
+
+StatsReply get_stats(const StatsRequest&, const StatsSources& from) { return document(200, json_type, stats_json(from.status())); }
+StatsReply get_metrics(const StatsRequest&, const StatsSources& from) { return document(200, metrics_type, metrics_text(from.status())); }
+StatsReply get_leaders(const StatsRequest&, const StatsSources& from) { return document(200, json_type, leaders_json(from.status())); }
+StatsReply get_failovers(const StatsRequest&, const StatsSources& from) { return document(200, json_type, failovers_json(from.status())); }
+StatsReply get_shadow(const StatsRequest&, const StatsSources& from) { return document(200, json_type, shadow_json(from.status())); }
+StatsReply get_services(const StatsRequest&, const StatsSources& from) { return document(200, json_type, services_json(from.status())); }
+
+/// The body begins with the events after Last-Event-ID, or without one with the present leaders.
+StatsReply get_events(const StatsRequest& request, const StatsSources& from) {
+    auto reply = document(200, events_type, "");
+    if (request.method == "HEAD") return reply;
+    reply.body =
+        request.last_event_id.empty() ? from.events.now("leaders", leaders_json(from.status())) : from.events.since(request.last_event_id);
+    reply.endless = true;
+    return reply;
+}
+
+StatsReply get_health(const StatsRequest&, const StatsSources& from) {
+    const Status status = from.status();
+    return document(status.healthy ? 200 : 503, json_type, health_json(status));
+}
+
+StatsReply get_ready(const StatsRequest&, const StatsSources& from) {
+    const Status status = from.status();
+    return document(status.ready ? 200 : 503, json_type, ready_json(status));
+}
+
+StatsReply get_page(const StatsRequest& request, const StatsSources&) {
+    auto reply = document(200, page_type, stats_page(request.nonce));
+    const std::string nonce = "'nonce-" + std::string(request.nonce) + "'";
+    reply.policy = "default-src 'none'; connect-src 'self'; img-src data:; script-src " + nonce + "; style-src " + nonce +
+                   "; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+    return reply;
+}
+
+StatsReply post_flush(const StatsRequest& request, const StatsSources& to) {
+    // A foreign web page cannot set this header without a CORS preflight request, which is not granted here.
+    if (request.lictor_header != "1") return refusal(403, "a change needs the header X-Lictor: 1");
+    std::optional<wire::Name> name;
+    for (const auto& [key, value] : request.arguments) {
+        if (key != "name" || name) return refusal(400, "the only argument is name, at most once");
+        name = wire::Name::parse(value);
+        if (!name || value.empty()) return refusal(400, "name is not a domain name");
+        name = name->lower();
+    }
+    to.flush(name);
+    JsonWriter json;
+    json.open_object().field("flushed", name ? name->text() : "everything").close_object();
+    return document(200, json_type, json.take());
+}
+
+struct Route {
+    std::string_view path;
+    bool changes;  ///< POST, else GET and HEAD
+    Handler handler;
+};
+
+constexpr Route routes[] = {
+    {"/", false, get_page},
+    {"/stats", false, get_stats},
+    {"/metrics", false, get_metrics},
+    {"/health", false, get_health},
+    {"/ready", false, get_ready},
+    {"/leaders", false, get_leaders},
+    {"/services", false, get_services},
+    {"/flush", true, post_flush},
+    {"/failovers", false, get_failovers},
+    {"/events", false, get_events},
+    {"/shadow", false, get_shadow},
+};
+
+std::string list_of_paths() {
+    std::string text;
+    for (const auto& route : routes)
+        text += (text.empty() ? "" : ", ") + std::string(route.changes ? "POST " : "") + std::string(route.path);
+    return text;
+}
+
+std::optional<StatsReply> refuse_host(const StatsRequest& request, const StatsSources& sources) {
+    if (request.over_unix) return std::nullopt;
+    if (request.host_headers.size() > 1) return refusal(400, "more than one Host header");
+    if (request.host_headers.empty()) return request.http_1_0 ? std::nullopt : std::optional(refusal(400, "no Host header"));
+    if (host_is_accepted(request.host_headers.front(), sources.accepted_hosts)) return std::nullopt;
+    return refusal(403, "the Host header is not accepted; stats-host= adds names");
+}
+
+}  // namespace
+
+bool host_is_accepted(std::string_view header, const std::vector<std::string>& names) {
+    constexpr std::size_t host_bytes_max = 300;
+    if (header.empty() || header.size() > host_bytes_max) return false;
+    std::string host(header);
+    std::string port;
+    if (host.front() == '[') {
+        const auto close = host.find(']');
+        if (close == std::string::npos) return false;
+        port = host.substr(close + 1);
+        host = host.substr(1, close - 1);
+        const auto address = Address::parse(host);
+        return address && address->v6 && (port.empty() || (port.front() == ':' && parse_number(port.substr(1), 65535)));
+    }
+    if (const auto colon = host.find(':'); colon != std::string::npos) {
+        if (!parse_number(std::string_view(host).substr(colon + 1), 65535)) return false;
+        host.resize(colon);
+    }
+    if (const auto address = Address::parse(host)) return true;
+    if (host.ends_with('.')) host.pop_back();
+    host = lower_case(host);
+    return host == "localhost" || std::any_of(names.begin(), names.end(), [&](const std::string& name) {
+               return name.starts_with("*.") ? host.size() >= name.size() && host.ends_with(std::string_view(name).substr(1))
+                                             : host == name;
+           });
+}
+
+std::vector<std::string> own_host_names(std::string_view host_name, std::string_view hosts, std::string_view resolv_conf) {
+    std::vector<std::string> names;
+    const auto add = [&](std::string name) {
+        if (name.ends_with('.')) name.pop_back();
+        if (!name.empty() && std::find(names.begin(), names.end(), name) == names.end()) names.push_back(std::move(name));
+    };
+    const std::string own = lower_case(host_name);
+    if (own.empty()) return names;
+    const auto label = own.substr(0, own.find('.'));
+    add(own);
+    add(label);
+    for (std::string_view line; rules::take_line(hosts, line);) {
+        line = line.substr(0, line.find('#'));
+        rules::take_word(line);  // the address
+        for (auto word = rules::take_word(line); !word.empty(); word = rules::take_word(line))
+            if (auto name = lower_case(word); name.starts_with(label + '.')) add(std::move(name));
+    }
+    for (std::string_view line; rules::take_line(resolv_conf, line);) {
+        const auto key = rules::take_word(line);
+        if (key != "search" && key != "domain") continue;
+        for (auto word = rules::take_word(line); !word.empty(); word = rules::take_word(line))
+            if (word != ".") add(label + '.' + lower_case(word));
+    }
+    return names;
+}
+
+StatsReply too_many_streams() { return refusal(503, "too many clients of /events; try again later"); }
+
+StatsReply answer_stats_request(const StatsRequest& request, const StatsSources& sources) {
+    if (auto refused = refuse_host(request, sources)) return *std::move(refused);
+    const auto route = std::find_if(std::begin(routes), std::end(routes), [&](const Route& row) { return row.path == request.path; });
+    if (route == std::end(routes)) return refusal(404, "no such path; paths: " + list_of_paths());
+    const bool fits = route->changes ? request.method == "POST" : request.method == "GET" || request.method == "HEAD";
+    if (!fits) {
+        auto reply = refusal(405, "this path takes another method");
+        reply.allow = route->changes ? "POST" : "GET, HEAD";
+        return reply;
+    }
+    if (request.has_body) return refusal(413, "requests must not have a body");
+    return route->handler(request, sources);
+}
+
+}  // namespace lictor::documents

@@ -1,0 +1,50 @@
+// The state of lictor at one moment, collected on the control thread for the stats endpoint and the log (USR1). Pointers are valid until
+// the next turn of the control loop.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "conf/metrics/metrics_fwd.hpp"
+#include "resolver/core/resolver.hpp"
+#include "resolver/failover/failovers.hpp"
+#include "resolver/shadow/compare.hpp"
+#include "watch/polling/watch_report.hpp"
+
+namespace lictor::documents {
+
+struct Status {
+    std::string version;
+    std::int64_t started_unix = 0;
+    double uptime_seconds = 0;
+    Now now{};  ///< monotonic, for ages
+    std::vector<Endpoint> listening;
+    std::vector<std::string> config_files;
+    std::int64_t config_loaded_unix = 0;
+    std::vector<std::string> reload_errors;  ///< of the last HUP; empty if it succeeded
+
+    std::vector<const metrics::WorkerCounters*> workers;
+    std::vector<double> heartbeat_age_seconds;  ///< per worker
+    const metrics::ControlCounters* control = nullptr;
+    std::vector<forward::UpstreamReport> upstreams;  ///< sums over the workers; rtt is the longest
+    std::shared_ptr<const view::View> view;
+    std::vector<polling::WatchReport> watches;
+    const failover::Failovers* failovers = nullptr;
+
+    std::shared_ptr<const shadow::ShadowReport> shadow;  ///< null: shadow is off
+
+    bool consul_on = false;
+    std::string consul_address;  ///< the address in use; empty before the first request
+    std::int64_t consul_last_contact_unix = 0;
+
+    bool healthy = false;  ///< each worker had a heartbeat within 2 s
+    bool ready = false;    ///< `not_ready_because` is empty
+    std::string not_ready_because;
+    std::vector<std::string> warnings;  ///< what does not work, whether ready or not (lifecycle::standing_warnings)
+    std::uint64_t resident_bytes = 0;
+    std::size_t open_descriptors = 0;
+};
+
+}  // namespace lictor::documents

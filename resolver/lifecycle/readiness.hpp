@@ -1,0 +1,39 @@
+// Is lictor ready, and if not, why? Pure; the control thread collects the facts for /ready, /stats and the page.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "conf/base/clock.hpp"
+#include "resolver/rules/rules_fwd.hpp"
+#include "watch/catalog/catalog.hpp"
+
+namespace lictor::lifecycle {
+
+/// Input of `not_ready_because` and `standing_warnings`.
+struct ReadinessFacts {
+    bool workers_alive = false;      ///< every worker's heartbeat is recent
+    bool consul_on = false;          ///< Consul is configured, or assumed
+    bool consul_gives_way = false;   ///< see catalog::gives_way
+    bool consul_read = false;        ///< the first reads from Consul are done
+    std::string consul_failure{};    ///< why Consul cannot be read; empty = no failure
+    bool agent_dns_answers = false;  ///< the agent's DNS has answered lately, while Consul could not be read
+    bool has_leader_lines = false;   ///< `leader` lines are configured: their names need Consul's HTTP API
+    bool has_upstream = false;       ///< there is an upstream for all names
+    bool upstream_answered = false;  ///< such an upstream has answered since the start, or there is none
+};
+
+/// Empty: ready. Else the first cause, in the order worker, Consul, upstream.
+std::string not_ready_because(const ReadinessFacts& facts);
+
+/// What does not work, whether ready or not. First the state of Consul and of the upstreams, then a line for each leader without an
+/// address, if its keys do not exist or it has had none for longer than `leader_hold`, and for each whose name goes to an upstream by a
+/// `server=` line, in the order of their names. At most 100 lines. A line holds names from Consul unescaped.
+std::vector<std::string> standing_warnings(const ReadinessFacts& facts, const catalog::Catalog& catalog, const rules::Rules& rules,
+                                           milliseconds leader_hold, Now now);
+
+/// True if readiness waits for the default upstreams: they must be probed until one answers. False without a default upstream (only Consul,
+/// or only upstreams for some domains).
+bool waits_for_upstream(const rules::Rules& rules);
+
+}  // namespace lictor::lifecycle

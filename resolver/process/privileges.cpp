@@ -1,0 +1,172 @@
+// Calls setgroups, setgid and setuid in this order, because after setuid the process may not call the others.
+#include "resolver/process/privileges.hpp"
+
+#include <fcntl.h>
+#include <grp.h>
+#include <linux/capability.h>
+#include <pwd.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdint>
+#include <cstring>
+
+#include "conf/base/address.hpp"
+
+namespace lictor::process {
+
+namespace {
+
+constexpr unsigned nobody_id = 65534;  ///< the kernel's overflow id, and Debian's nobody and nogroup
+
+/// A decimal id; the largest one means "no change" in setresuid(2).
+std::optional<unsigned> id_in(const std::string& text) {
+    constexpr unsigned id_max = 0xffff'fffe;
+    const auto number = parse_number(text, id_max);
+    return number ? std::optional(static_cast<unsigned>(*number)) : std::nullopt;
+}
+
+/// Sets the whole capability sets (capabilities(7)), as masks of CAP_TO_MASK. `usable`: permitted and effective.
+bool set_capabilities(std::uint32_t usable, std::uint32_t inheritable) {
+    __user_cap_header_struct header{.version = _LINUX_CAPABILITY_VERSION_3, .pid = 0};
+    __user_cap_data_struct data[2] = {{.effective = usable, .permitted = usable, .inheritable = inheritable}, {}};
+    return syscall(SYS_capset, &header, data) == 0;
+}
+
+/// Keeps CAP_NET_BIND_SERVICE if it is asked for and permitted, and no other capability.
+bool keep_only_binding(bool keep_binding) {
+    return (keep_binding && set_capabilities(CAP_TO_MASK(CAP_NET_BIND_SERVICE), 0)) || set_capabilities(0, 0);
+}
+
+/// Why the user or the group cannot be set, and the remedy.
+std::string cannot_set(const std::string& what, const char* capability, int code) {
+    const std::string remedy = code == EINVAL ? "the user namespace does not map this id; map it"
+                                              : std::string("grant ") + capability + " (in a container: --cap-add " + capability + ")";
+    return what + " cannot be set: " + std::strerror(code) + "; " + remedy;
+}
+
+}  // namespace
+
+Result<std::optional<Identity>> find_identity(const std::string& user, const std::string& group) {
+    if (geteuid() != 0 || (user.empty() && group.empty())) return std::optional<Identity>();
+    Identity identity{.user = geteuid(), .group = getegid(), .user_name = user};
+    if (!user.empty()) {
+        const auto id = user == "nobody" ? nobody_id : id_in(user);
+        const passwd* found = getpwnam(user.c_str());
+        if (!found && id) found = getpwuid(*id);
+        if (!found && !id) return Error{"user=" + user + ": there is no such user; create it, name another, or write user= to stay root"};
+        identity.user = found ? found->pw_uid : *id;
+        identity.group = found ? found->pw_gid : nobody_id;
+    }
+    if (!group.empty()) {
+        const auto id = id_in(group);
+        const ::group* found = getgrnam(group.c_str());
+        if (!found && !id) return Error{"group=" + group + ": there is no such group; create it or name another"};
+        identity.group = found ? found->gr_gid : *id;
+    }
+    return std::optional(identity);
+}
+
+Attainable find_attainable(const std::optional<Identity>& identity) {
+    Attainable out{identity, {}};
+    if (!identity) return out;
+    const uid_t user = geteuid();
+    const gid_t group = getegid();
+    constexpr auto same_user = static_cast<uid_t>(-1);
+    constexpr auto same_group = static_cast<gid_t>(-1);
+    // The group first: after the user is changed it cannot be set.
+    const bool sets_group = setresgid(same_group, identity->group, same_group) == 0;
+    const int group_code = errno;
+    if (sets_group) ensure(setresgid(same_group, group, same_group) == 0, "the saved group can be set");
+    const int count = getgroups(0, nullptr);
+    std::vector<gid_t> groups(count > 0 ? static_cast<std::size_t>(count) : 0);
+    const bool has_groups = !groups.empty() && getgroups(count, groups.data()) == count;
+    out.identity->keeps_groups = has_groups && setgroups(groups.size(), groups.data()) != 0;
+    if (setresuid(same_user, identity->user, same_user) != 0) {
+        out.warnings.push_back(cannot_set("user=" + identity->user_name, "SETUID", errno) +
+                               ", or write user=; lictor stays root, without capabilities");
+        out.identity.reset();
+        return out;
+    }
+    ensure(setresuid(same_user, user, same_user) == 0, "the saved user can be set");
+    if (!sets_group) {
+        out.identity->group = group;
+        out.warnings.push_back(cannot_set("the group " + std::to_string(identity->group), "SETGID", group_code) +
+                               "; lictor keeps the group " + std::to_string(group));
+    }
+    if (out.identity->keeps_groups)
+        out.warnings.push_back("the supplementary groups cannot be removed; grant SETGID (in a container: --cap-add SETGID)");
+    return out;
+}
+
+Result<bool> become(const std::optional<Identity>& identity, bool keep_binding) {
+    const auto failed = [](const char* what) {
+        return Error{std::string("cannot drop privileges: ") + what + ": " + std::strerror(errno)};
+    };
+    if (identity) {
+        if (!identity->keeps_groups && getgroups(0, nullptr) > 0 && setgroups(0, nullptr) != 0) return failed("setgroups");
+        if (setgid(identity->group) != 0) return failed("setgid");
+        if (keep_binding && prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) != 0) return failed("PR_SET_KEEPCAPS");
+        if (setuid(identity->user) != 0) return failed("setuid");
+    }
+    if ((!identity || (keep_binding && identity->user != 0)) && !keep_only_binding(keep_binding)) return failed("capset");
+    if (identity && identity->user != 0 && setuid(0) == 0) return Error{"cannot drop privileges: setuid(0) still works"};
+    prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+#ifdef __SANITIZE_ADDRESS__
+    prctl(PR_SET_DUMPABLE, 1, 0, 0, 0);  // the leak check traces its own process
+#endif
+    return true;
+}
+
+Result<bool> become_for_hooks(const std::optional<Identity>& identity, bool net_admin) {
+    constexpr std::uint32_t admin = CAP_TO_MASK(CAP_NET_ADMIN);
+    const bool stays_root = geteuid() == 0 && (!identity || identity->user == 0);
+    if (identity) {
+        prctl(PR_SET_KEEPCAPS, net_admin ? 1 : 0, 0, 0, 0);
+        const bool groups_done = identity->keeps_groups || getgroups(0, nullptr) == 0 || setgroups(0, nullptr) == 0;
+        if (!groups_done || setgid(identity->group) != 0 || setuid(identity->user) != 0) _exit(5);  // never as root by mistake
+    }
+    if (stays_root) return true;
+    prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
+    if (net_admin && (!set_capabilities(admin, admin) || prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, CAP_NET_ADMIN, 0, 0) != 0)) {
+        const int code = errno;
+        set_capabilities(0, 0);
+        return Error{std::string("leader-exec-net-admin: CAP_NET_ADMIN cannot be kept: ") + std::strerror(code) +
+                     "; start as root or grant the capability (in a container: --cap-add NET_ADMIN)"};
+    }
+    if (!net_admin) set_capabilities(0, 0);
+    return true;
+}
+
+std::size_t raise_file_limit() {
+    rlimit limit{};
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return 1024;
+    limit.rlim_cur = std::min<rlim_t>(limit.rlim_max, 65536);
+    setrlimit(RLIMIT_NOFILE, &limit);
+    getrlimit(RLIMIT_NOFILE, &limit);
+    return static_cast<std::size_t>(limit.rlim_cur);
+}
+
+std::string lack_of_files(std::size_t needed) {
+    std::vector<int> opened;
+    while (opened.size() < needed) {
+        const int file = open("/dev/null", O_RDONLY | O_CLOEXEC);
+        if (file < 0) break;
+        opened.push_back(file);
+    }
+    const int code = errno;
+    for (const int file : opened) close(file);
+    if (opened.size() == needed) return {};
+    rlimit limit{};
+    getrlimit(RLIMIT_NOFILE, &limit);
+    return "too few files can be open (" + std::string(std::strerror(code)) + "; ulimit -n is " + std::to_string(limit.rlim_cur) +
+           "): " + std::to_string(needed) +
+           " are needed beside those that are open already, and more for queries; raise the limit (ulimit -n, "
+           "LimitNOFILE= in a unit, --ulimit nofile= in a container)";
+}
+
+}  // namespace lictor::process

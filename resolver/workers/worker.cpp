@@ -1,0 +1,237 @@
+// Passes the events of the loop to the Resolver and performs its actions. It decides nothing.
+#include "resolver/workers/worker.hpp"
+
+#include <pthread.h>
+#include <signal.h>
+
+#include <unordered_map>
+#include <utility>
+
+#include "conf/log/log.hpp"
+#include "resolver/net/links.hpp"
+
+namespace lictor::workers {
+namespace {
+
+constexpr milliseconds heartbeat_least = milliseconds(400);  // the control thread wakes every worker twice a second
+/// After TERM: how long unsent replies may take.
+constexpr milliseconds drain_max = milliseconds(300);
+
+}  // namespace
+
+/// Used on the worker's thread only.
+struct Worker::Inside {
+    Inside(Worker& worker, loop::Loop& loop)
+        : self(worker),
+          random(worker.setup_.seed),
+          resolver(worker.counters_, random),
+          links(
+              loop, random, worker.setup_.attempts_max,
+              [this](answer::AttemptId attempt, wire::Bytes message) {
+                  at = loop::Loop::moment();
+                  take_view();
+                  if (dump) dump->put(net::PacketDump::up_reply, dumped_attempts[attempt], {}, message);
+                  resolver.on_reply(attempt, message, at, actions);
+                  perform();
+              },
+              [this](answer::AttemptId attempt) {
+                  at = loop::Loop::moment();
+                  if (dump) dumped_attempts.erase(attempt);
+                  resolver.on_failure(attempt, at, actions);
+                  perform();
+              }),
+          listener(loop, std::move(worker.setup_.sockets), worker.counters_, worker.setup_.tcp,
+                   {.before_batch =
+                        [this] {
+                            at = loop::Loop::moment();
+                            take_view();
+                        },
+                    .handle =
+                        [this](wire::Bytes message, const answer::Client& client, std::span<std::uint8_t> buffer) {
+                            if (dump) dump->put(net::PacketDump::query, client.peer, {client.local, self.setup_.port}, message);
+                            answer::Answer answer = resolver.on_query(message, client, at, buffer, actions);
+                            if (dump && answer.answered())
+                                dump->put(net::PacketDump::reply, {client.local, self.setup_.port}, client.peer, buffer.first(answer.size));
+                            return answer;
+                        },
+                    .gone = [this](std::uint64_t connection) { resolver.on_gone(connection); },
+                    .after_batch = [this] { perform(); }}),
+          tick(loop,
+               [this] {
+                   at = loop::Loop::moment();
+                   take_view();
+                   resolver.on_tick(at, actions);
+                   armed.reset();
+                   perform();
+               }),
+          end(loop, [&loop] { loop.stop(); }) {
+        if (worker.setup_.others) resolver.set_others(worker.setup_.others);
+        on_beat();
+    }
+
+    /// Takes a newer View, if there is one; before each decision.
+    void take_view() {
+        const auto generation = self.board_.generation();
+        if (generation == self.seen_.load(std::memory_order_relaxed)) return;
+        auto view = self.board_.take();
+        const auto taken = view->generation;
+        resolver.on_view(std::move(view), at, actions);
+        perform();
+        listener.flush();
+        self.seen_.store(taken, std::memory_order_release);
+        self.setup_.seen();
+    }
+
+    void perform() {
+        // Performing an action decides nothing, so no action is added meanwhile.
+        answer::Actions todo;
+        todo.swap(actions);
+        for (auto& action : todo) std::visit([this](auto& what) { act(what); }, action);
+        todo.clear();
+        if (actions.empty()) actions.swap(todo);  // keeps the memory
+        arm();
+    }
+    void act(answer::Reply& reply) {
+        if (dump) dump->put(net::PacketDump::reply, {reply.client.local, self.setup_.port}, reply.client.peer, reply.bytes);
+        listener.send(reply.client, reply.bytes);
+    }
+    void act(answer::Ask& ask) {
+        if (dump) {
+            dumped_attempts[ask.attempt] = ask.upstream;
+            dump->put(net::PacketDump::up_query, ask.source.value_or(Endpoint{}), ask.upstream, ask.bytes);
+        }
+        links.ask(std::move(ask));
+    }
+    void act(const answer::CloseAttempt& close) {
+        if (dump) dumped_attempts.erase(close.attempt);
+        links.close(close.attempt);
+    }
+    void act(const answer::FactRequest& request) { self.setup_.request(request.need); }
+    void act(const answer::Sampled& sample) { self.setup_.sampled(sample); }
+    void act(const answer::LoopFound& found) { self.setup_.loop_found(found.upstream); }
+    void act(const answer::QueryLog& line) { log::info(line.line); }
+    /// Each worker limits the rate of each kind of notice; this limits the rate of all workers together.
+    void act(const answer::Notice& notice) {
+        static loop::Guarded<answer::NoticeLimits> limits;
+        if (!limits.lock()->due(notice.kind, at.now)) return;
+        const answer::NoticeRow& row = answer::row_of(notice.kind);
+        const std::string text = notice.text + "; " + std::string(row.remedy);
+        row.severity == answer::Severity::warning ? log::warning(text) : log::info(text);
+    }
+
+    void arm() {
+        const auto deadline = resolver.deadline();
+        if (deadline == armed) return;
+        armed = deadline;
+        if (!deadline) return tick.stop();
+        tick.start(std::max<microseconds>(microseconds(0), *deadline - loop::Loop::now()));
+    }
+
+    /// The heartbeat; a worker that hangs does not call it. The control thread's wake-ups drive it, because a timer would have to be armed
+    /// again for every wait for a query.
+    void on_beat() {
+        const Now now = loop::Loop::now();
+        self.beat_.store(now.count(), std::memory_order_relaxed);
+        self.counters_.heartbeat.add();
+        self.upstreams_.set(resolver.upstream_reports(now));
+    }
+
+    void on_wake() {
+        at = loop::Loop::moment();
+        if (at.now - self.last_beat() >= heartbeat_least) on_beat();
+        take_view();
+        Orders orders = self.orders_.take();
+        if (orders.rows_requested) self.setup_.listed(resolver.cache_table(at, orders.rows_requested));
+        for (const auto& suffix : orders.flushes) resolver.flush(suffix, at, actions);
+        for (auto& [added, keep] : orders.rebinds) listener.adopt(std::move(added), keep);
+        if (self.stopping_.load(std::memory_order_acquire) && !ending) {
+            ending = true;
+            listener.stop_reading();
+            resolver.on_stop(at, actions);
+            perform();
+            listener.flush();
+            end.start(listener.busy() ? microseconds(drain_max) : microseconds(0));
+            return;
+        }
+        perform();
+    }
+
+    Worker& self;
+    Random random;
+    answer::Actions actions;
+    net::PacketDump* const dump = self.setup_.dump.get();
+    std::unordered_map<answer::AttemptId, Endpoint> dumped_attempts;  ///< open ones, while packets are dumped
+    Moment at = loop::Loop::moment();
+    core::Resolver resolver;
+    net::Links links;
+    net::Listener listener;
+    loop::Timer tick, end;
+    std::optional<Now> armed;
+    bool ending = false;
+};
+
+Worker::Worker(Setup setup, const ViewBoard& board) : setup_(std::move(setup)), board_(board) {}
+
+Worker::~Worker() {
+    if (thread_.joinable()) {
+        stop();
+        join();
+    }
+}
+
+void Worker::start() {
+    loop_ = std::make_unique<loop::Loop>();
+    wake_ = std::make_unique<loop::Wake>(*loop_, [this] {
+        if (inside_) inside_->on_wake();
+    });
+    thread_ = std::thread([this] { run(); });
+    pthread_setname_np(thread_.native_handle(), ("worker" + std::to_string(setup_.number)).c_str());
+}
+
+void Worker::run() {
+    // Signals are handled by the control thread.
+    sigset_t all;
+    sigfillset(&all);
+    pthread_sigmask(SIG_BLOCK, &all, nullptr);
+    {
+        Inside inside(*this, *loop_);
+        inside_ = &inside;
+        inside.on_wake();
+        loop_->run();
+        inside_ = nullptr;
+    }
+    ended_.store(true, std::memory_order_release);
+    setup_.seen();
+}
+
+void Worker::wake() { wake_->send(); }
+
+void Worker::flush(std::optional<wire::Name> suffix) {
+    orders_.lock()->flushes.push_back(suffix);
+    wake();
+}
+
+void Worker::list_cache(std::size_t rows_max) {
+    orders_.lock()->rows_requested = rows_max;
+    wake();
+}
+
+void Worker::rebind(std::vector<net::BoundSocket> added, std::vector<Endpoint> keep) {
+    orders_.lock()->rebinds.emplace_back(std::move(added), std::move(keep));
+    wake();
+}
+
+void Worker::stop() {
+    stopping_.store(true, std::memory_order_release);
+    wake();
+}
+
+void Worker::join() {
+    thread_.join();
+    wake_.reset();
+    loop_.reset();
+}
+
+std::vector<forward::UpstreamReport> Worker::upstreams() const { return upstreams_.get(); }
+
+}  // namespace lictor::workers

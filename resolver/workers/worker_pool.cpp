@@ -1,0 +1,113 @@
+// Calls each worker and adds up their reports.
+#include "resolver/workers/worker_pool.hpp"
+
+#include <algorithm>
+#include <chrono>
+
+#include "conf/options/options.hpp"
+#include "resolver/process/this_process.hpp"
+
+namespace lictor::workers {
+namespace {
+
+constexpr double heartbeat_age_max_seconds = 2.0;
+
+void add_to(std::vector<forward::UpstreamReport>& sums, const forward::UpstreamReport& report) {
+    const auto same = std::find_if(sums.begin(), sums.end(), [&](const auto& row) { return row.endpoint == report.endpoint; });
+    if (same == sums.end()) {
+        sums.push_back(report);
+        return;
+    }
+    same->sent += report.sent;
+    same->answered += report.answered;
+    same->failed += report.failed;
+    same->timeouts += report.timeouts;
+    same->refused += report.refused;
+    same->nxdomain += report.nxdomain;
+    same->rtt = std::max(same->rtt, report.rtt);
+    same->down = same->down || report.down;
+}
+
+}  // namespace
+
+void WorkerPool::start(Setup setup, const conf::Options& options, const ViewBoard& board, Mailbox& mailbox) {
+    if (setup.dump) setup.dump->start();
+    for (unsigned i = 0; i < setup.sockets.size(); ++i) {
+        Worker::Setup one;
+        one.number = i;
+        one.sockets = std::move(setup.sockets[i]);
+        one.seed = process::kernel_seed();
+        one.dump = setup.dump;
+        one.port = options.port;
+        if (options.max_tcp_connections) one.tcp.connections = std::max<std::size_t>(1, *options.max_tcp_connections / options.threads);
+        // Upstream sockets share what remains after a reserve for TCP clients and Consul.
+        one.attempts_max =
+            std::max<std::size_t>(64, (setup.descriptors - std::min<std::size_t>(setup.descriptors / 2, 1500)) / options.threads);
+        one.request = [&mailbox](const catalog::Need& need) { mailbox.request(need); };
+        one.sampled = [&mailbox](const answer::Sampled& sample) { mailbox.sampled(sample); };
+        one.loop_found = [&mailbox](const Endpoint& upstream) { mailbox.loop_found(upstream); };
+        one.seen = [&mailbox] { mailbox.seen(); };
+        one.listed = setup.listed;
+        one.others = [this, i] {
+            core::Totals totals;
+            for (std::size_t other = 0; other < workers_.size(); ++other) {
+                if (other == i) continue;
+                totals.counters.push_back(&workers_[other]->counters());
+                for (const auto& report : workers_[other]->upstreams()) totals.upstreams.push_back(report);
+            }
+            return totals;
+        };
+        workers_.push_back(std::make_unique<Worker>(std::move(one), board));
+    }
+    for (const auto& worker : workers_) worker->start();
+}
+
+void WorkerPool::wake() {
+    for (const auto& worker : workers_) worker->wake();
+}
+
+void WorkerPool::flush(const std::optional<wire::Name>& suffix) {
+    for (const auto& worker : workers_) worker->flush(suffix);
+}
+
+void WorkerPool::list_cache(std::size_t rows_max) {
+    for (const auto& worker : workers_) worker->list_cache(rows_max);
+}
+
+void WorkerPool::rebind(std::vector<std::vector<net::BoundSocket>> added, const std::vector<Endpoint>& keep) {
+    for (std::size_t i = 0; i < workers_.size(); ++i) workers_[i]->rebind(std::move(added[i]), keep);
+}
+
+void WorkerPool::stop() {
+    for (const auto& worker : workers_) worker->stop();
+}
+
+bool WorkerPool::all_ended() const {
+    return std::all_of(workers_.begin(), workers_.end(), [](const auto& worker) { return worker->ended(); });
+}
+
+bool WorkerPool::join() {
+    for (const auto& worker : workers_)
+        if (worker->ended()) worker->join();
+    return all_ended();
+}
+
+std::vector<std::uint64_t> WorkerPool::generations_seen() const {
+    std::vector<std::uint64_t> seen;
+    for (const auto& worker : workers_)
+        if (!worker->ended()) seen.push_back(worker->generation_seen());
+    return seen;
+}
+
+void WorkerPool::report(documents::Status& status) const {
+    status.healthy = true;
+    for (const auto& worker : workers_) {
+        status.workers.push_back(&worker->counters());
+        const double age = std::chrono::duration<double>(status.now - worker->last_beat()).count();
+        status.heartbeat_age_seconds.push_back(age);
+        if (age > heartbeat_age_max_seconds) status.healthy = false;
+        for (const auto& report : worker->upstreams()) add_to(status.upstreams, report);
+    }
+}
+
+}  // namespace lictor::workers

@@ -1,0 +1,18 @@
+// Which instances of a service may be answered? Consul's health filter, the tags of a query and the tags of a Patroni leader decide. Pure.
+#pragma once
+
+#include <string_view>
+
+#include "watch/catalog/catalog.hpp"
+
+namespace lictor::catalog {
+
+/// Consul's health filter: not critical; with `only_passing` not warning either.
+bool is_usable(const Instance& instance, const ConsulSettings& settings);
+/// True if the instance has the tag. `tag_lower`: in lower case.
+bool has_tag(const Instance& instance, std::string_view tag_lower);
+/// The usable instance with Patroni's leader tag (`master` or `primary`); null if there is none. For scopes whose keys are denied. Of
+/// several the first one by node name, then by instance id, so that all lictors choose the same.
+const Instance* tagged_leader(const ServiceEntry& entry, const ConsulSettings& settings);
+
+}  // namespace lictor::catalog

@@ -1,0 +1,62 @@
+// The exchanges of one HTTP client: numbers them, runs them on libcurl, reuses idle handles, and reports each end once, from the loop. Http
+// and Rest use it, on the loop's thread only.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "watch/http/curl_loop.hpp"
+#include "watch/http/exchange.hpp"
+
+namespace lictor::http {
+
+/// Destroying it ends all exchanges without a report.
+class Transfers {
+public:
+    struct Hooks {
+        std::function<void(Exchange&)> ended;  ///< the reply is complete; calls `Exchange::done`. May destroy the Transfers
+        std::function<void()> turned;          ///< after every turn of libcurl; may be empty
+    };
+    Transfers(loop::Loop& loop, std::size_t idle_handles_max, Hooks hooks);
+    ~Transfers();
+
+    /// Takes the exchange and gives it a ticket; nothing is sent yet. The reference is valid until the exchange ends.
+    Exchange& add(std::unique_ptr<Exchange> exchange);
+    /// Sends the request to `url`, or over a unix socket. `options`, `files`: for a new handle.
+    void launch(Exchange& exchange, const std::string& url, const std::string& unix_path, const conf::ConsulHttpOptions& options,
+                const KeptFiles& files = {});
+    /// Ends the exchange with a transport error; `Hooks::ended` is called later.
+    void fail(Exchange& exchange, const char* why);
+    /// Ends the exchange without a report. No effect if it has ended and was reported.
+    void cancel(Http::Ticket ticket);
+    /// Null if it has ended.
+    Exchange* find(Http::Ticket ticket);
+    /// Call after a change of the options: new handles are made with them.
+    void drop_idle_handles() { idle_.clear(); }
+    /// Every exchange that has not ended, in any order. `visit` must not add, end or cancel one.
+    template <class Visit>
+    void each(Visit visit) {
+        for (auto& [ticket, exchange] : exchanges_) visit(*exchange);
+    }
+
+private:
+    void finish(CURL* easy, CURLcode code);
+    std::unique_ptr<Exchange> take(Http::Ticket ticket);
+    void report_ended();
+
+    const std::size_t idle_handles_max_;
+    Hooks hooks_;
+    CurlLoop curl_;
+    loop::Timer soon_;
+    std::unordered_map<Http::Ticket, std::unique_ptr<Exchange>> exchanges_;
+    std::vector<std::unique_ptr<Exchange>> ended_;  ///< ended without libcurl; reported by `soon_`
+    std::vector<Easy> idle_;
+    Http::Ticket next_ticket_ = 1;
+    std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
+};
+
+}  // namespace lictor::http
