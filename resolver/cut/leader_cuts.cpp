@@ -147,14 +147,15 @@ std::vector<Endpoint> LeaderCuts::due(Now now) {
     std::vector<Endpoint> places;
     for (auto& [name, service] : services_)
         for (auto& deposed : service.deposed) {
-            if (now < deposed.next || now >= deposed.end() || places.size() + deposed.places.size() > places_max) continue;
+            if (deposed.places.empty() || now < deposed.next || now >= deposed.end()) continue;
+            if (places.size() + deposed.places.size() > places_max) continue;
             for (const auto& place : deposed.places)
                 if (!has(places, place)) places.push_back(place);
             deposed.asked = true;
             deposed.next = now + deposed.interval;
             deposed.interval = std::min<microseconds>(deposed.interval * 3 / 2, interval_max);
         }
-    last_due_ = places;
+    if (!places.empty()) last_due_ = places;
     return places;
 }
 

@@ -246,7 +246,12 @@ TEST_CASE("leader-cut: once the old leader is answered as a replica, its readers
     Stage stage;
     stage.lead("pg1", "10.0.0.1");
     auto set = std::make_shared<ReplicaSet>();
-    set->replicas = {{.member = "pg1", .host = HostText("10.0.0.1"), .node_address = {}, .port = 5432, .as_replica = true}};
+    Replica replica;
+    replica.member = "pg1";
+    replica.host = HostText("10.0.0.1");
+    replica.port = 5432;
+    replica.as_replica = true;
+    set->replicas = {replica};
     stage.entry("pg").replica_set = set;
     stage.lead("pg2", "10.0.0.2");  // both came in one reply
     CHECK(stage.due() == std::vector{place("10.0.0.1")});
