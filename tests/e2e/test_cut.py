@@ -4,7 +4,10 @@ The connections are real ones on loopback addresses; a leader changes in the ord
 mount namespace, so that only its own connections can end.
 """
 
+import http.client
+import json
 import os
+import re
 import select
 import signal
 import socket
@@ -70,6 +73,17 @@ def state(lictor):
 
 def cut_total(lictor):
     return lictor.metrics()[TOTAL]
+
+
+def events(lictor, kind):
+    """The data of all events of this kind since the start."""
+    link = http.client.HTTPConnection("127.0.0.1", lictor.stats_port, timeout=3)
+    link.request("GET", "/events", headers={"Last-Event-ID": "0-0"})
+    reply, text = link.getresponse(), b""
+    while not text.endswith(b"\n\n"):
+        text += reply.read1(65536)
+    link.close()
+    return [json.loads(data) for found, data in re.findall(r"event: (\w+)\ndata: (.*)", text.decode()) if found == kind]
 
 
 def again(patroni):
@@ -140,6 +154,8 @@ def _(ctx):
     text = subprocess.run([binary(ctx.variant.build), f"--stats-address=127.0.0.1:{lictor.stats_port}", "failovers"], capture_output=True, text=True).stdout
     assert "7 connections to the old leader ended" in text, text
     assert len(lictor.process.log().split("deposed leader of")) == 2, "one line for one fail-over"
+    assert events(lictor, "cut") == [{"scope": "pglab", "service": "pglab", "member": "patroni01", "places": [{"address": HOSTS[0], "port": 5432}],
+                                      "connections_cut": 7}]
 
 
 @test("IPv6: connections to the deposed leader end, those to another leader stay", ONCE, within=60, namespace=True)
