@@ -9,6 +9,7 @@ import json
 import os
 import re
 import select
+import shutil
 import signal
 import socket
 import subprocess
@@ -270,9 +271,15 @@ def _(ctx):
         raise Skip("needs root")
     without = ["setpriv", "--bounding-set", "-net_admin", "--inh-caps", "-net_admin"]
     remedy = "grant CAP_NET_ADMIN (cap_add: [NET_ADMIN]"
-    for before, warned in ((without, True), ([], False)):
-        tested = subprocess.run(before + [binary(ctx.variant.build), "--test", "--leader-cut", f"--conf-file={ctx.file('c', '')}"], capture_output=True, text=True)
-        assert tested.returncode == 0 and (remedy in tested.stderr) == warned, tested.stderr
+    user = ["setpriv", "--reuid=12345", "--regid=12345", "--clear-groups"]
+    ambient = [*user, "--inh-caps", "-all,+net_admin", "--ambient-caps", "-all,+net_admin"]      # AmbientCapabilities= of a unit
+    program = ctx.path("program")
+    shutil.copy(binary(ctx.variant.build), program)
+    os.chmod(program, 0o755)
+    os.chmod(ctx.folder, 0o755)
+    for before, warned in ((without, True), ([], False), (user, True), (ambient, False)):
+        tested = subprocess.run(before + [program, "--test", "--leader-cut", f"--conf-file={ctx.file('c', '')}"], capture_output=True, text=True)
+        assert tested.returncode == 0 and (remedy in tested.stderr) == warned, (before, tested.stderr)
     silent = subprocess.run(without + [binary(ctx.variant.build), "--test", f"--conf-file={ctx.path('c')}"], capture_output=True, text=True)
     assert "NET_ADMIN" not in silent.stderr, silent.stderr
 
