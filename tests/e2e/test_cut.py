@@ -8,6 +8,7 @@ import http.client
 import json
 import os
 import re
+import resource
 import select
 import shutil
 import signal
@@ -194,6 +195,24 @@ def _(ctx):
     lictor.process.until(lambda: state(lictor) == "vacant", 20, "leader-max-stale withdraws the address")
     net.steadily(lambda: not ended(client), 1.5, "the connection stays without contact")
     assert cut_total(lictor) == 0
+
+
+@test("three thousand connections end at once, and all are counted", ONCE, within=60, namespace=True)
+def _(ctx):
+    _agent, patroni, lictor = start(ctx)
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    with open("/proc/sys/net/core/somaxconn", "w") as file:
+        file.write("4096")
+    server = serve(ctx, HOSTS[0], backlog=4096)
+    clients = [connected(ctx, HOSTS[0]) for _ in range(3000)]
+    patroni.release_lock(patroni.leader)
+    begin = time.monotonic()
+    patroni.touch(patroni.leader, "demoted", "stopped")
+    lictor.process.until(lambda: all(map(ended, clients)), 5, "all have ended", every=0.005)
+    ctx.note(f"3000 connections ended within {(time.monotonic() - begin) * 1000:.0f} ms")
+    lictor.process.until(lambda: cut_total(lictor) == 3000, 2, "all are counted")
+    server.close()
 
 
 @test("the same leader again: no connection that is made on lictor's answer is ended, however close the demotion was", ONCE, within=120,
