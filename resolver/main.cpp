@@ -16,6 +16,7 @@
 #include "conf/render/render.hpp"
 #include "resolver/cli/command.hpp"
 #include "resolver/control/app.hpp"
+#include "resolver/hooks/cut_process.hpp"
 #include "resolver/process/preflight.hpp"
 
 extern char** environ;  // NOLINT: POSIX
@@ -73,6 +74,8 @@ int run(int argc, char** argv) {
     if (parsed.action == conf::Action::test) {
         for (const auto& sentence : process::find_start_problems(parsed.options, parsed.files))
             std::fprintf(stderr, "lictor: warning: %s\n", one_line(sentence).c_str());
+        if (const auto warning = hooks::find_cut_warning(parsed.options); !warning.empty())
+            std::fprintf(stderr, "lictor: warning: %s\n", one_line(warning).c_str());
         if (conf::is_consul_assumed(parsed.options))
             std::fputs(
                 "lictor: Consul is not configured: an agent at 127.0.0.1:8500 is assumed. Until it answers, names below consul are "

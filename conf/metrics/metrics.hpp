@@ -114,6 +114,8 @@ private:
     X(hook_failures, counter, "lictor_hook_failures_total", "", "Programs of leader-exec that failed, timed out or could not be run.")     \
     X(hook_lines_lost, counter, "lictor_hook_lines_lost_total", "",                                                                        \
       "Output lines of programs of leader-exec that were not logged because there were too many.")                                         \
+    X(leader_connections_cut, counter, "lictor_leader_connections_cut_total", "", "Connections to deposed leaders that leader-cut ended.") \
+    X(leader_cut_failures, counter, "lictor_leader_cut_failures_total", "", "Connections that leader-cut could not end.")                  \
     X(snapshot_writes, counter, "lictor_snapshot_writes_total", "", "Writes of snapshot-file.")                                            \
     X(snapshot_failures, counter, "lictor_snapshot_failures_total", "", "Failed writes and reads of snapshot-file.")                       \
     X(reloads, counter, "lictor_reloads_total", "", "Configurations applied on HUP.")                                                      \

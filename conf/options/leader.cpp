@@ -78,6 +78,22 @@ constexpr Row rows[] = {
      .default_text = "none",
      .sample = "db.example.com",
      .field = names<&LeaderOptions::leader_flush, parse_domain>},
+    {.name = "leader-cut",
+     .times = Times::repeatable,
+     .own = true,
+     .reload = Reload::restart,
+     .help = "end TCP connections to a deposed leader",
+     .reference =
+         "When a leader loses its lock, is demoted, stops or fails, lictor ends the TCP connections to its address and port, of all "
+         "processes in lictor's network namespace (the kernel's SOCK_DESTROY, as `ss -K`). The clients see an error, connect again, and "
+         "their query is held until there is a new leader. Connections that are made later are ended, too, until five seconds after the "
+         "new leader is answered, for a minute at most, and not once the old leader is answered as a replica. The port is the one that SRV "
+         "answers: the member's, or `port=` of the `leader` line. Nothing is ended if lictor lost contact with Consul or ends itself, if "
+         "the same member gets another address, for a switchover that is only requested, or if another leader has this address and port. "
+         "A separate process does it; it alone keeps CAP_NET_ADMIN, which lictor must be given (in a container `cap_add: [NET_ADMIN]`). "
+         "The kernel needs CONFIG_INET_DIAG_DESTROY.",
+     .default_text = "off",
+     .field = flag<&LeaderOptions::leader_cut>},
 };
 static_assert(every_field_has_a_row<LeaderOptions>(rows));
 

@@ -17,6 +17,7 @@
 #include "resolver/control/snapshot_keeper.hpp"
 #include "resolver/control/startup.hpp"
 #include "resolver/documents/documents.hpp"
+#include "resolver/hooks/connection_cutter.hpp"
 #include "resolver/lifecycle/listen_plan.hpp"
 #include "resolver/lifecycle/readiness.hpp"
 #include "resolver/process/daemonize.hpp"
@@ -37,7 +38,12 @@ constexpr milliseconds stop_wait_max = milliseconds(900);
 /// All parts of a running lictor. Members are destroyed in reverse order.
 class App {
 public:
-    App(conf::Parsed parsed, const Invocation& invocation, std::unique_ptr<hooks::HookProcess> hooks, process::BackgroundStart background);
+    /// The processes that were forked first; null if they are not configured.
+    struct Helpers {
+        std::unique_ptr<hooks::HookProcess> hooks;
+        std::unique_ptr<hooks::CutProcess> cuts;
+    };
+    App(conf::Parsed parsed, const Invocation& invocation, Helpers helpers, process::BackgroundStart background);
     int run();  ///< gives the exit code
 
 private:
@@ -55,7 +61,7 @@ private:
 
     Configuration configuration_;
     const conf::Options& options_ = configuration_.options();
-    std::unique_ptr<hooks::HookProcess> hook_process_;
+    Helpers helpers_;
     const Moment started_ = loop::Loop::moment();
 
     loop::Loop loop_;
@@ -67,6 +73,7 @@ private:
     Startup startup_;
     workers::WorkerPool pool_;
     std::unique_ptr<LeaderEvents> events_;
+    std::unique_ptr<hooks::ConnectionCutter> cutter_;
     std::unique_ptr<Publisher> publisher_;
     std::unique_ptr<RulesSource> rules_;
     std::unique_ptr<InterfaceWatch> interfaces_;
@@ -88,8 +95,8 @@ private:
     process::BackgroundStart background_;
 };
 
-App::App(conf::Parsed parsed, const Invocation& invocation, std::unique_ptr<hooks::HookProcess> hooks, process::BackgroundStart background)
-    : configuration_(std::move(parsed), invocation), hook_process_(std::move(hooks)), background_(std::move(background)) {}
+App::App(conf::Parsed parsed, const Invocation& invocation, Helpers helpers, process::BackgroundStart background)
+    : configuration_(std::move(parsed), invocation), helpers_(std::move(helpers)), background_(std::move(background)) {}
 
 int App::run() {
     signal(SIGPIPE, SIG_IGN);
@@ -109,13 +116,24 @@ int App::run() {
 }
 
 void App::start_parts() {
-    events_ = std::make_unique<LeaderEvents>(loop_, std::move(hook_process_), startup_.stats.get(), counters_, started_.unix_seconds);
+    events_ = std::make_unique<LeaderEvents>(loop_, std::move(helpers_.hooks), startup_.stats.get(), counters_, started_.unix_seconds);
     publisher_ = std::make_unique<Publisher>(
         loop_, board_, counters_,
-        Publisher::Hooks{.wake = [this] { pool_.wake(); },
+        Publisher::Hooks{.offered =
+                             [this](const catalog::Catalog& catalog) {
+                                 if (cutter_) cutter_->on_catalog(catalog);
+                             },
+                         .wake = [this] { pool_.wake(); },
                          .seen = [this] { return pool_.generations_seen(); },
                          .leader_changed = [this](const failover::LeaderChange& change) { events_->on_leader_change(change); },
                          .failover_done = [this](const failover::FailoverRecord& record) { events_->on_failover_done(record); }});
+    if (helpers_.cuts)
+        cutter_ = std::make_unique<hooks::ConnectionCutter>(
+            loop_, std::move(helpers_.cuts), counters_,
+            hooks::ConnectionCutter::Hooks{
+                .ended = [this](const std::string& service,
+                                std::uint64_t connections) { publisher_->on_connections_cut(service, connections); },
+                .finished = [this](const cut::LeaderCuts::Finished& cut) { events_->on_cuts_finished(cut); }});
     rules_ = std::make_unique<RulesSource>(
         loop_, random_, options_, startup_.endpoints,
         RulesSource::Hooks{.publish = [this](std::shared_ptr<const rules::Rules> rules) { publisher_->offer(std::move(rules)); },
@@ -307,10 +325,11 @@ int serve(conf::Parsed parsed, const Invocation& invocation) {
     mallopt(M_TRIM_THRESHOLD, 256 * 1024);
     choose_log_facility(parsed.options);
     auto background = process::goes_to_background(parsed.options) ? process::BackgroundStart::go() : process::BackgroundStart();
-    // Before there is a socket, a loop or a thread: the process that runs hooks inherits none of them.
+    // Before there is a socket, a loop or a thread: these processes inherit none of them.
     auto hooks = hooks::HookProcess::start(parsed.options);
-    if (!hooks) {
-        log::error(hooks.error().text);
+    auto cuts = hooks::CutProcess::start(parsed.options);
+    if (!hooks || !cuts) {
+        log::error(!hooks ? hooks.error().text : cuts.error().text);
         return 1;
     }
     process::raise_file_limit();
@@ -318,7 +337,7 @@ int serve(conf::Parsed parsed, const Invocation& invocation) {
         log::error(problem);
         return 5;
     }
-    App app(std::move(parsed), invocation, *std::move(hooks), std::move(background));
+    App app(std::move(parsed), invocation, {*std::move(hooks), *std::move(cuts)}, std::move(background));
     const int code = app.run();
     if (code != 0) log::error("FAILED to start up");
     return code;

@@ -21,6 +21,8 @@ void LeaderEvents::on_failover_done(const failover::FailoverRecord& record) {
     send("failover", documents::failover_json(record, loop::Loop::now()));
 }
 
+void LeaderEvents::on_cuts_finished(const cut::LeaderCuts::Finished& cut) { send("cut", documents::leader_cut_json(cut)); }
+
 void LeaderEvents::send(std::string_view type, const std::string& json) {
     const auto& text = ring_.add(type, json);
     if (stats_) stats_->send_event(text);

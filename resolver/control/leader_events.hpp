@@ -4,6 +4,7 @@
 #include <memory>
 #include <string>
 
+#include "resolver/cut/leader_cuts.hpp"
 #include "resolver/endpoint/server.hpp"
 #include "resolver/failover/event_ring.hpp"
 #include "resolver/hooks/runner.hpp"
@@ -24,6 +25,8 @@ public:
     void on_leader_change(const failover::LeaderChange& change);
     /// Every worker uses the View with the new leader: sends the event `failover`.
     void on_failover_done(const failover::FailoverRecord& record);
+    /// The connections to a deposed leader are ended, and no more will be: sends the event `cut`.
+    void on_cuts_finished(const cut::LeaderCuts::Finished& cut);
     /// The ring, for /events. Valid as long as this object.
     const failover::EventRing& ring() const { return ring_; }
 

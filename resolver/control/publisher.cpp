@@ -30,6 +30,7 @@ void Publisher::offer(std::shared_ptr<const catalog::Catalog> catalog) {
     // At once, before any worker has the View: addresses that are no longer valid are not answered any more.
     view::depose(*current_->runtime, *catalog_, &loop::Loop::now);
     failovers_.on_facts(*catalog_);
+    hooks_.offered(*catalog_);
     step();
 }
 

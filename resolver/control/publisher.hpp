@@ -20,6 +20,8 @@ class Publisher {
 public:
     /// Called during `offer` and `on_seen`, and by a timer.
     struct Hooks {
+        /// A Catalog was offered. Workers answer no leader any more that it does not have; it is not published yet.
+        std::function<void(const catalog::Catalog&)> offered;
         std::function<void()> wake;                        ///< wakes every worker
         std::function<std::vector<std::uint64_t>()> seen;  ///< the generation that each running worker has taken
         /// A leader was withdrawn or may now be answered; the View is published.
@@ -33,6 +35,8 @@ public:
     /// 1 s later at the latest, which is logged. A Catalog takes effect on the leaders of the current View at once (view::depose).
     void offer(std::shared_ptr<const catalog::Catalog> catalog);
     void offer(std::shared_ptr<const rules::Rules> rules);
+    /// Connections to a deposed leader were ended: counted in the fail-over record of its service.
+    void on_connections_cut(const std::string& service, std::uint64_t connections) { failovers_.on_connections_cut(service, connections); }
     /// A worker took a newer View, or ended.
     void on_seen();
 

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "resolver/cut/leader_cuts.hpp"
 #include "resolver/documents/status.hpp"
 
 namespace lictor::documents {
@@ -18,6 +19,7 @@ std::string failovers_json(const Status&);
 /// Data of /events, one line each; `now`: monotonic, for ages.
 std::string failover_json(const failover::FailoverRecord& record, Now now);
 std::string leader_change_json(const failover::LeaderChange& change);
+std::string leader_cut_json(const cut::LeaderCuts::Finished& cut);
 std::string metrics_text(const Status&);  ///< Prometheus exposition format 0.0.4
 std::string shadow_json(const Status&);
 std::string health_json(const Status&);

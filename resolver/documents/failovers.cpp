@@ -48,6 +48,7 @@ void write_failover(JsonWriter& json, const failover::FailoverRecord& record, No
     json.field("questions_expired", record.expired());
     json.field("longest_hold_ms", milliseconds_of(record.longest_hold()));
     json.field("answers_late", record.answered_late());
+    json.field("connections_cut", record.connections_cut);
     json.close_object();
 }
 
@@ -69,6 +70,25 @@ std::string leader_change_json(const failover::LeaderChange& change) {
     if (change.timeline) json.number(*change.timeline);
     else json.null();
     json.field("serial", change.serial);
+    json.close_object();
+    return json.take();
+}
+
+std::string leader_cut_json(const cut::LeaderCuts::Finished& cut) {
+    JsonWriter json;
+    json.open_object();
+    json.field("scope", shown(cut.scope));
+    json.field("service", shown(cut.service));
+    json.field("member", shown(cut.member));
+    json.key("places").open_list();
+    for (const auto& place : cut.places) {
+        json.open_object();
+        json.field("address", place.address.text());
+        json.field("port", place.port);
+        json.close_object();
+    }
+    json.close_list();
+    json.field("connections_cut", cut.connections);
     json.close_object();
     return json.take();
 }

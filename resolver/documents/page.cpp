@@ -200,10 +200,10 @@ const show_watches = services => table("watches", ["kind", "name", "state", "#in
 
 const place = leader => leader.member ? leader.member + " " + leader.address : "–";
 const ms = n => n === null || n === undefined ? "–" : n < 10 ? n.toFixed(1) : whole(n);
-const show_failovers = list => table("failovers", ["when", "scope", "from", "to", "why", "#withdrawn", "#lock taken", "#new address", "#first answer", "#held", "#longest hold", "#late answers"],
+const show_failovers = list => table("failovers", ["when", "scope", "from", "to", "why", "#withdrawn", "#lock taken", "#new address", "#first answer", "#held", "#longest hold", "#late answers", "#cut"],
   list.failovers.slice(0, 16).map(one => { const at = one.phases_ms; return [new Date(one.began_unix * 1000).toLocaleString(), one.scope, place(one.old), one.same_leader ? "the same member" : place(one.new), one.reason,
     ms(at.withdrawn_everywhere), ms(at.lock_taken), ms(at.published_everywhere), ms(at.first_answer), whole(one.questions_held), ms(one.longest_hold_ms),
-    one.answers_late ? pill(whole(one.answers_late), "bad") : "0"]; }), "None since the start. Times are milliseconds from the first phase.");
+    one.answers_late ? pill(whole(one.answers_late), "bad") : "0", whole(one.connections_cut)]; }), "None since the start. Times are milliseconds from the first phase.");
 
 let last_good = Date.now(), turn = 0;
 const ask = async path => {

@@ -231,6 +231,11 @@ std::vector<std::uint64_t> Failovers::on_all_workers(std::uint64_t generation, N
     return done;
 }
 
+void Failovers::on_connections_cut(const std::string& service, std::uint64_t connections) {
+    const auto scope = scopes_.find(service);
+    if (auto* record = scope == scopes_.end() ? nullptr : last_record(scope->second)) record->connections_cut += connections;
+}
+
 std::uint64_t Failovers::answered_late() const {
     std::uint64_t sum = lost_late_;
     for (const auto& record : records_) sum += record.answered_late();

@@ -54,7 +54,8 @@ struct FailoverRecord {
     std::optional<std::uint64_t> timeline;
     std::uint32_t serial = 0;
     std::int64_t began_unix = 0;
-    bool done = false;  ///< every worker answers the new address
+    bool done = false;                  ///< every worker answers the new address
+    std::uint64_t connections_cut = 0;  ///< connections to the old leader that were ended (leader-cut)
     catalog::LeaderTimes times;
     std::optional<Now> withdrawn, withdrawn_everywhere, published, published_everywhere;
     std::shared_ptr<const view::LeaderCounters> old_counters, new_counters;
@@ -103,6 +104,9 @@ public:
     std::vector<LeaderChange> on_view(const view::View& view, Moment at);
     /// Every worker has taken `generation`. Returns the numbers of the records that this completes.
     std::vector<std::uint64_t> on_all_workers(std::uint64_t generation, Now now);
+
+    /// Connections to the service's deposed leader were ended: counted in its last record.
+    void on_connections_cut(const std::string& service, std::uint64_t connections);
 
     /// Oldest first.
     const std::deque<FailoverRecord>& records() const { return records_; }

@@ -1,9 +1,7 @@
 // Starts the runner, and implements the control thread's side of its messages. Nothing blocks.
 #include "resolver/hooks/runner.hpp"
 
-#include <sys/prctl.h>
 #include <sys/socket.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -13,64 +11,28 @@
 #include "conf/log/log.hpp"
 #include "conf/metrics/metrics.hpp"
 #include "conf/options/options.hpp"
-#include "resolver/process/daemonize.hpp"
 #include "resolver/process/privileges.hpp"
 
 namespace lictor::hooks {
-namespace {
-
-/// At the end of lictor: the runner sends a running program TERM, and KILL two seconds later; lictor does not wait for that.
-constexpr int end_polls = 60, end_poll_us = 10'000;
-
-}  // namespace
 
 Result<std::unique_ptr<HookProcess>> HookProcess::start(const conf::Options& options) {
     if (options.leader_exec.empty()) return std::unique_ptr<HookProcess>();
-    const auto failed = [](const char* what) {
-        return Error{std::string("leader-exec: the process that runs hooks cannot be started: ") + what + ": " + std::strerror(errno)};
-    };
-    const auto identity = process::find_identity(options.no_daemon ? "" : options.user, options.no_daemon ? "" : options.group);
-    if (!identity) return identity.error();
-    const auto attainable = process::find_attainable(*identity);
-    if (*identity && !attainable.identity) return Error{"leader-exec: programs would run as root: " + attainable.warnings.front()};
-    int ends[2], report[2];
-    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0) return failed("socketpair");
-    if (pipe(report) != 0) return failed("pipe");
-    std::unique_ptr<HookProcess> process(new HookProcess);
+    auto process = std::make_unique<HookProcess>();
     process->setup_ = {options.leader_exec, static_cast<unsigned>(options.leader_exec_timeout.count())};
-    process->pid_ = fork();
-    if (process->pid_ < 0) return failed("fork");
-    if (process->pid_ == 0) {
-        close(ends[0]);
-        close(report[0]);
-        prctl(PR_SET_NAME, "lictor-hooks", 0, 0, 0);
-        const auto became = process::become_for_hooks(attainable.identity, options.leader_exec_net_admin);
-        const std::string warning = became ? "" : became.error().text;
-        const bool reported = write(report[1], warning.data(), warning.size()) >= 0;
-        close(report[1]);
-        if (process::goes_to_background(options)) process::detach_from_terminal(process::Stderr::close);
-        if (reported) run_hooks(ends[1], process->setup_);
-        _exit(0);
-    }
-    close(ends[1]);
-    close(report[1]);
-    process->socket_ = ends[0];
-    char bytes[512];
-    for (ssize_t got = 0; (got = read(report[0], bytes, sizeof bytes)) != 0;) {
-        if (got > 0) process->warning_.append(bytes, static_cast<std::size_t>(got));
-        else if (errno != EINTR) break;
-    }
-    close(report[0]);
+    auto helper = HelperProcess::start(options,
+                                       {.option = "leader-exec",
+                                        .name = "lictor-hooks",
+                                        .become =
+                                            [&](const process::Attainable& attainable) {
+                                                const auto became =
+                                                    process::become_for_hooks(attainable.identity, options.leader_exec_net_admin);
+                                                return became ? std::string() : became.error().text;
+                                            },
+                                        .serve = [&](int socket) { run_hooks(socket, process->setup_); }},
+                                       false);
+    if (!helper) return helper.error();
+    process->process_ = *std::move(helper);
     return process;
-}
-
-HookProcess::~HookProcess() {
-    if (socket_ >= 0) close(socket_);
-    if (pid_ <= 0) return;
-    for (int i = 0; i < end_polls; ++i) {
-        if (waitpid(pid_, nullptr, WNOHANG) != 0) return;
-        usleep(end_poll_us);
-    }
 }
 
 HookRunner::HookRunner(loop::Loop& loop, std::unique_ptr<HookProcess> process, metrics::ControlCounters& counters)

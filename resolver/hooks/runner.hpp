@@ -1,6 +1,5 @@
-// The operator's programs (leader-exec) and the process that runs them. It is started first, while lictor has neither sockets nor threads,
-// becomes the same user as lictor, and may keep CAP_NET_ADMIN, which lictor drops. What it may run is fixed then; requests carry only
-// variables.
+// The operator's programs (leader-exec) and the process that runs them. It becomes the same user as lictor, and may keep CAP_NET_ADMIN,
+// which lictor drops. What it may run is fixed at its start; requests carry only variables.
 #pragma once
 
 #include <functional>
@@ -12,6 +11,7 @@
 #include "conf/metrics/metrics_fwd.hpp"
 #include "conf/options/options_fwd.hpp"
 #include "resolver/failover/hook_queue.hpp"
+#include "resolver/hooks/helper_process.hpp"
 #include "resolver/hooks/run_hooks.hpp"
 #include "watch/loop/loop.hpp"
 
@@ -20,25 +20,18 @@ namespace lictor::hooks {
 /// The process of the runner and the control thread's end of its socket.
 class HookProcess {
 public:
-    /// Null if no program is configured. Forks; call before there is a thread, a loop or a socket. Waits until the runner has become its
-    /// user. An error if `user` or `group` is unknown or the process cannot be made.
+    /// Null if no program is configured. Errors, and when to call: as HelperProcess::start.
     static Result<std::unique_ptr<HookProcess>> start(const conf::Options& options);
-    ~HookProcess();  ///< closes the socket, which ends the runner; waits for it, 600 ms at most
-    HookProcess(const HookProcess&) = delete;
-    HookProcess& operator=(const HookProcess&) = delete;
 
     /// The SOCK_SEQPACKET end of lictor; belongs to this object.
-    int socket() const { return socket_; }
+    int socket() const { return process_->socket(); }
     const HookSetup& setup() const { return setup_; }
     /// A warning for the log (CAP_NET_ADMIN cannot be kept); empty: none.
-    const std::string& warning() const { return warning_; }
+    const std::string& warning() const { return process_->warning(); }
 
 private:
-    HookProcess() = default;
-    int socket_ = -1;
-    int pid_ = -1;
     HookSetup setup_;
-    std::string warning_;
+    std::unique_ptr<HelperProcess> process_;
 };
 
 /// Sends the runner each change of leader and logs what the programs write. Used on the control thread only. If the runner's process ends,

@@ -37,10 +37,8 @@ bool set_capabilities(std::uint32_t usable, std::uint32_t inheritable) {
     return syscall(SYS_capset, &header, data) == 0;
 }
 
-/// Keeps CAP_NET_BIND_SERVICE if it is asked for and permitted, and no other capability.
-bool keep_only_binding(bool keep_binding) {
-    return (keep_binding && set_capabilities(CAP_TO_MASK(CAP_NET_BIND_SERVICE), 0)) || set_capabilities(0, 0);
-}
+/// Keeps the capabilities of the mask if they are permitted, and no other one.
+bool keep_only(std::uint32_t kept) { return (kept != 0 && set_capabilities(kept, 0)) || set_capabilities(0, 0); }
 
 /// Why the user or the group cannot be set, and the remedy.
 std::string cannot_set(const std::string& what, const char* capability, int code) {
@@ -103,23 +101,39 @@ Attainable find_attainable(const std::optional<Identity>& identity) {
     return out;
 }
 
-Result<bool> become(const std::optional<Identity>& identity, bool keep_binding) {
+namespace {
+
+/// `kept`: a mask of capabilities.
+Result<bool> become_keeping(const std::optional<Identity>& identity, std::uint32_t kept) {
     const auto failed = [](const char* what) {
         return Error{std::string("cannot drop privileges: ") + what + ": " + std::strerror(errno)};
     };
     if (identity) {
         if (!identity->keeps_groups && getgroups(0, nullptr) > 0 && setgroups(0, nullptr) != 0) return failed("setgroups");
         if (setgid(identity->group) != 0) return failed("setgid");
-        if (keep_binding && prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) != 0) return failed("PR_SET_KEEPCAPS");
+        if (kept != 0 && prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) != 0) return failed("PR_SET_KEEPCAPS");
         if (setuid(identity->user) != 0) return failed("setuid");
     }
-    if ((!identity || (keep_binding && identity->user != 0)) && !keep_only_binding(keep_binding)) return failed("capset");
+    if ((!identity || (kept != 0 && identity->user != 0)) && !keep_only(kept)) return failed("capset");
     if (identity && identity->user != 0 && setuid(0) == 0) return Error{"cannot drop privileges: setuid(0) still works"};
     prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
 #ifdef __SANITIZE_ADDRESS__
     prctl(PR_SET_DUMPABLE, 1, 0, 0, 0);  // the leak check traces its own process
 #endif
     return true;
+}
+
+}  // namespace
+
+Result<bool> become(const std::optional<Identity>& identity, bool keep_binding) {
+    return become_keeping(identity, keep_binding ? CAP_TO_MASK(CAP_NET_BIND_SERVICE) : 0);
+}
+
+Result<bool> become_for_cuts(const std::optional<Identity>& identity) {
+    constexpr std::uint32_t admin = CAP_TO_MASK(CAP_NET_ADMIN);
+    const auto became = become_keeping(identity, admin);
+    if (became && !keep_only(admin)) return Error{std::string("capabilities cannot be given up: ") + std::strerror(errno)};  // user=root
+    return became;
 }
 
 Result<bool> become_for_hooks(const std::optional<Identity>& identity, bool net_admin) {

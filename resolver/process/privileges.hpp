@@ -37,6 +37,9 @@ Result<bool> become(const std::optional<Identity>& identity, bool keep_binding);
 /// kept and inherited by the programs. If it cannot be kept, that is the error, and the user is set nevertheless.
 /// Without an identity the user stays. If the user cannot be set, the process exits with 5: programs never run as root by mistake.
 Result<bool> become_for_hooks(const std::optional<Identity>& identity, bool net_admin);
+/// The same as `become` for the process that ends connections: of all capabilities CAP_NET_ADMIN is kept, if it is permitted. Otherwise
+/// that is no error; the process then finds out what it may not do.
+Result<bool> become_for_cuts(const std::optional<Identity>& identity);
 /// Tries whether `needed` further files can be open at once. Empty, or a sentence with the limit and the remedy. Before any thread.
 std::string lack_of_files(std::size_t needed);
 /// Sets the soft limit of open files (RLIMIT_NOFILE) to the hard one or to 65536, whichever is smaller; a higher soft limit is lowered.

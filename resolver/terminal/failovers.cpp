@@ -57,7 +57,8 @@ std::string one(const Json& record) {
     text += table(rows);
     return text + "   " + words(member(record, "questions_held")) + " queries held, the longest for " +
            decimal(number(member(record, "longest_hold_ms")), 1) + " ms, " + words(member(record, "questions_expired")) +
-           " not answered in time; " + words(member(record, "answers_late")) + " answers with the old address after the change\n";
+           " not answered in time; " + words(member(record, "answers_late")) + " answers with the old address after the change; " +
+           words(member(record, "connections_cut")) + " connections to the old leader ended\n";
 }
 
 }  // namespace

@@ -199,6 +199,7 @@ def _(ctx):
             answers.append(tuple(lictor.resolve(NAME, within=6)))
 
     clients = [background(querying) for _ in range(2)]
+    lictor.process.until(lambda: answers, 2, "the clients query")
     old, new = patroni.leader, patroni.members[1]
     old.agent.api.put_key(patroni.prefix + "failover", json.dumps({"leader": old.name, "member": new.name}))
     time.sleep(0.1)

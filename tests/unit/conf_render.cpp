@@ -65,7 +65,7 @@ const char* const everything =
     "leader=\"b "
     "c\",address=service\nleader=jobs,key=jobs/.lock\nleader=app,key=app/"
     ".lock,port=80,address=kv\nleader-hold=12\nleader-hold-max=13\nleader-probe=off\nleader-max-stale=14\nleader-flush=q.r\nleader-max-lag="
-    "15\nleader-last-resort\nleader-exec=/bin/x\nleader-exec-timeout=15\nleader-exec-net-admin\nsnapshot-file=/s\n"
+    "15\nleader-last-resort\nleader-cut\nleader-exec=/bin/x\nleader-exec-timeout=15\nleader-exec-net-admin\nsnapshot-file=/s\n"
     "stats-address=unix:///st at\nstats-host=m\nstats-host=::5\nshadow=192.0.2.1#5\n"
     "except-interface=eth1,docker*\nbind-dynamic\nlocal-service=host\nmax-tcp-connections=5\nservers-file=/sf\nno-poll\nclear-on-reload\n"
     "dns-loop-detect\nquery-port=0\nmin-port=2000\nmax-port=3000\nport-limit=4\nfast-dns-retry=60,700\ndo-0x20-encode\nproxy-dnssec\n"

@@ -343,11 +343,14 @@ TEST_CASE("failovers: records are shown as JSON, as text and as metrics") {
     stage.everyone();
     stage.runtime->at("pg")->gap->held.fetch_add(2);
     stage.runtime->at("pg")->gap->released(milliseconds(8));
+    stage.failovers.on_connections_cut("pg", 3);
     stage.now += milliseconds(8);
     stage.lead("pg2", "10.0.0.2", LeaderReason::confirmed, times);
     stage.facts();
     stage.view();
     stage.everyone();
+    stage.failovers.on_connections_cut("pg", 1);
+    stage.failovers.on_connections_cut("another", 1);
     Status status;
     status.now = stage.now + seconds(5);
     status.failovers = &stage.failovers;
@@ -365,6 +368,7 @@ TEST_CASE("failovers: records are shown as JSON, as text and as metrics") {
     CHECK(one.at("questions_held") == 2);
     CHECK(one.at("longest_hold_ms") == 8);
     CHECK(one.at("age_seconds") == 5.012);
+    CHECK(one.at("connections_cut") == 4);
     CHECK(nlohmann::json::parse(failover_json(stage.last(), stage.now)).at("number") == 1);
 
     const auto text = failovers_text(json);
@@ -373,6 +377,7 @@ TEST_CASE("failovers: records are shown as JSON, as text and as metrics") {
     CHECK(text.find("     4.0 ms  |                #                                 |  old address withdrawn\n") != std::string::npos);
     CHECK(text.find("    12.0 ms  |                                                 #|  new address published\n") != std::string::npos);
     CHECK(text.find("2 queries held, the longest for 8.0 ms, 0 not answered in time; 0 answers with the old address") != std::string::npos);
+    CHECK(text.find("after the change; 4 connections to the old leader ended\n") != std::string::npos);
     CHECK(failovers_text(failovers_json(Status{})) == "no leader has changed since the start\n");
     for (const char* odd : {"", "<html>", "[1]"}) CHECK(failovers_text(odd).empty());
     for (const char* odd : {"{}", R"({"failovers":7})",
