@@ -18,6 +18,7 @@ struct LeaderOptions {
     std::optional<std::uint64_t> leader_max_lag;  ///< bytes of WAL; none = no bound
     bool leader_last_resort = false;              ///< `replica.` is answered with the leader if no replica runs
     std::vector<std::string> leader_flush;
+    std::vector<std::string> leader_soa;  ///< domains of aliases; see leader_zones.hpp
     bool operator==(const LeaderOptions&) const = default;
 };
 
