@@ -170,7 +170,7 @@ def _(ctx):
     ctx.undo.callback(agent.api.deregister, "m9")
     begin = time.monotonic()
     lictor.until_resolves("all.query.consul", [*before, "10.7.0.9"], within=4)
-    assert time.monotonic() - begin <= 3.2, "cached longer than its two seconds"
+    assert time.monotonic() - begin <= 2 + net.allowed(1.2), "cached longer than its two seconds"
 
 
 @test("the agent's DNS port does not answer: SERVFAIL within the time limit, and names from the HTTP API are answered meanwhile", ONCE)
@@ -184,11 +184,11 @@ def _(ctx):
     for _ in range(20):
         one = time.monotonic()
         assert len(lictor.resolve("shop.service.consul")) == 3
-        assert time.monotonic() - one < 0.3
+        assert time.monotonic() - one < net.allowed(0.3)
     ident, code, _addresses = ask.quick_addresses(link.recv(512))
     took = time.monotonic() - begin
     ctx.note(f"SERVFAIL after {took:.2f} s")
-    assert (ident, code) == (7, 2) and took < 6
+    assert (ident, code) == (7, 2) and took < 4.5 + net.allowed(1.5)
 
 
 @test("a PTR of no node is forwarded to the agent's DNS; with that port closed it is SERVFAIL, never a wrong NXDOMAIN", ONCE)
