@@ -156,6 +156,14 @@ TEST_CASE("leader-soa: a reload that moves an alias raises the serial, also if b
     CHECK_FALSE(world.zones);
 }
 
+TEST_CASE("leader-soa: the SOA of a leader's service has TTL 0, whatever the agent's soa.min_ttl is: a cache would hide a new leader") {
+    ZoneWorld world;
+    world.settings->soa_min_ttl = 30;
+    world.leader("pg", LeaderState::led, "10.0.0.1");
+    const auto reply = world.ask("master.pg.service.consul SOA");
+    CHECK_THAT(reply, Catch::Contains("pg.service.consul 0 SOA"));
+}
+
 TEST_CASE("leader-soa: after a restart the serial is above the one that was kept, whatever the clock says") {
     World before(two);
     before.lead("pg", "10.0.0.1");
