@@ -94,6 +94,21 @@ constexpr Row rows[] = {
          "The kernel needs CONFIG_INET_DIAG_DESTROY.",
      .default_text = "off",
      .field = flag<&LeaderOptions::leader_cut>},
+    {.name = "leader-soa",
+     .shape = Shape::value,
+     .times = Times::repeatable,
+     .own = true,
+     .argument = "<domain>",
+     .help = "domain whose SOA serial rises with each new leader behind its aliases",
+     .reference =
+         "Domain of `cname` aliases that lead to leaders' names. Queries for the SOA of this domain, and of the names between it and such "
+         "an alias, are answered here and not forwarded: TTL 0, and a serial that rises when one of these leaders or aliases changes. "
+         "Other types are forwarded as before. PgBouncer with `dns_zone_check_period` asks for the SOA of the part after the first dot "
+         "of each host name: for `cname=db.corp.example,master.pg.service.consul` that is `corp.example`. The real SOA of the domain is "
+         "then not visible through lictor. Names in Consul's domain do not need this option.",
+     .default_text = "none",
+     .sample = "corp.example",
+     .field = names<&LeaderOptions::leader_soa, parse_domain>},
 };
 static_assert(every_field_has_a_row<LeaderOptions>(rows));
 

@@ -19,6 +19,7 @@ struct LeaderOptions {
     bool leader_last_resort = false;              ///< `replica.` is answered with the leader if no replica runs
     std::vector<std::string> leader_flush;
     bool leader_cut = false;  ///< connections to a deposed leader are ended
+    std::vector<std::string> leader_soa;  ///< domains of aliases; see leader_zones.hpp
     bool operator==(const LeaderOptions&) const = default;
 };
 

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "conf/base/printable.hpp"
+#include "conf/options/leader_zones.hpp"
 #include "conf/options/option_access.hpp"
 #include "conf/parse/parser.hpp"
 #include "conf/values/leader_name.hpp"
@@ -95,6 +96,7 @@ void Parser::apply(const Row& row, std::optional<std::string_view> value, Origin
     listen_places_.resize(parsed_.options.listen_address.size(), place);
     cname_places_.resize(parsed_.options.cname.size(), place);
     leader_places_.resize(parsed_.options.leader.size(), place);
+    soa_places_.resize(parsed_.options.leader_soa.size(), place);
     server_places_.resize(parsed_.options.server.size(), place);
 }
 
@@ -251,6 +253,27 @@ void Parser::check_aliases() {
     }
 }
 
+/// A domain without aliases of leaders' names is forwarded as without the option; see leader_zones.
+void Parser::check_leader_soa() {
+    const auto& options = parsed_.options;
+    if (options.leader_soa.empty()) return;
+    if (consul_.off)
+        return warning(soa_places_.front(), "leader-soa: has no effect, because an empty consul-http-addr switches Consul off: remove one");
+    const auto zones = leader_zones(options);
+    for (std::size_t i = 0; i < options.leader_soa.size(); ++i) {
+        const std::string& domain = options.leader_soa[i];
+        if (std::any_of(zones.begin(), zones.end(), [&](const LeaderZone& zone) { return zone.name == domain; })) continue;
+        const auto text = "leader-soa: " + shown(domain);
+        if (is_in_consul_domain(options, domain))
+            warning(soa_places_[i], text + " is in Consul's domain, which has a SOA of its own: the line has no effect; remove it");
+        else
+            warning(soa_places_[i], text +
+                                        " has no effect: no alias below it leads to a leader's name. Name the part of an alias after its "
+                                        "first dot, or add cname=db." +
+                                        printable(domain, 100) + ",master.<service>.service.consul");
+    }
+}
+
 /// If shadow followed lictor's own log, each of its queries would cause another one.
 void Parser::check_shadow() {
     const auto& options = parsed_.options;
@@ -267,6 +290,7 @@ void Parser::finish() {
     check_upstreams();
     check_leaders();
     check_aliases();
+    check_leader_soa();
     check_shadow();
     report_ignored();
     if (errors_left_out_) parsed_.errors.push_back({"", std::to_string(errors_left_out_) + " more errors", false});

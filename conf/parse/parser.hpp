@@ -72,6 +72,7 @@ private:
     void check_consul();
     void check_leaders();
     void check_aliases();
+    void check_leader_soa();
     void check_shadow();
     void report_ignored();
 
@@ -104,7 +105,7 @@ private:
     std::vector<std::string> dhcp_names_;
     std::string dhcp_place_;
     /// Places of the values in Options::listen_address, cname, leader and server, index by index.
-    std::vector<std::string> listen_places_, cname_places_, leader_places_, server_places_;
+    std::vector<std::string> listen_places_, cname_places_, leader_places_, server_places_, soa_places_;
 };
 
 }  // namespace lictor::conf

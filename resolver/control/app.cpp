@@ -188,12 +188,15 @@ void App::start_shadow() {
 /// Takes over the snapshot of an earlier run; keeps one for the next.
 void App::start_snapshots() {
     if (auto snapshot = load_snapshot_or_warn(options_.snapshot_file, counters_, started_.unix_seconds)) {
-        publisher_->use_marks(snapshot->marks);
+        publisher_->use_marks(snapshot->marks, snapshot->soa_serials);
         watcher_->use_snapshot(std::move(snapshot));
     }
     keeper_ = std::make_unique<SnapshotKeeper>(loop_, options_.snapshot_file, counters_, [this] {
         auto snapshot = watcher_->snapshot();
-        if (snapshot) snapshot->marks = view::marks_of(*publisher_->current()->runtime);
+        if (!snapshot) return snapshot;
+        const auto& view = *publisher_->current();
+        snapshot->marks = view::marks_of(*view.runtime);
+        if (view.soa_zones) snapshot->soa_serials = view::marks_of(*view.soa_zones);
         return snapshot;
     });
 }

@@ -7,6 +7,7 @@
 #include "conf/log/log.hpp"
 #include "conf/metrics/metrics.hpp"
 #include "resolver/view/two_phase_publish.hpp"
+#include "resolver/zone/leader.hpp"
 #include "watch/catalog/give_way.hpp"
 #include "watch/leader/leader.hpp"
 
@@ -86,6 +87,7 @@ void Publisher::put(std::shared_ptr<const catalog::Catalog> catalog) {
     view->rules = rules_;
     const Moment at = loop::Loop::moment();
     view->runtime = view::next_runtime(current_->runtime, *view->catalog, at.unix_seconds, marks_);
+    view->soa_zones = soa_zones(*view, at);
     count_leader_changes(*current_->catalog, *view->catalog);
     current_ = view;
     retained_.push_back(view);
@@ -94,6 +96,15 @@ void Publisher::put(std::shared_ptr<const catalog::Catalog> catalog) {
     board_.put(view);
     hooks_.wake();
     for (const auto& change : failovers_.on_view(*view, at)) hooks_.leader_changed(change);
+}
+
+/// Made anew only if leaders, rules or Consul's domains changed.
+std::shared_ptr<const view::SoaZones> Publisher::soa_zones(const view::View& next, Moment at) const {
+    if (next.runtime == current_->runtime && next.rules == current_->rules && next.catalog->leaders == current_->catalog->leaders &&
+        next.catalog->settings == current_->catalog->settings)
+        return current_->soa_zones;
+    const auto leader_behind = [&](const wire::Name& target) { return zone::leader_behind(target, *next.catalog, *next.runtime); };
+    return view::next_soa_zones(current_->soa_zones, *next.rules, leader_behind, at.unix_seconds, soa_marks_);
 }
 
 void Publisher::count_leader_changes(const catalog::Catalog& before, const catalog::Catalog& after) {

@@ -10,6 +10,7 @@
 #include "conf/metrics/metrics_fwd.hpp"
 #include "resolver/documents/status.hpp"
 #include "resolver/failover/failovers.hpp"
+#include "resolver/view/soa_zones.hpp"
 #include "resolver/workers/view_board.hpp"
 #include "watch/loop/loop.hpp"
 
@@ -43,13 +44,17 @@ public:
     /// The View that was published last; never null.
     const std::shared_ptr<const view::View>& current() const { return current_; }
     /// Serials from before a restart; before the first `offer`.
-    void use_marks(view::LeaderMarks marks) { marks_ = std::move(marks); }
+    void use_marks(view::LeaderMarks marks, view::SoaMarks soa_marks) {
+        marks_ = std::move(marks);
+        soa_marks_ = std::move(soa_marks);
+    }
     /// The View in force and the fail-over records; `status.failovers` points into this object.
     void report(documents::Status& status) const;
 
 private:
     void step();
     void put(std::shared_ptr<const catalog::Catalog> catalog);
+    std::shared_ptr<const view::SoaZones> soa_zones(const view::View& next, Moment at) const;
     void retire();
     void count_leader_changes(const catalog::Catalog& before, const catalog::Catalog& after);
     void report_done();
@@ -65,6 +70,7 @@ private:
     std::uint64_t generation_ = 0;
     failover::Failovers failovers_;
     view::LeaderMarks marks_;
+    view::SoaMarks soa_marks_;
     loop::Timer worker_limit_;
     bool worker_late_ = false;
 };

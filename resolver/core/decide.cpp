@@ -10,6 +10,7 @@
 #include "resolver/core/resolver_state.hpp"
 #include "resolver/local/alias.hpp"
 #include "resolver/rules/domain_match.hpp"
+#include "resolver/zone/alias_zone.hpp"
 #include "resolver/zone/operator_route.hpp"
 #include "watch/catalog/give_way.hpp"
 
@@ -197,6 +198,8 @@ Answer Resolver::State::decide(const wire::Question& question, const answer::Cli
     const wire::Name* domain = view->catalog->consul_on ? consul_domain(question.lower) : nullptr;
     const OperatorData own = domain && rules_below_consul ? operator_data(question.lower, *domain) : OperatorData::nothing;
     if (domain && own == OperatorData::nothing) return decide_consul(question, *domain, client, at, buffer, actions);
+    if (!domain)
+        if (auto answer = zone::answer_alias_zone(question, *view, at, buffer, view->rules->edns_packet_max)) return *std::move(answer);
     // The agent ignores the class, so a reverse name of Consul is Consul's in class CHAOS too.
     if (question.klass == rrclass::chaos && !(view->catalog->consul_on && reverse_domain(question)))
         return answer_chaos(

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "conf/options/leader_zones.hpp"
 #include "conf/options/options.hpp"
 #include "conf/values/servers_file.hpp"
 #include "resolver/rules/domain_match.hpp"
@@ -204,6 +205,13 @@ private:
         for (const auto& text : options_.leader_flush) {
             if (const auto name = wire::Name::parse(text)) rules.flush_on_leader_change.push_back(name->lower());
             else notes_.push_back("leader-flush: '" + text + "' is not a domain name; skipped");
+        }
+        for (const conf::LeaderZone& zone : conf::leader_zones(options_)) {
+            const auto name = wire::Name::parse(zone.name);
+            if (!name) continue;
+            AliasZone& added = rules.alias_zones.emplace_back(AliasZone{name->lower(), {}});
+            for (const auto& text : zone.targets)
+                if (const auto target = wire::Name::parse(text)) added.targets.push_back(target->lower());
         }
         static_cast<conf::ForwardOptions&>(rules) = options_;
         static_cast<conf::CacheOptions&>(rules) = options_;

@@ -23,6 +23,12 @@
 
 namespace lictor::rules {
 
+/// A name whose SOA is answered here because aliases below it lead to leaders (conf::LeaderZone). All names are lower case.
+struct AliasZone {
+    wire::Name name;
+    std::vector<wire::Name> targets;
+};
+
 /// The option groups that workers read unchanged, and values derived from all options and the followed files.
 struct Rules : conf::ForwardOptions, conf::CacheOptions, conf::ReplyOptions, conf::HoldOptions {
     /// Derived from the members below; a short cut for most queries. `plain`: there is no route but the default one, and there are no
@@ -40,6 +46,7 @@ struct Rules : conf::ForwardOptions, conf::CacheOptions, conf::ReplyOptions, con
     std::shared_ptr<const LocalData> local = std::make_shared<LocalData>();
     std::shared_ptr<const Filters> filters;  ///< null: nothing is filtered
     std::vector<wire::Name> flush_on_leader_change;
+    std::vector<AliasZone> alias_zones;  ///< leader-soa
 
     std::uint16_t port_min = 1024, port_max = 65535;           ///< of random source ports
     std::size_t cache_bytes = 5'120'000;                       ///< largest size of one worker's cache, in bytes

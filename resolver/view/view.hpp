@@ -10,6 +10,8 @@
 
 namespace lictor::view {
 
+struct SoaZones;
+
 /// Workers get Catalog, Rules and leader runtime only in this object. `generation` rises by one with each View.
 struct View {
     std::uint64_t generation = 0;
@@ -17,6 +19,7 @@ struct View {
     std::shared_ptr<const rules::Rules> rules = rules::no_rules();
     /// For each leader: the SOA serial, the flag `deposed` and counters.
     std::shared_ptr<const LeaderRuntime> runtime = std::make_shared<LeaderRuntime>();
+    std::shared_ptr<const SoaZones> soa_zones;  ///< leader-soa; null: none
 };
 
 }  // namespace lictor::view

@@ -84,6 +84,22 @@ Outcome answer_srv(ZoneReply& reply, const catalog::LeaderEntry& leader, const L
     return Outcome::answered;
 }
 
+/// The leader's service at or above a name, and how many labels the name has below it. `lower` is at or below `domain`.
+struct Apex {
+    const catalog::LeaderEntry* leader = nullptr;
+    std::size_t below = 0;
+};
+Apex apex_of(const wire::Name& lower, const wire::Name& domain, const catalog::Catalog& catalog) {
+    // From the domain down: the first name that is a leader's service is the zone.
+    for (std::size_t below = lower.label_count() - domain.label_count(); below-- > 0;) {
+        ZoneName name;
+        const wire::Name at = lower.parent(below);
+        name.parse(at, domain, rrtype::any, *catalog.settings);
+        if (name.kind == ZoneKind::service && name.role == ClusterRole::plain) return {catalog::find_leader(catalog, name.service), below};
+    }
+    return {};
+}
+
 }  // namespace
 
 Outcome add_leader(ZoneReply& reply, const catalog::LeaderEntry& leader, const wire::Name& owner, const Into& into) {
@@ -103,20 +119,27 @@ Outcome add_leader(ZoneReply& reply, const catalog::LeaderEntry& leader, const w
 
 bool answer_leader_soa(ZoneReply& reply) {
     if (!reply.agent.has_leader_zones || reply.catalog.leaders->empty()) return false;
-    const std::size_t labels = reply.question.lower.label_count(), outside = reply.domain.label_count();
-    // From the domain down: the first name that is a leader's service is the zone.
-    for (std::size_t below = labels - outside; below-- > 0;) {
-        const wire::Name at = reply.question.lower.parent(below);
+    const Apex apex = apex_of(reply.question.lower, reply.domain, reply.catalog);
+    if (!apex.leader) return false;
+    const view::RuntimeEntry* runtime = reply.runtime_of(apex.leader->service);
+    reply.note_leader(apex.leader->service);
+    reply.put_leader_soa(reply.question.name.parent(apex.below), runtime ? runtime->serial : 0);
+    return true;
+}
+
+const view::RuntimeEntry* leader_behind(const wire::Name& lower, const catalog::Catalog& catalog, const view::LeaderRuntime& runtime) {
+    for (const auto& text : catalog.settings->domains) {
+        const auto domain = wire::Name::parse(text);
+        if (!domain || !lower.is_below_or_equal(domain->lower())) continue;
         ZoneName name;
-        name.parse(at, reply.domain, rrtype::any, reply.settings);
-        if (name.kind != ZoneKind::service || name.role != ClusterRole::plain) continue;
-        if (!catalog::find_leader(reply.catalog, name.service)) return false;
-        const view::RuntimeEntry* runtime = reply.runtime_of(name.service);
-        reply.note_leader(name.service);
-        reply.put_soa(Section::answer, reply.question.name.parent(below), runtime ? runtime->serial : 0);
-        return true;
+        name.parse(lower, domain->lower(), rrtype::any, *catalog.settings);
+        const auto* leader =
+            name.kind == ZoneKind::lock ? catalog::find_leader(catalog, name.service) : apex_of(lower, domain->lower(), catalog).leader;
+        if (!leader) continue;
+        const auto found = runtime.find(leader->service);
+        return found == runtime.end() ? nullptr : found->second.get();
     }
-    return false;
+    return nullptr;
 }
 
 }  // namespace lictor::zone

@@ -241,15 +241,19 @@ wire::Name ZoneReply::soa_domain() {
     return below ? domain : primary_domain(settings);
 }
 
-bool ZoneReply::put_soa(Section section) { return put_soa(section, soa_domain(), static_cast<std::uint32_t>(context.at.unix_seconds)); }
+bool ZoneReply::put_soa(Section section) {
+    return put_soa(section, soa_domain(), static_cast<std::uint32_t>(context.at.unix_seconds), settings.soa_min_ttl);
+}
 
-bool ZoneReply::put_soa(Section section, const wire::Name& owner, std::uint32_t serial) {
+bool ZoneReply::put_leader_soa(const wire::Name& owner, std::uint32_t serial) { return put_soa(Section::answer, owner, serial, 0); }
+
+bool ZoneReply::put_soa(Section section, const wire::Name& owner, std::uint32_t serial, std::uint32_t ttl) {
     wire::Name primary = soa_domain(), mailbox = primary;
     primary.prepend("ns");
     mailbox.prepend("hostmaster");
     soa_ = true;
     const std::size_t size = primary.size() + mailbox.size() + 20;
-    return put_record(section, owner, rrtype::soa, settings.soa_min_ttl, size, [&](wire::Writer& data) {
+    return put_record(section, owner, rrtype::soa, ttl, size, [&](wire::Writer& data) {
         data.put_name(primary, wire::Writer::Form::compressed);
         data.put_name(mailbox, wire::Writer::Form::compressed);
         for (const std::uint32_t number : {serial, settings.soa_refresh, settings.soa_retry, settings.soa_expire, settings.soa_min_ttl})

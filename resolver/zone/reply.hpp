@@ -92,8 +92,8 @@ public:
     }
     /// The zone's SOA; its serial is the Unix time, as the agent's.
     bool put_soa(Section section);
-    /// SOA of the zone of a leader's service: `owner` is its apex.
-    bool put_soa(Section section, const wire::Name& owner, std::uint32_t serial);
+    /// SOA of the zone of a leader's service: `owner` is its apex. TTL 0, as all records of a leader: a kept serial would hide a change.
+    bool put_leader_soa(const wire::Name& owner, std::uint32_t serial);
 
     /// Largest reply for this client in bytes, with OPT. `restart` does not change it.
     std::size_t limit_bytes() const { return limit_; }
@@ -139,6 +139,7 @@ private:
     bool is_deposed() const;
     std::uint32_t ttl_of(std::uint32_t ttl) const { return stale_ ? 0 : ttl; }
     wire::Name soa_domain();
+    bool put_soa(Section section, const wire::Name& owner, std::uint32_t serial, std::uint32_t ttl);
     void begin();
     void limit();
     std::size_t opt_room() const;

@@ -83,7 +83,7 @@ def _(ctx):
         lictor.until_logged(rf"consul request failed address=https://{agent.where.replace('.', '[.]')} .*why=.*({words})", within=5)
         assert lictor.resolve("web.service.consul", within=8) == ["SERVFAIL"], what
         assert lictor.http("/ready")[0] == 503, what
-        line = next(line for line in lictor.process.log().splitlines() if "consul request failed" in line)
+        line = next(line for line in lictor.process.log().splitlines() if "consul request failed" in line)     # until_logged saw it
         ctx.note(f"{what}: {line.split('why=', 1)[1]}")
         lictor.stop()
 
@@ -104,7 +104,7 @@ def _(ctx):
                     "--consul-watch=web", consul=agent.https)
     lictor.wait_ready()
     lictor.until_resolves("web.service.consul", ["10.8.0.1"])
-    assert lictor.process.log().count("can be read by root only: it was read at the start") == 3, lictor.process.log()
+    lictor.process.until(lambda: lictor.process.log().count("can be read by root only: it was read at the start") == 3, 5, "each file is named")
     lictor.hup()
     lictor.until_logged("configuration read again")
     assert "cannot be read by user nobody" not in lictor.process.log()

@@ -149,7 +149,7 @@ def _(ctx):
         lictor.until_resolves(NAME, [HOSTS[to]], within=1)
         begin = time.monotonic()
         assert lictor.resolve(NAME) == [HOSTS[to]]
-        assert time.monotonic() - begin < 0.2
+        assert time.monotonic() - begin < min(net.allowed(0.2), 1.0)      # a run takes 1.2 s
     lictor.process.until(lambda: lines(output).count("end") == 2, 8, "the second run has ended")
     time.sleep(0.3)
     assert lines(output) == [f"begin >{HOSTS[0]} skipped=", "end", f"begin {HOSTS[0]}>{HOSTS[2]} skipped={HOSTS[1]}", "end"], lines(output)
@@ -221,15 +221,15 @@ def _(ctx):
     for phase in ("lock_gone", "withdrawn", "withdrawn_everywhere", "lock_taken", "promoted_by_kv", "published", "published_everywhere", "first_answer"):
         assert at[phase] is not None, f"{phase} is missing: {at}"
     assert at["withdrawn"] <= at["withdrawn_everywhere"] <= at["published"] <= at["published_everywhere"], at
-    assert 250 <= at["published"] - at["withdrawn"] <= 1000, at
-    assert at["withdrawn_everywhere"] - at["lock_gone"] < 50 and at["first_answer"] - at["published"] < 50, at
+    assert 250 <= at["published"] - at["withdrawn"] <= net.allowed(1000), at
+    assert at["withdrawn_everywhere"] - at["lock_gone"] < net.allowed(50) and at["first_answer"] - at["published"] < net.allowed(50), at
     assert 2 <= one["questions_held"] <= 6 and one["questions_expired"] == 0, one
-    assert 200 <= one["longest_hold_ms"] <= 1000, one
+    assert 200 <= one["longest_hold_ms"] <= net.allowed(1000), one
     assert one["answers_late"] == 0 and set(answers) == {(HOSTS[0],), (HOSTS[1],)}, (one, set(answers))
     metrics = lictor.metrics()
     assert metrics["lictor_failovers_total"] == 1 and metrics["lictor_leader_answers_late_total"] == 0
-    assert 0.2 < metrics['lictor_failover_last_seconds{service="pglab",phase="gap"}'] < 1.0
-    assert metrics['lictor_failover_max_seconds{phase="withdrawal"}'] < 0.05
+    assert 0.2 < metrics['lictor_failover_last_seconds{service="pglab",phase="gap"}'] < net.allowed(1.0)
+    assert metrics['lictor_failover_max_seconds{phase="withdrawal"}'] < net.allowed(0.05)
 
 
 @test("lictor failovers: one line for each phase; the status page has the table; the number of records is bounded")
@@ -424,7 +424,7 @@ def _(ctx):
     lictor.until_resolves(NAME, [HOSTS[0]], within=3)
     lictor.process.until(lambda: lictor.resolve(NAME) == ["SERVFAIL"], 10, "the leader is no longer answered")
     ctx.note(f"the leader was answered until {time.monotonic() - stopped:.1f} s after the last contact with Consul, ttl is 6 s")
-    assert time.monotonic() - stopped < 8
+    assert time.monotonic() - stopped < net.allowed(8)
     assert lictor.resolve("web.service.consul") == ["10.9.0.1"]
     lictor.stop()
     lictor.start()

@@ -106,6 +106,7 @@ def _(ctx):
     lictor.until_resolves("node0.node.consul", ["10.8.0.1"])
     lictor.until_resolves("jobs.leader.consul", [agent.api.address])
     assert lictor.json("/stats")["consul"]["settings"]["agent_version"], "agent/self was not read"
+    lictor.stop()          # all lines are there
     log = lictor.process.log()
     assert not re.search("denied|needs|hides|403", log), log
 

@@ -293,6 +293,7 @@ def _(ctx):
     assert set(codes) == {2}, f"rcodes {set(codes)}"
     assert early >= 200, f"only {early} SERVFAIL at once; 50 may be in flight"
     assert lictor.metrics().get("lictor_forward_overload_total", 0) >= 200
+    lictor.until_logged("number of concurrent DNS queries reached")
     lines = [line for line in lictor.process.log().splitlines() if "number of concurrent DNS queries reached" in line]
     assert 1 <= len(lines) <= 3, f"{len(lines)} log lines about it: {lines[:4]}"
     assert lictor.resolve("quick.example", within=3) == ["192.0.2.99"]
@@ -380,11 +381,12 @@ def _(ctx):
 
 @test("all-servers queries all servers and uses the first reply; strict-order keeps the order")
 def _(ctx):
-    slow = Scripted(ctx, lambda m, q: [(0.3, answer(m, "192.0.2.1"))], label="slow")
+    late = 1.5          # lictor does not wait for the slow one
+    slow = Scripted(ctx, lambda m, q: [(late, answer(m, "192.0.2.1"))], label="slow")
     quick = Scripted(ctx, lambda m, q: [answer(m, "192.0.2.2")], label="quick")
     every = Lictor(ctx, f"--server={slow.option}", f"--server={quick.option}", "--all-servers", name="lictor-all")
     begin = time.monotonic()
-    assert every.resolve("a.example") == ["192.0.2.2"] and time.monotonic() - begin < 0.25
+    assert every.resolve("a.example") == ["192.0.2.2"] and time.monotonic() - begin < late
     net.until(lambda: slow.count("a.example") == 1, 1, "both were queried")
     strict = Lictor(ctx, f"--server={quick.option}", f"--server={slow.option}", "--strict-order", name="lictor-strict")
     for n in range(10):
@@ -407,7 +409,7 @@ def _(ctx):
         sock.send(struct.pack("!H", len(wire)) + wire[:3])      # sends the start of a message only
     begin = time.monotonic()
     assert ask.addresses(lictor.tcp("c.example")) == ["192.0.2.99"]
-    assert time.monotonic() - begin < 0.5
+    assert time.monotonic() - begin < net.allowed(0.5)
     assert lictor.resolve("d.example") == ["192.0.2.99"]
     with socket.create_connection(tuple(lictor.server)) as half:
         half.sendall(struct.pack("!H", len(wire)) + wire)
@@ -442,7 +444,7 @@ def _(ctx):
         begun = time.monotonic()
         reply = lictor.udp(name, "A")
         assert ask.rcode(reply) == "NOERROR" and reply.flags & dns.flags.TC, reply.to_text()
-        assert sorted(ask.addresses(reply)) == ["192.0.2.1", "192.0.2.2"] and time.monotonic() - begun < 1.0
+        assert sorted(ask.addresses(reply)) == ["192.0.2.1", "192.0.2.2"] and time.monotonic() - begun < net.allowed(1.0)
 
 
 @test("a client on the same host gets UDP replies of the size that it offers; edns-packet-max bounds them if it is set")

@@ -313,9 +313,9 @@ def _(ctx):
     for query in pair:
         reply, seconds = query.result()
         assert ask.rcode(reply) == "SERVFAIL" and 14 in ask.extended_errors(reply), reply.to_text()
-        assert 2.3 <= seconds <= 2.9, f"held for {seconds:.2f} s, leader-hold is 2.5 s"
+        assert 2.3 <= seconds <= 2.5 + net.allowed(0.4), f"held for {seconds:.2f} s, leader-hold is 2.5 s"
     reply, seconds = timed("A")
-    assert ask.rcode(reply) == "SERVFAIL" and seconds <= 1.2, f"a later query in the same gap waited {seconds:.2f} s"
+    assert ask.rcode(reply) == "SERVFAIL" and seconds <= 1 + net.allowed(0.2), f"a later query in the same gap waited {seconds:.2f} s"
     patroni.promote(patroni.members[1], no_gap)
     lictor.until_resolves(NAME, [HOSTS[1]], within=1)
 
@@ -473,7 +473,7 @@ def _(ctx):
     lictor.until_resolves(NAME, [HOSTS[1]], within=3)
     seconds = time.monotonic() - begin
     ctx.note(f"the new leader {seconds * 1000:.0f} ms after the agent was ready")
-    assert seconds <= 1.0, f"{seconds:.2f} s after the agent was ready"
+    assert seconds <= net.allowed(1.0), f"{seconds:.2f} s after the agent was ready"
 
 
 @test("/leaders shows the leader, or why there is none")

@@ -7,7 +7,7 @@ each; with consul-dns-compat=strict there is none.
 
 import collections
 
-from harness import ask, catalog, consul, net
+from harness import ask, catalog, consul, net, witness
 from harness.lictor import Lictor
 from harness.runner import test
 from harness.upstream import Sink
@@ -112,39 +112,45 @@ def ask_one(transport, server, name, kind):
 def compare(ctx, agent, lictor, domains, names, types, explanations):
     """Sends all queries to both; fails with all differences that no predicate explains."""
     wrong, explained, queries = [], collections.Counter(), 0
+    beside = witness.BesideAgent(ctx, agent)
+    why = ""
+
+    def unexplained(label, kind, transport, name, domain, theirs, mine):
+        nonlocal why
+        why = ""
+        lines = theirs.difference(mine)
+        if not lines:
+            return []
+        whole = ask.Form(ask.tcp(agent.dns, name, kind))
+        query = Query(label, kind, transport, whole)
+        why = next((e.__name__ for e in explanations if e(query, theirs, mine)), None)
+        if not why and explanations is IMPROVEMENTS and domain != domains[0]:
+            # Answers stay in the domain of the query, as with agents since 1.11; this agent answers with its primary domain.
+            query = Query(label, kind, transport, whole.moved(domains[0], domain))
+            theirs = theirs.moved(domains[0], domain)
+            if not theirs.difference(mine):
+                why = "domain_of_the_query"
+            else:
+                why = next((f"domain_of_the_query and {e.__name__}" for e in explanations if e(query, theirs, mine)), None)
+        return [] if why else lines
+
     for domain in domains:
         for label in names:
             name = f"{label}.{domain}" if label else domain
             for kind in types:
-                whole = ask.Form(ask.tcp(agent.dns, name, kind))
                 for transport in ("udp", "edns", "tcp"):
                     queries += 1
-                    query = Query(label, kind, transport, whole)
-                    try:
-                        theirs = ask_one(transport, agent.dns, name, kind)
-                        mine = ask_one(transport, lictor.server, name, kind)
-                    except ask.SILENCE:
-                        wrong.append(f"{transport} {name} {kind}: no reply")
-                        lictor.process.must_run()
-                        continue
-                    lines = theirs.difference(mine)
-                    if not lines:
-                        continue
-                    why = next((e.__name__ for e in explanations if e(query, theirs, mine)), None)
-                    if not why and explanations is IMPROVEMENTS and domain != domains[0]:
-                        # Answers stay in the domain of the query, as with agents since 1.11; this agent answers with its primary domain.
-                        query = Query(label, kind, transport, whole.moved(domains[0], domain))
-                        theirs = theirs.moved(domains[0], domain)
-                        if not theirs.difference(mine):
-                            why = "domain_of_the_query"
-                        else:
-                            why = next((f"domain_of_the_query and {e.__name__}" for e in explanations if e(query, theirs, mine)), None)
-                    if why:
-                        explained[why] += 1
-                    else:
+                    what = f"{transport} {name} {kind}"
+                    lines = beside.compare(what, lambda: ask_one(transport, agent.dns, name, kind), lambda: ask_one(transport, lictor.server, name, kind),
+                                           lambda theirs, mine: unexplained(label, kind, transport, name, domain, theirs, mine))
+                    lictor.process.must_run()
+                    if lines:
                         shown = lines[:6] + ([f"… {len(lines) - 6} more"] if len(lines) > 6 else [])
-                        wrong.append(f"{transport} {name} {kind}: " + "; ".join(shown))
+                        wrong.append(f"{what}: " + "; ".join(shown))
+                    elif why:
+                        explained[why] += 1
     ctx.note(f"{queries} queries; " + (", ".join(f"{n} {why}" for why, n in explained.items()) or "no difference"))
+    beside.conclude(queries)
     assert not wrong, f"{len(wrong)} of {queries} answers differ:\n" + "\n".join(wrong[:40])
 
 
@@ -186,14 +192,17 @@ def _(ctx):
                     f"--server=/8.b.d.0.1.0.0.2.ip6.arpa/{sink.option}", consul=agent.api.url)
     for service in ("svcaddr", "v6svc", "dualsvc"):
         lictor.resolve(f"{service}.service.consul")
+    beside = witness.BesideAgent(ctx, agent)
     wrong = []
     for name in ("1.0.1.10.in-addr.arpa", "2.0.1.10.in-addr.arpa", "4.0.1.10.in-addr.arpa", "60.0.1.10.in-addr.arpa",
                  "5.0.5.10.in-addr.arpa", "6.0.5.10.in-addr.arpa", "9.0.5.10.in-addr.arpa",
                  "6" + ".0" * 23 + ".8.b.d.0.1.0.0.2.ip6.arpa", "7.7" + ".0" * 22 + ".8.b.d.0.1.0.0.2.ip6.arpa"):
         for kind in ("PTR", "ANY"):
-            lines = ask.Form(ask.udp(agent.dns, name, kind)).difference(ask.Form(lictor.udp(name, kind)))
+            lines = beside.compare(f"{name} {kind}", lambda: ask.Form(ask.udp(agent.dns, name, kind)), lambda: ask.Form(lictor.udp(name, kind)),
+                                   lambda theirs, mine: theirs.difference(mine))
             if lines:
                 wrong.append(f"{name} {kind}: " + "; ".join(lines))
+    beside.conclude(18)
     assert not wrong, f"{len(wrong)} answers differ:\n" + "\n".join(wrong)
     assert sink.count() == 0, f"{sink.count()} queries reached the agent's DNS port"
 

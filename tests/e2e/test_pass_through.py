@@ -11,7 +11,7 @@ import time
 import dns.flags
 import dns.message
 
-from harness import ask, consul, net
+from harness import ask, consul, net, witness
 from harness.lictor import Lictor
 from harness.runner import ONCE, background, test
 from harness.upstream import Sink, answer
@@ -74,23 +74,29 @@ NAMES = ["all.query", "ALL.Query", "only.b.query", "long.query", "none.query", "
 def _(ctx):
     agent = ctx.shared("agent", agent_of)
     lictor = Lictor(ctx, f"--consul-dns={agent.dns.address}#{agent.dns.port}", consul=agent.api.url)
+    beside = witness.BesideAgent(ctx, agent, forwards=True)
     wrong, compared = [], 0
+
+    def form(way, server, name, kind, edns, within):
+        found = ask.Form(way(server, f"{name}.consul", kind, edns=edns, within=within))
+        counted = {}
+        for record, number in found.records.items():        # the TTL of cached answers counts down
+            kept = record._replace(ttl="<ttl>") if record.type != "SOA" else record
+            counted[kept] = counted.get(kept, 0) + number
+        found.records = type(found.records)(counted)
+        return found
+
     for name in NAMES:
         for kind in ("A", "AAAA", "SRV", "TXT", "ANY", "MX"):
             for way, edns in ((ask.udp, None), (ask.udp, 1232), (ask.tcp, None), (ask.tcp, 1232)):
-                theirs = ask.Form(way(agent.dns, f"{name}.consul", kind, edns=edns))
-                mine = ask.Form(way(lictor.server, f"{name}.consul", kind, edns=edns, within=5))
-                for form in (theirs, mine):       # the TTL of cached answers counts down
-                    counted = {}
-                    for record, number in form.records.items():
-                        kept = record._replace(ttl="<ttl>") if record.type != "SOA" else record
-                        counted[kept] = counted.get(kept, 0) + number
-                    form.records = type(form.records)(counted)
                 compared += 1
-                lines = theirs.difference(mine)
+                what = f"{way.__name__} edns={edns} {name} {kind}"
+                lines = beside.compare(what, lambda: form(way, agent.dns, name, kind, edns, 2), lambda: form(way, lictor.server, name, kind, edns, 5),
+                                       lambda theirs, mine: theirs.difference(mine))
                 if lines:
-                    wrong.append(f"{way.__name__} edns={edns} {name} {kind}: " + "; ".join(lines[:4]))
+                    wrong.append(f"{what}: " + "; ".join(lines[:4]))
     ctx.note(f"{compared} answers compared")
+    beside.conclude(compared)
     assert not wrong, f"{len(wrong)} of {compared} answers differ:\n" + "\n".join(wrong[:20])
 
 
@@ -105,19 +111,28 @@ def _(ctx):
             lictor = Lictor(ctx, f"--consul-dns={agent.dns.address}#{agent.dns.port}", f"--consul-dns-compat={compat}", "--cache-size=0",
                             consul=agent.api.url, name=f"lictor-{agent.name}-{compat}")
             lines = []
+            beside = witness.BesideAgent(ctx, agent, forwards=True)
+
+            def unlike(what, way, kind, theirs, mine):
+                form = [(len(reply.answer), bool(reply.flags & dns.flags.TC)) for reply in (theirs, mine)]
+                text = f"{what}: agent {form[0]}, lictor {form[1]}"
+                lines.append(text)
+                if way is ask.tcp or compat == "strict":
+                    # The length of two random names decides whether one more record fits.
+                    right = abs(form[0][0] - form[1][0]) <= (1 if kind == "SRV" else 0) and form[0][1] == form[1][1]
+                else:       # all that fit, and TC if that is not all
+                    right = form[1][0] >= form[0][0] and form[1][1] == (form[1][0] < 50)
+                right = right and set(ask.addresses(mine)) <= everybody and len(set(ask.texts(mine))) == len(mine.answer)
+                return [] if right else [text]
+
             for kind in ("A", "SRV", "ANY"):
                 for way, edns in ((ask.tcp, None), (ask.tcp, 1232), (ask.udp, 1232), (ask.udp, 600), (ask.udp, None)):
-                    theirs = way(agent.dns, "crowd.query.consul", kind, edns=edns)
-                    mine = way(lictor.server, "crowd.query.consul", kind, edns=edns, within=5)
-                    form = [(len(reply.answer), bool(reply.flags & dns.flags.TC)) for reply in (theirs, mine)]
-                    what = f"{agent.name} {compat} {way.__name__} edns={edns} {kind}: agent {form[0]}, lictor {form[1]}"
-                    lines.append(what)
-                    assert set(ask.addresses(mine)) <= everybody and len(set(ask.texts(mine))) == len(mine.answer), what
-                    if way is ask.tcp or compat == "strict":
-                        # The length of two random names decides whether one more record fits.
-                        assert abs(form[0][0] - form[1][0]) <= (1 if kind == "SRV" else 0) and form[0][1] == form[1][1], what
-                    else:       # all that fit, and TC if that is not all
-                        assert form[1][0] >= form[0][0] and form[1][1] == (form[1][0] < 50), what
+                    what = f"{agent.name} {compat} {way.__name__} edns={edns} {kind}"
+                    wrong = beside.compare(what, lambda: way(agent.dns, "crowd.query.consul", kind, edns=edns),
+                                           lambda: way(lictor.server, "crowd.query.consul", kind, edns=edns, within=5),
+                                           lambda theirs, mine: unlike(what, way, kind, theirs, mine))
+                    assert not wrong, wrong
+            beside.conclude(15)
             ctx.note("; ".join(line for line in lines if " A:" in line))
 
 
@@ -155,7 +170,7 @@ def _(ctx):
     ctx.undo.callback(agent.api.deregister, "m9")
     begin = time.monotonic()
     lictor.until_resolves("all.query.consul", [*before, "10.7.0.9"], within=4)
-    assert time.monotonic() - begin <= 3.2, "cached longer than its two seconds"
+    assert time.monotonic() - begin <= 2 + net.allowed(1.2), "cached longer than its two seconds"
 
 
 @test("the agent's DNS port does not answer: SERVFAIL within the time limit, and names from the HTTP API are answered meanwhile", ONCE)
@@ -169,11 +184,11 @@ def _(ctx):
     for _ in range(20):
         one = time.monotonic()
         assert len(lictor.resolve("shop.service.consul")) == 3
-        assert time.monotonic() - one < 0.3
+        assert time.monotonic() - one < net.allowed(0.3)
     ident, code, _addresses = ask.quick_addresses(link.recv(512))
     took = time.monotonic() - begin
     ctx.note(f"SERVFAIL after {took:.2f} s")
-    assert (ident, code) == (7, 2) and took < 6
+    assert (ident, code) == (7, 2) and took < 4.5 + net.allowed(1.5)
 
 
 @test("a PTR of no node is forwarded to the agent's DNS; with that port closed it is SERVFAIL, never a wrong NXDOMAIN", ONCE)

@@ -46,7 +46,7 @@ def _(ctx):
     lictor = Lictor(ctx, "--listen-address=127.0.0.1,::1", f"--listen-address={LATER}", "--host-record=one.lan,10.0.0.1", port=53)
     assert lictor.resolve("one.lan") == ["10.0.0.1"]
     for address in ("::1", LATER):
-        assert f"listen-address={address}: this machine has no such address; lictor listens there when it comes" in lictor.process.log()
+        lictor.until_logged(f"listen-address={address}: this machine has no such address; lictor listens there when it comes")
     assert lictor.json("/stats")["listening"] == ["127.0.0.1#53"]
     assert set(lictor.process.status("Uid")) == {str(pwd.getpwnam("nobody").pw_uid)}
     ipv6(True)
@@ -90,6 +90,9 @@ def _(ctx):
     lictor.hup()
     lictor.until_resolves("three.lan", ["10.0.0.3"])
     # Said when the address came and at the reload, not at the change of another address.
+    lictor.until_logged("configuration read again")
+    lictor.process.until(lambda: lictor.process.log().count("permission denied") >= 2, 5, "said again at the reload")
+    lictor.stop()
     assert lictor.process.log().count("permission denied") == 2, lictor.process.log()
 
 

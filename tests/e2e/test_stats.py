@@ -205,6 +205,8 @@ def _(ctx):
         assert lictor.process.until(lambda: status(lictor, "192.0.2.10", host), 3, "a reply") == 200, host
     for host in ("mon.example", "evil.example", "evil.example:9153", f"{name}.evil.example"):
         assert status(lictor, "192.0.2.10", host) == 403, host
+    lictor.until_logged("add stats-host=evil.example")
+    lictor.stop()          # all lines are there
     log = lictor.process.log()
     assert log.count("a request with the Host 'evil.example' was refused (HTTP 403)") == 1 and "add stats-host=evil.example" in log, log
     # On a loopback address only what is configured: pages in a local browser are the danger there.

@@ -109,7 +109,7 @@ class Server:
         if start:
             self.start(self.command)
         if start and wait:
-            net.until(lambda: self.ask("version.bind", "TXT", "CH", within=0.1), 10, f"{kind} answers")
+            net.until(lambda: self.ask("version.bind", "TXT", "CH", within=0.3), 10, f"{kind} answers")
 
     def start(self, command):
         env = {key: value for key, value in os.environ.items() if not key.startswith(("CONSUL_", "NOTIFY_"))}

@@ -9,7 +9,9 @@
 #include "conf/parse/parse.hpp"
 #include "resolver/core/resolver.hpp"
 #include "resolver/rules/rules.hpp"
+#include "resolver/view/soa_zones.hpp"
 #include "resolver/view/two_phase_publish.hpp"
+#include "resolver/zone/leader.hpp"
 #include "tests/scenarios/scenario.hpp"
 #include "tests/support/patroni_stage.hpp"
 #include "tests/support/render_message.hpp"
@@ -156,6 +158,8 @@ private:
         view->catalog = std::make_shared<Catalog>(catalog_);
         view->rules = rules_;
         view->runtime = runtime_ = next_runtime(runtime_, catalog_, at_.unix_seconds);
+        const auto behind = [&](const Name& target) { return zone::leader_behind(target, catalog_, *runtime_); };
+        view->soa_zones = soa_zones_ = next_soa_zones(soa_zones_, *rules_, behind, at_.unix_seconds);
         resolver_.on_view(std::move(view), at_, actions_);
         take();
     }
@@ -564,6 +568,7 @@ private:
     std::string config_, hosts_;
     Catalog catalog_;
     std::shared_ptr<const LeaderRuntime> runtime_ = std::make_shared<LeaderRuntime>();
+    std::shared_ptr<const SoaZones> soa_zones_;
     std::shared_ptr<const Rules> rules_;
     std::uint64_t generation_ = 0, version_ = 0;
     std::optional<Stage> cluster_;

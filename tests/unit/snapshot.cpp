@@ -55,6 +55,7 @@ Snapshot sample() {
                             "pg1\x1f"
                             "10.0.0.9\x1f"
                             "5432"};
+    snapshot.soa_serials["corp.example"] = 1'700'000'002;
     return snapshot;
 }
 
@@ -75,6 +76,7 @@ TEST_CASE("snapshot: a snapshot is read back as written, and its services are ma
     CHECK(read->contact_unix == expected.contact_unix);
     CHECK(read->settings == expected.settings);
     CHECK(read->marks == expected.marks);
+    CHECK(read->soa_serials == expected.soa_serials);
     REQUIRE(read->services.size() == 1);
     const auto& entry = *read->services[0];
     CHECK(entry.name == "web");

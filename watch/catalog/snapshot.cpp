@@ -186,6 +186,8 @@ Snapshot snapshot_of(const Json& whole) {
     }
     for (const auto& [service, row] : whole.at("marks").items())
         to.marks[service] = {row.at("serial").get<std::uint32_t>(), text_of(row.at("answered"))};
+    if (whole.contains("soa_serials"))  // a file of an earlier release does not have it
+        for (const auto& [name, serial] : whole.at("soa_serials").items()) to.soa_serials[name] = serial.get<std::uint32_t>();
     return to;
 }
 
@@ -210,11 +212,9 @@ Result<std::string> write_snapshot(const Snapshot& snapshot) {
                            {"members", std::move(members)}});
     }
     for (const auto& [service, mark] : snapshot.marks) marks[service] = {{"serial", mark.serial}, {"answered", mark.answered}};
-    const Json whole = {{"contact", snapshot.contact_unix},
-                        {"settings", settings_json(snapshot.settings)},
-                        {"services", std::move(services)},
-                        {"leaders", std::move(leaders)},
-                        {"marks", std::move(marks)}};
+    const Json whole = {{"contact", snapshot.contact_unix}, {"settings", settings_json(snapshot.settings)},
+                        {"services", std::move(services)},  {"leaders", std::move(leaders)},
+                        {"marks", std::move(marks)},        {"soa_serials", snapshot.soa_serials}};
     const auto body = whole.dump(-1, ' ', false, Json::error_handler_t::replace);
     if (body.size() > snapshot_bytes_max)
         return Error{"the facts of Consul take " + std::to_string(body.size()) + " bytes, more than 16 MiB"};

@@ -1,4 +1,4 @@
-// The last known facts of Consul as text that is kept across a restart: services, leaders, the agent's settings, and each leader's serial.
+// The last known facts of Consul as text that is kept across a restart: services, leaders, the agent's settings, and SOA serials.
 // Version, length and checksum are verified before anything of it is used. Pure.
 #pragma once
 
@@ -35,7 +35,8 @@ struct Snapshot {
     ConsulSettings settings;
     std::vector<std::shared_ptr<const ServiceEntry>> services;
     std::vector<SavedLeader> leaders;
-    std::map<std::string, LeaderMark> marks;  ///< by service
+    std::map<std::string, LeaderMark> marks;           ///< by service
+    std::map<std::string, std::uint32_t> soa_serials;  ///< of the domains of `leader-soa`, which must not go backwards either
 };
 
 constexpr std::size_t snapshot_bytes_max = 16 << 20;

@@ -183,7 +183,7 @@ class Lictor:
         assert seconds is not None, f"{self.name} did not end within 15 s of TERM\n{self.process.tail()}"
         self.check_log()
         assert self.process.exit_code == 0, f"{self.name} ended with {self.process.exit_code} after TERM\n{self.process.tail()}"
-        assert seconds <= allowed, f"{self.name} took {seconds:.2f} s to end after TERM, allowed {allowed:g}"
+        assert seconds <= net.allowed(allowed), f"{self.name} took {seconds:.2f} s to end after TERM, allowed {net.allowed(allowed):g}"
         return seconds
 
     def check_log(self):

@@ -6,6 +6,7 @@ records, in the same number, with the same flags.
 """
 
 import collections
+import time
 
 import pipeline
 import leaders
@@ -37,11 +38,15 @@ class Judge(CompleteAnswers):
         out = pipeline.query_all([(self.pair.agent.dns, query.transport, [query.wire] * count)], tries)[0]
         return [wire and read(wire) for wire in out]
 
-    def one(self, query):
-        found = self.repeat(query)
-        if found[0] is None:
-            raise LookupError(f"the agent has no reply to {query}")
-        return found[0]
+    def one(self, query, within=60):
+        """A reply of the agent; asked again while it is too busy to send one."""
+        deadline = time.monotonic() + within
+        while True:
+            found = self.repeat(query)
+            if found[0] is not None:
+                return found[0]
+            if time.monotonic() > deadline:
+                raise LookupError(f"the agent has no reply to {query} within {within} s")
 
     def clear(self):
         """Discards all replies: some may be from before a change, or may not have arrived."""
