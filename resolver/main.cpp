@@ -15,6 +15,7 @@
 #include "conf/parse/parse.hpp"
 #include "conf/render/render.hpp"
 #include "resolver/cli/command.hpp"
+#include "resolver/cli/version.hpp"
 #include "resolver/control/app.hpp"
 #include "resolver/hooks/cut_process.hpp"
 #include "resolver/process/preflight.hpp"
@@ -53,7 +54,7 @@ int run(int argc, char** argv) {
         return 0;
     }
     if (parsed.action == conf::Action::version) {
-        std::printf("lictor version %s\n", LICTOR_VERSION);
+        std::fputs(cli::version_text(LICTOR_COMMIT).c_str(), stdout);
         return 0;
     }
     // import reads another program's files, even if lictor's own have errors.

@@ -18,6 +18,7 @@
 #include "conf/options/options.hpp"
 #include "conf/values/shadow_value.hpp"
 #include "resolver/process/privileges.hpp"
+#include "watch/http/ca_store.hpp"
 
 namespace lictor::process {
 namespace {
@@ -126,6 +127,7 @@ std::vector<std::string> find_start_problems(const conf::Options& options, const
     const auto attainable = find_attainable(configured ? *configured : std::nullopt);
     out.insert(out.end(), attainable.warnings.begin(), attainable.warnings.end());
     for (const auto& [option, path] : consul_files(options)) must_be_readable(out, option, *path, "Consul could not be read");
+    if (const auto lack = http::lack_of_consul_ca(options); !lack.empty()) out.push_back("consul-http-addr: " + lack);
     directory_must_exist(out, "pid-file", options.pid_file, "lictor would not start");
     if (options.log_facility.starts_with('/')) directory_must_exist(out, "log-facility", options.log_facility, "lines go to stderr");
     for (auto& sentence : as_user(attainable.identity, [&](const Become& become) { return find_user_problems(options, files, become); }))

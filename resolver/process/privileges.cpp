@@ -4,7 +4,6 @@
 #include <fcntl.h>
 #include <grp.h>
 #include <linux/capability.h>
-#include <pwd.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
@@ -15,20 +14,13 @@
 #include <cstdint>
 #include <cstring>
 
-#include "conf/base/address.hpp"
+#include "conf/disk/users.hpp"
 
 namespace lictor::process {
 
 namespace {
 
 constexpr unsigned nobody_id = 65534;  ///< the kernel's overflow id, and Debian's nobody and nogroup
-
-/// A decimal id; the largest one means "no change" in setresuid(2).
-std::optional<unsigned> id_in(const std::string& text) {
-    constexpr unsigned id_max = 0xffff'fffe;
-    const auto number = parse_number(text, id_max);
-    return number ? std::optional(static_cast<unsigned>(*number)) : std::nullopt;
-}
 
 /// Sets the whole capability sets (capabilities(7)), as masks of CAP_TO_MASK. `usable`: permitted and effective.
 bool set_capabilities(std::uint32_t usable, std::uint32_t inheritable) {
@@ -53,18 +45,20 @@ Result<std::optional<Identity>> find_identity(const std::string& user, const std
     if (geteuid() != 0 || (user.empty() && group.empty())) return std::optional<Identity>();
     Identity identity{.user = geteuid(), .group = getegid(), .user_name = user};
     if (!user.empty()) {
-        const auto id = user == "nobody" ? nobody_id : id_in(user);
-        const passwd* found = getpwnam(user.c_str());
-        if (!found && id) found = getpwuid(*id);
-        if (!found && !id) return Error{"user=" + user + ": there is no such user; create it, name another, or write user= to stay root"};
-        identity.user = found ? found->pw_uid : *id;
-        identity.group = found ? found->pw_gid : nobody_id;
+        const auto id = user == "nobody" ? nobody_id : conf::parse_id(user);
+        auto found = disk::find_user(user);
+        if (!found && id) found = disk::find_user(*id);
+        if (!found && !id)
+            return Error{"user=" + user +
+                         ": /etc/passwd has no such user; create it, name another, give its number, or write user= to stay root"};
+        identity.user = found ? found->user : *id;
+        identity.group = found ? found->group : nobody_id;
     }
     if (!group.empty()) {
-        const auto id = id_in(group);
-        const ::group* found = getgrnam(group.c_str());
-        if (!found && !id) return Error{"group=" + group + ": there is no such group; create it or name another"};
-        identity.group = found ? found->gr_gid : *id;
+        const auto id = conf::parse_id(group);
+        const auto found = disk::find_group(group);
+        if (!found && !id) return Error{"group=" + group + ": /etc/group has no such group; create it, name another, or give its number"};
+        identity.group = found ? *found : *id;
     }
     return std::optional(identity);
 }

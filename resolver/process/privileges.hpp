@@ -16,9 +16,9 @@ struct Identity {
     std::string user_name;         ///< as configured; empty if only the group changes
     bool keeps_groups = false;     ///< the supplementary groups cannot be removed
 };
-/// Looks up user and group; an empty group name means the user's own group (getpwnam(3)), an empty user name keeps the present user. A
-/// number is an id, with or without an entry in the user database; without one its group is 65534. `nobody` without an entry is 65534.
-/// Nothing if both are empty or the process is not root. The error names the unknown name and the remedy. Not thread-safe.
+/// Looks up user and group in /etc/passwd and /etc/group; an empty group name means the user's own group, an empty user name keeps the
+/// present user. A number is an id, with or without an entry; without one its group is 65534. `nobody` without an entry is 65534.
+/// Nothing if both are empty or the process is not root. The error names the unknown name and the remedy.
 Result<std::optional<Identity>> find_identity(const std::string& user, const std::string& group);
 
 /// What a process may become of what is configured.

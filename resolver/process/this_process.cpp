@@ -1,16 +1,19 @@
-// Uses getrandom(2), /proc/self, the pid-file, and sd_notify from libsystemd. The library is opened for each call, because a run has only
-// two.
+// Uses getrandom(2), /proc/self, the pid-file, and the socket of systemd's protocol.
 #include "resolver/process/this_process.hpp"
 
-#include <dlfcn.h>
 #include <fcntl.h>
 #include <sys/random.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstddef>
 #include <cstdlib>
+#include <cstring>
 #include <fstream>
 
+#include "conf/base/printable.hpp"
 #include "conf/disk/disk_files.hpp"
 #include "conf/log/log.hpp"
 
@@ -53,16 +56,28 @@ std::size_t count_descriptors() {
 }
 
 void notify_systemd(const char* state) {
-    if (!std::getenv("NOTIFY_SOCKET")) return;
-    void* library = dlopen("libsystemd.so.0", RTLD_NOW | RTLD_LOCAL);
-    if (!library) {
-        log::warning(
-            "NOTIFY_SOCKET is set, but libsystemd.so.0 cannot be opened: systemd gets no message; install libsystemd0 or use Type=simple");
-        return;
-    }
-    using Notify = int (*)(int, const char*);
-    if (const auto notify = reinterpret_cast<Notify>(dlsym(library, "sd_notify"))) notify(0, state);
-    dlclose(library);
+    const char* const named = std::getenv("NOTIFY_SOCKET");
+    if (!named) return;
+    const std::string_view path = named;
+    const auto failed = [&](const char* why) {
+        log::warning("NOTIFY_SOCKET=" + printable(path, 200) + ": systemd gets no message: " + why +
+                     "; correct it, or use Type=simple in the unit");
+    };
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    if (path.empty() || (path[0] != '/' && path[0] != '@')) return failed("it is not the path of a unix socket");
+    if (path.size() >= sizeof address.sun_path) return failed("the path is too long");
+    std::memcpy(address.sun_path, path.data(), path.size());
+    if (path[0] == '@') address.sun_path[0] = '\0';  // a name without a file (unix(7))
+    const int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    const timeval longest{.tv_sec = 1, .tv_usec = 0};
+    setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &longest, sizeof longest);
+    const auto size = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + path.size());
+    const bool sent =
+        fd >= 0 && sendto(fd, state, std::strlen(state), MSG_NOSIGNAL, reinterpret_cast<const sockaddr*>(&address), size) >= 0;
+    const int code = errno;
+    if (fd >= 0) close(fd);
+    if (!sent) failed(std::strerror(code));
 }
 
 }  // namespace lictor::process

@@ -18,8 +18,9 @@ std::size_t count_descriptors();
 /// Writes our process id and a line feed to `path`, mode 0644. As root the old file is unlinked and the new one created with O_EXCL, so
 /// that the owner of the directory cannot redirect the write with a symbolic link. Gives errno, 0 on success.
 int write_pid_file(const std::string& path);
-/// sd_notify(3) with `state`, "READY=1" or "STOPPING=1". Does nothing without NOTIFY_SOCKET in the environment. libsystemd is opened at run
-/// time, so that it takes no memory under another supervisor; a warning is logged if it is needed and missing.
+/// Sends `state`, "READY=1" or "STOPPING=1", to systemd: one datagram to the socket that NOTIFY_SOCKET names (sd_notify(3)). Does nothing
+/// without NOTIFY_SOCKET in the environment. A failure is logged as a warning. Blocks for a second at most, while the
+/// socket's queue is full.
 void notify_systemd(const char* state);
 
 }  // namespace lictor::process

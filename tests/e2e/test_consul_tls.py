@@ -119,3 +119,93 @@ def _(ctx):
     # Not readable for the user from the start: the option, the user, the cause.
     started = Lictor(ctx, *options(agent, consul_key_file=ctx.path("missing.pem")), "--consul-watch=web", consul=agent.https, name="missing")
     started.until_logged("consul-key-file=.*missing.pem cannot be read by user nobody: No such file or directory; correct the path")
+
+
+class Elsewhere(Lictor):
+    """lictor in a system whose /etc has these files only: path -> source."""
+
+    def __init__(self, ctx, files, *options, **more):
+        if not net.as_root():
+            raise Skip("needs root, to mount another /etc")
+        copies = "".join(f"mkdir -p {os.path.dirname(path)}; cp {source} {path}\n" for path, source in files.items())
+        self._before = ["unshare", "--mount", "sh", "-ec", f'mount -t tmpfs tmpfs /etc\n{copies}exec "$@"', "sh"]
+        super().__init__(ctx, *options, **more)
+
+    @property
+    def command(self):
+        return self._before + super().command
+
+
+STORES = {"Debian, Ubuntu, Alpine": "/etc/ssl/certs/ca-certificates.crt", "RHEL": "/etc/pki/tls/certs/ca-bundle.crt",
+          "SUSE": "/etc/ssl/ca-bundle.pem", "OpenSSL's name": "/etc/ssl/cert.pem"}
+
+
+@test("without a CA option the certificates of the system are used, wherever the distribution keeps them", ONCE)
+def _(ctx):
+    agent = ctx.shared("agent", agent_of)
+    for number, (who, path) in enumerate(STORES.items()):
+        lictor = Elsewhere(ctx, {path: agent.files["ca"]}, *options(agent, consul_ca_file=""), "--consul-watch=web", consul=agent.https,
+                           name=f"lictor{number}")
+        lictor.until_resolves("web.service.consul", ["10.8.0.1"])
+        assert "CA certificates" not in lictor.process.log(), f"{who}\n{lictor.process.log()}"
+        lictor.stop()
+
+
+@test("SSL_CERT_FILE and SSL_CERT_DIR take the place of the system's certificates, and an option that of both", ONCE, within=60)
+def _(ctx):
+    agent = ctx.shared("agent", agent_of)
+    folder = ctx.path("hashed")
+    os.makedirs(folder)
+    os.chmod(ctx.folder, 0o755)
+    shutil.copyfile(agent.files["ca"], os.path.join(folder, "ca.pem"))
+    subprocess.run(["openssl", "rehash", folder], check=True)
+    right, other = agent.files["ca"], agent.files["other"]
+    system = STORES["Debian, Ubuntu, Alpine"]
+    for number, (what, files, variables, ca_file, works) in enumerate((
+            ("a file", {system: other}, {"SSL_CERT_FILE": right}, "", True),
+            ("a folder", {system: other}, {"SSL_CERT_DIR": folder}, "", True),
+            ("two folders", {}, {"SSL_CERT_DIR": f"/nowhere:{folder}"}, "", True),
+            ("another file", {system: right}, {"SSL_CERT_FILE": other}, "", False),
+            ("the option", {system: other}, {"SSL_CERT_FILE": other}, right, True),
+            ("another CA as the option", {system: right}, {"SSL_CERT_FILE": right, "SSL_CERT_DIR": folder}, other, False))):
+        lictor = Elsewhere(ctx, files, *options(agent, consul_ca_file=ca_file), "--consul-watch=web", consul=agent.https, env=variables,
+                           name=f"lictor{number}")
+        if works:
+            lictor.until_resolves("web.service.consul", ["10.8.0.1"])
+        else:
+            lictor.until_logged("consul request failed .*why=.*certificate", within=5)
+            assert lictor.http("/ready")[0] == 503, what
+        lictor.stop()
+
+
+@test("consul-ca-file is trusted alone: a certificate that only the system's CA signed is refused", ONCE)
+def _(ctx):
+    agent = ctx.shared("agent", agent_of)
+    folder = ctx.path("hashed")
+    os.makedirs(folder)
+    shutil.copyfile(agent.files["ca"], os.path.join(folder, "ca.pem"))
+    subprocess.run(["openssl", "rehash", folder], check=True)
+    files = {f"/etc/ssl/certs/{name}": os.path.join(folder, name) for name in os.listdir(folder)}
+    lictor = Elsewhere(ctx, {**files, STORES["Debian, Ubuntu, Alpine"]: agent.files["ca"]}, *options(agent, consul_ca_file=agent.files["other"]),
+                       "--consul-watch=web", consul=agent.https)
+    lictor.until_logged("consul request failed .*why=.*certificate", within=5)
+    assert lictor.http("/ready")[0] == 503
+
+
+@test("no CA certificates, or broken ones: the log has the paths and the remedy; they are used once they are there", ONCE, within=60)
+def _(ctx):
+    agent = ctx.shared("agent", agent_of)
+    lictor = Elsewhere(ctx, {}, *options(agent, consul_ca_file=""), "--consul-watch=web", consul=agent.https, name="none")
+    sentence = "there are no CA certificates to verify HTTPS with: none of /etc/ssl/certs/ca-certificates.crt, .*install the package ca-certificates, or name"
+    lictor.until_logged(f"consul-http-addr: {sentence}")
+    lictor.until_logged(f"consul request failed .*why={sentence}", within=5)
+    assert lictor.http("/ready")[0] == 503
+    root = f"/proc/{lictor.process.pid}/root"
+    os.makedirs(f"{root}/etc/ssl")
+    shutil.copyfile(agent.files["ca"], f"{root}/etc/ssl/cert.pem")
+    lictor.until_resolves("web.service.consul", ["10.8.0.1"])
+    lictor.stop()
+    garbage = ctx.file("garbage", "this is not a certificate\n")
+    broken = Elsewhere(ctx, {"/etc/ssl/cert.pem": garbage}, *options(agent, consul_ca_file=""), "--consul-watch=web", consul=agent.https, name="broken")
+    broken.until_logged("consul request failed .*why=.*/etc/ssl/cert.pem.*; it has no CA certificate that can be read", within=5)
+    assert broken.http("/ready")[0] == 503

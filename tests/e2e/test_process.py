@@ -482,3 +482,35 @@ def _(ctx):
                            "--keep-in-foreground", "--consul-http-addr=", f"--conf-file={ctx.file('e.conf', '')}"],
                           capture_output=True, text=True, timeout=10)
     assert done.returncode == 2 and "192.0.2.1" in done.stdout + done.stderr, f"exit {done.returncode}\n{done.stdout}{done.stderr}"
+
+
+@test("NOTIFY_SOCKET: READY=1 when lictor serves and STOPPING=1 at its end, over a path and an abstract name; a wrong one is reported", ONCE)
+def _(ctx):
+    os.chmod(ctx.folder, 0o755)
+    path, abstract = ctx.path("notify"), f"@lictor-test-{os.getpid()}-{ctx.random.randrange(10**9)}"
+    for number, name in enumerate((path, abstract)):
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
+            systemd.bind(name.replace("@", "\0"))
+            if name == path:
+                os.chmod(path, 0o777)
+            systemd.settimeout(10)
+            lictor = Lictor(ctx, env={"NOTIFY_SOCKET": name}, name=f"lictor{number}")
+            assert systemd.recv(100) == b"READY=1", name
+            lictor.stop()
+            assert systemd.recv(100) == b"STOPPING=1", name
+    for number, (name, why) in enumerate((("notify", "not the path of a unix socket"), (ctx.path("absent"), "No such file or directory"),
+                                          ("/" + 200 * "x", "too long"))):
+        lictor = Lictor(ctx, env={"NOTIFY_SOCKET": name}, name=f"wrong{number}")
+        lictor.until_logged(f"NOTIFY_SOCKET=.*systemd gets no message: .*{why}.*Type=simple")
+        lictor.stop()
+
+
+@test("--version names version, commit, kind of build, compiler and libraries")
+def _(ctx):
+    code, out, _err = run(ctx, "--version")
+    assert code == 0, out
+    first, second, libraries = out.splitlines()
+    assert re.fullmatch(r"lictor version \d+\.\d+\.\d+", first), out
+    assert re.fullmatch(r"commit (unknown|[0-9a-f]{12}(-changed)?), (static|dynamic)(, debug)? build for (amd64|arm64|other architecture), \S.*", second), out
+    for library in (r"libcurl [\d.]+ with OpenSSL/3", r"ldns 1", r"libidn2 2", r"libuv 1", r"libmicrohttpd [01]", r"nlohmann_json 3", r"spdlog 1", r"glibc 2"):
+        assert re.search(library, libraries), f"{library}\n{out}"

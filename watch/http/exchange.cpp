@@ -8,6 +8,7 @@
 #include <algorithm>
 
 #include "conf/options/consul_http.hpp"
+#include "watch/http/ca_store.hpp"
 
 namespace lictor::http {
 namespace {
@@ -74,8 +75,12 @@ void set_tls(CURL* easy, const conf::ConsulHttpOptions& options, const KeptFiles
     const auto set = [easy](CURLoption option, const std::string& text) {
         if (!text.empty()) curl_easy_setopt(easy, option, text.c_str());
     };
-    set_file(CURLOPT_CAINFO, CURLOPT_CAINFO_BLOB, options.consul_ca_file);
-    set(CURLOPT_CAPATH, options.consul_ca_path);
+    const auto store = ca_store_of(options);
+    // Without these libcurl would add its own default file or folder to what is named.
+    curl_easy_setopt(easy, CURLOPT_CAINFO, nullptr);
+    curl_easy_setopt(easy, CURLOPT_CAPATH, nullptr);
+    set_file(CURLOPT_CAINFO, CURLOPT_CAINFO_BLOB, store.file);
+    set(CURLOPT_CAPATH, store.folders);
     set_file(CURLOPT_SSLCERT, CURLOPT_SSLCERT_BLOB, options.consul_cert_file);
     set_file(CURLOPT_SSLKEY, CURLOPT_SSLKEY_BLOB, options.consul_key_file);
     curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, options.consul_tls_verify ? 1L : 0L);

@@ -9,6 +9,7 @@
 #include "conf/log/log.hpp"
 #include "conf/metrics/metrics.hpp"
 #include "conf/options/consul_http.hpp"
+#include "watch/http/ca_store.hpp"
 #include "watch/http/token.hpp"
 #include "watch/http/transfers.hpp"
 #include "watch/polling/http_target.hpp"
@@ -23,6 +24,11 @@ constexpr milliseconds probe_every{10'000}, probe_timeout{2000};
 constexpr Now found_good_for = seconds(10);
 
 std::string reason_of(const polling::HttpReply& reply) { return reply.status ? "status " + std::to_string(reply.status) : reply.error; }
+
+void warn_of_tls_files(const conf::ConsulHttpOptions& options, const KeptFiles& files) {
+    warn_of_unreadable(options, files);
+    if (const auto lack = lack_of_consul_ca(options); !lack.empty()) log::warning("consul-http-addr: " + lack);
+}
 
 }  // namespace
 
@@ -212,7 +218,7 @@ struct Http::State {
 
 Http::Http(loop::Loop& loop, const conf::ConsulHttpOptions& options, metrics::ControlCounters& counters, Resolve resolve, KeptFiles files)
     : state_(std::make_unique<State>(loop, options, counters, std::move(resolve), std::move(files))) {
-    warn_of_unreadable(options, state_->files);
+    warn_of_tls_files(options, state_->files);
 }
 Http::~Http() = default;
 
@@ -232,7 +238,7 @@ void Http::adopt(const conf::ConsulHttpOptions& options) {
     self.options = options;
     self.targets = polling::HttpTargets(options);
     self.token = HttpToken(options, self.files);
-    warn_of_unreadable(options, self.files);
+    warn_of_tls_files(options, self.files);
     self.headers.reset();
     self.transfers.drop_idle_handles();
     self.probe.stop();

@@ -2,7 +2,6 @@
 #include "watch/http/kept_files.hpp"
 
 #include <fcntl.h>
-#include <pwd.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -11,6 +10,7 @@
 #include <fstream>
 
 #include "conf/base/printable.hpp"
+#include "conf/disk/users.hpp"
 #include "conf/log/log.hpp"
 #include "conf/options/consul_http.hpp"
 
@@ -35,8 +35,8 @@ void each_tls_file(const conf::ConsulHttpOptions& options, Visit visit) {
 bool can_read(const std::string& path) { return ::faccessat(AT_FDCWD, path.c_str(), R_OK, AT_EACCESS) == 0; }
 
 std::string user_name() {
-    const passwd* user = ::getpwuid(::geteuid());
-    return user ? std::string(user->pw_name) : std::to_string(::geteuid());
+    const auto user = disk::find_user(::geteuid());
+    return user ? user->name : std::to_string(::geteuid());
 }
 
 }  // namespace

@@ -4,6 +4,8 @@
 #include <cstring>
 #include <utility>
 
+#include "watch/http/ca_store.hpp"
+
 namespace lictor::http {
 namespace {
 
@@ -33,6 +35,8 @@ Exchange& Transfers::add(std::unique_ptr<Exchange> exchange) {
 
 void Transfers::launch(Exchange& exchange, const std::string& url, const std::string& unix_path, const conf::ConsulHttpOptions& options,
                        const KeptFiles& files) {
+    if (url.starts_with("https://"))
+        if (const auto lack = lack_of_ca(options); !lack.empty()) return fail(exchange, lack);
     if (idle_.empty()) {
         exchange.easy = make_easy(options, files);
     } else {
@@ -62,6 +66,9 @@ void Transfers::finish(CURL* easy, CURLcode code) {
     } else if (code == CURLE_COULDNT_CONNECT && !exchange.unix_path.empty() && connect_error != 0) {
         // libcurl's text has a host and a port, which a unix socket does not have.
         exchange.fail("cannot connect to " + exchange.unix_path + ": " + std::strerror(static_cast<int>(connect_error)));
+    } else if (code == CURLE_SSL_CACERT_BADFILE) {
+        exchange.fail(std::string(exchange.text) +
+                      "; it has no CA certificate that can be read: replace it, or name another file with consul-ca-file (CONSUL_CACERT)");
     } else {
         exchange.fail(exchange.refused ? exchange.refused : exchange.text[0] ? exchange.text : curl_easy_strerror(code));
     }
@@ -76,7 +83,7 @@ std::unique_ptr<Exchange> Transfers::take(Http::Ticket ticket) {
     return owned;
 }
 
-void Transfers::fail(Exchange& exchange, const char* why) {
+void Transfers::fail(Exchange& exchange, const std::string& why) {
     if (exchange.easy) curl_.remove(exchange.easy.get());
     exchange.easy.reset();
     exchange.fail(why);

@@ -26,11 +26,12 @@ public:
 
     /// Takes the exchange and gives it a ticket; nothing is sent yet. The reference is valid until the exchange ends.
     Exchange& add(std::unique_ptr<Exchange> exchange);
-    /// Sends the request to `url`, or over a unix socket. `options`, `files`: for a new handle.
+    /// Sends the request to `url`, or over a unix socket. `options`, `files`: for a new handle. Without CA certificates for HTTPS the
+    /// exchange fails.
     void launch(Exchange& exchange, const std::string& url, const std::string& unix_path, const conf::ConsulHttpOptions& options,
                 const KeptFiles& files = {});
     /// Ends the exchange with a transport error; `Hooks::ended` is called later.
-    void fail(Exchange& exchange, const char* why);
+    void fail(Exchange& exchange, const std::string& why);
     /// Ends the exchange without a report. No effect if it has ended and was reported.
     void cancel(Http::Ticket ticket);
     /// Null if it has ended.

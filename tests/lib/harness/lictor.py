@@ -73,8 +73,8 @@ class Lictor:
         return [binary(self.build)] + self.options
 
     def start(self, wait=True):
-        # The machine's own environment must not configure Consul.
-        env = {key: None for key in os.environ if key.startswith("CONSUL_")}
+        # The machine's own environment must not configure Consul or name CA certificates.
+        env = {key: None for key in os.environ if key.startswith(("CONSUL_", "SSL_CERT_"))}
         self.process = Process(self.name, self.command, self.log_path, env=dict(env, **self.env))
         self._ctx.processes.append(self.process)
         self._checked = False
