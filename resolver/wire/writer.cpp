@@ -181,6 +181,28 @@ bool Writer::end_record() {
 }
 
 bool Writer::address_record(Section section, const Name& owner, std::uint32_t ttl, const Address& address) {
+    // The owner is the first name in the message, the question's, in nearly all answers: there is no place to look for.
+    const Bytes name = owner.wire();
+    if (place_count_ > 0 && places_[0].offset == header_size && places_[0].size == name.size() &&
+        std::memcmp(buffer_.data() + header_size, name.data(), name.size()) == 0) {
+        const Bytes raw = address.raw();
+        std::uint16_t& count = counts_[static_cast<std::size_t>(section)];
+        broken_ = false;
+        if (at_ + 12 + raw.size() + reserved_ > std::min(buffer_.size(), limit_) || count == 0xffff) {
+            full_ = true;
+            return false;
+        }
+        std::uint8_t* const to = buffer_.data() + at_;
+        store_u16(to, static_cast<std::uint16_t>(pointer_bits | header_size));
+        store_u16(to + 2, address.v6 ? rrtype::aaaa : rrtype::a);
+        store_u16(to + 4, rrclass::in);
+        store_u32(to + 6, ttl);
+        store_u16(to + 10, static_cast<std::uint16_t>(raw.size()));
+        std::memcpy(to + 12, raw.data(), raw.size());
+        at_ += 12 + raw.size();
+        ++count;
+        return true;
+    }
     if (!begin_record(section, owner, address.v6 ? rrtype::aaaa : rrtype::a, rrclass::in, ttl)) return false;
     put_bytes(address.raw());
     return end_record();

@@ -23,7 +23,8 @@ Outcome location_by_tags(ZoneReply& reply, const catalog::LeaderEntry& leader, s
     if (!first) return reply.wait_for_leader(leader.service);
     const Target target = target_of(*first, type, reply.question.name, false);
     if (target.kind == Target::Kind::none) return reply.wait_for_leader(leader.service);
-    location = {target.host, &node_address(*first->node, type, false), static_cast<std::uint16_t>(srv_port(*first, false)), first->weight};
+    location = {target.host, &node_address(*first->node, type, false), static_cast<std::uint16_t>(catalog::srv_port(*first, false)),
+                first->weight};
     return Outcome::answered;
 }
 

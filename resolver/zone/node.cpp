@@ -235,7 +235,8 @@ Outcome answer_apex(ZoneReply& reply) {
     if (soa) reply.put_soa(Section::answer);
     if (found != Outcome::answered) return Outcome::answered;  // as the agent does if it cannot list its servers
     Picks picks;
-    pick_instances(*entry, {}, reply.settings, reply.context.random, picks);
+    AddressPicks unused;
+    pick_instances(*entry, Wanted{}, reply.settings, reply.context.random, picks, unused);
     struct Server {
         wire::Name name;
         const catalog::NodeRecord* node;

@@ -40,7 +40,7 @@ bool is_ordinary(ZoneReply& reply, const ZoneName& name, const catalog::LeaderEn
     } else if (name.role == ClusterRole::sync || name.role == ClusterRole::any) {
         // If instances are registered with this tag, they are the answer.
         const catalog::ServiceEntry* entry = registered(reply, name.service);
-        if (entry && std::ranges::any_of(entry->instances, [&](const auto& one) { return catalog::has_tag(one, name.tag); })) return true;
+        if (entry && catalog::has_tagged(*entry, name.tag)) return true;
     }
     if (reply.catalog.expired) outcome = Outcome::expired;
     return false;

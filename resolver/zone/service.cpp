@@ -12,20 +12,20 @@ namespace {
 
 using Section = ZoneReply::Section;
 
-constexpr std::size_t srv_bytes_least = 2 + record_overhead + 6 + 1;
+constexpr std::size_t address_bytes_least = 2 + record_overhead + 4;
 
 // ------------------------------------------------------------------------------------------- which instances, which address
 
-/// Tagged addresses go before the registered one; for types other than A and AAAA, IPv6 goes first. With `wan` the WAN addresses are used.
-const catalog::HostText& choose(const catalog::HostText& plain, const catalog::TaggedAddresses& tagged, std::uint16_t type, bool wan) {
-    const catalog::HostText& v4 = wan && !tagged.wan_ipv4.empty() ? tagged.wan_ipv4 : tagged.lan_ipv4;
-    const catalog::HostText& v6 = wan && !tagged.wan_ipv6.empty() ? tagged.wan_ipv6 : tagged.lan_ipv6;
-    if (type != rrtype::a && !v6.empty()) return v6;
-    if (type != rrtype::aaaa && !v4.empty()) return v4;
-    if (!wan) return plain;
-    // The HTTP API has translated the address already, by another rule (as for ANY); the registered one is under `lan`.
-    if (!tagged.wan.empty()) return tagged.wan;
-    return tagged.lan.empty() ? plain : tagged.lan;
+using catalog::srv_port;
+
+/// Which address a query of this type takes: IPv6 goes first for types other than A and AAAA.
+catalog::Family family_of(std::uint16_t type) {
+    return type == rrtype::a ? catalog::Family::v4 : type == rrtype::aaaa ? catalog::Family::v6 : catalog::Family::any;
+}
+
+/// The kind of the address records for a query of this type.
+catalog::RecordKind kind_of(std::uint16_t type) {
+    return type == rrtype::a ? catalog::RecordKind::v4 : type == rrtype::aaaa ? catalog::RecordKind::v6 : catalog::RecordKind::any;
 }
 
 /// The TTL of the longest matching row of dns_config.service_ttl (`prefix*`); an exact name goes first.
@@ -48,11 +48,11 @@ std::uint32_t service_ttl(const catalog::ConsulSettings& settings, std::string_v
 
 /// The address that, with the node's name and the port, identifies an SRV answer.
 const catalog::HostText& srv_address(const catalog::Instance& instance, bool wan) {
-    return choose(instance.address, instance.tagged, rrtype::any, wan);
+    return catalog::service_address(instance, catalog::Family::any, wan);
 }
 
-/// Keeps the first of all instances with the same node, address and port, at most `most` in all.
-void drop_repeated(Picks& picks, bool wan, std::size_t most) {
+/// Keeps the first of all instances with the same node, address and port.
+void drop_repeated(Picks& picks, bool wan) {
     struct Same {
         bool wan;
         bool operator()(const catalog::Instance* one, const catalog::Instance* other) const {
@@ -72,9 +72,9 @@ void drop_repeated(Picks& picks, bool wan, std::size_t most) {
     const catalog::Instance** const items = picks.begin();
     std::unordered_set<const catalog::Instance*, Hash, Same> seen(0, Hash{wan}, same);
     std::size_t kept = 0;
-    for (std::size_t i = 0; i < picks.size() && kept < most; ++i) {
+    for (std::size_t i = 0; i < picks.size(); ++i) {
         if (kept == few && seen.empty()) {
-            seen.reserve(std::min(most, picks.size()));
+            seen.reserve(picks.size());
             seen.insert(items, items + kept);
         }
         const bool repeated = kept < few
@@ -103,6 +103,38 @@ enum class Alias : std::uint8_t { has_address, no_address, no_name };
 Alias rate(ZoneReply& reply, const catalog::HostText& host) {
     if (!name_of(host)) return Alias::no_name;
     return is_dead_end(reply, host) ? Alias::no_address : Alias::has_address;
+}
+
+/// One more than the number of records of at least `bytes` each that can be sent, so that a cut is noticed.
+std::size_t records_max(const ZoneReply& reply, std::size_t bytes) {
+    if (!reply.agent.cuts_as_agent) return (reply.limit_bytes() - std::min(reply.limit_bytes(), reply.size())) / bytes + 1;
+    // The agent computes the size of all records, and cuts in another way if it is 100 bytes above the limit (cut.hpp).
+    const AgentLimits limits = AgentLimits::of(reply);
+    const std::size_t fit = (limits.bytes + 100) / bytes;
+    return (limits.answers_max < wire::message_max ? std::max(fit, limits.answers_max) : fit) + 2;
+}
+
+/// The size of the smallest SRV record in an answer from a table of records: its target is `<one letter>.node.<datacenter>.<domain>`.
+std::size_t srv_bytes_least(ZoneReply& reply, std::string_view datacenter) {
+    return 2 + record_overhead + 6 + 2 + reply.located("node", datacenter).size();
+}
+
+/// Instances to take addresses from for a query of `into.type`.
+Wanted wanted_addresses(const ZoneReply& reply, const ZoneName& name, const Lookup& lookup, const Into& into) {
+    std::size_t most = records_max(reply, address_bytes_least);
+    if (reply.settings.a_record_limit) most = std::min<std::size_t>(most, reply.settings.a_record_limit);
+    if (into.one) most = 1;
+    return {name.tag, kind_of(into.type), lookup.wan, serves_addresses(into.type) ? most : 0};
+}
+
+/// Addresses that were drawn.
+Outcome add_drawn(ZoneReply& reply, const AddressPicks& addresses, const Lookup& lookup, const wire::Name& owner, const Into& into) {
+    const std::uint32_t ttl = into.ttl.value_or(lookup.ttl);
+    for (const Address* address : addresses) {
+        if (!into.take(owner, *address)) break;
+        if (!reply.put_address(into.section, owner, ttl, *address) && !reply.agent.cuts_as_agent) break;
+    }
+    return addresses.empty() ? Outcome::no_data : Outcome::answered;
 }
 
 /// Addresses of the picked instances, or one alias if there are only names.
@@ -182,6 +214,7 @@ Outcome add_srv_additional(ZoneReply& reply, const Picks& picks, const Lookup& l
     if (!reply.settings.node_meta_txt || reply.synced()) return Outcome::answered;
     left = reply.count(Section::answer);
     for (const catalog::Instance* const* at = picks.begin(); at != picks.end() && left > 0; ++at) {
+        if (!srv_target(reply, **at, target_of(**at, rrtype::srv, owner, lookup.wan), lookup.datacenter)) continue;  // it has no record
         --left;
         if ((*at)->node->meta.empty()) continue;
         if (const auto node = reply.node_name((*at)->node->name, lookup.datacenter))
@@ -216,6 +249,10 @@ bool has_names_below(const ZoneReply& reply, const ZoneName& name, const catalog
     const bool of_cluster = name.role == ClusterRole::plain || name.role == ClusterRole::replica;
     if (of_cluster && catalog::find_leader(reply.catalog, name.service)) return true;
     if (name.tag.empty()) return false;
+    if (entry.records) {
+        const auto* row = entry.records->find(name.tag);
+        return row && row->has_names_below[reply.settings.only_passing];
+    }
     return std::ranges::any_of(entry.instances, [&](const catalog::Instance& instance) {
         return catalog::is_usable(instance, reply.settings) && std::ranges::any_of(instance.tags, [&](const std::string& tag) {
                    return tag.size() > name.tag.size() && tag.ends_with(name.tag) && tag[tag.size() - name.tag.size() - 1] == '.';
@@ -225,27 +262,47 @@ bool has_names_below(const ZoneReply& reply, const ZoneName& name, const catalog
 
 }  // namespace
 
-void pick_instances(const catalog::ServiceEntry& entry, std::string_view tag_lower, const catalog::ConsulSettings& settings, Random& random,
-                    Picks& picks) {
-    for (const catalog::Instance& instance : entry.instances)
-        if (catalog::is_usable(instance, settings) && (tag_lower.empty() || catalog::has_tag(instance, tag_lower)))
+Picked pick_instances(const catalog::ServiceEntry& entry, const Wanted& wanted, const catalog::ConsulSettings& settings, Random& random,
+                      Picks& picks, AddressPicks& addresses) {
+    const catalog::RecordTable::Row* row = nullptr;
+    if (entry.records) {
+        row = entry.records->find(wanted.tag);
+        if (!row || row->usable[settings.only_passing] == 0) return {};
+    }
+    if (row && wanted.kind && row->usable[0] > row->few.size()) {
+        if (const catalog::Groups* groups = row->groups(settings.only_passing, *wanted.kind, wanted.wan)) {
+            Draw draw(*groups, wanted.most, random);
+            while (const auto group = draw.next()) {
+                if (*wanted.kind == catalog::RecordKind::srv) picks.push_back(&entry.instances[draw.instance_of(*group)]);
+                else addresses.push_back(&groups->address(*group));
+            }
+        }
+        return {.any = true, .drawn = true};
+    }
+    const auto consider = [&](const catalog::Instance& instance) {
+        if (catalog::is_usable(instance, settings) && (row || wanted.tag.empty() || catalog::has_tag(instance, wanted.tag)))
             picks.push_back(&instance);
+    };
+    if (row && !row->few.empty()) {
+        for (const std::uint32_t position : row->few) consider(entry.instances[position]);
+    } else {
+        row = nullptr;
+        for (const catalog::Instance& instance : entry.instances) consider(instance);
+    }
     const catalog::Instance** items = picks.begin();
     for (std::size_t left = picks.size(); left > 1; --left)
         std::swap(items[left - 1], items[random.below(static_cast<std::uint32_t>(left))]);
+    if (wanted.kind == catalog::RecordKind::srv) drop_repeated(picks, wanted.wan);
+    return {.any = !picks.empty()};
 }
 
 const catalog::HostText& node_address(const catalog::NodeRecord& node, std::uint16_t type, bool wan) {
-    return choose(node.address, node.tagged, type, wan);
-}
-
-std::uint32_t srv_port(const catalog::Instance& instance, bool wan) {
-    return wan && instance.tagged.wan_port ? instance.tagged.wan_port : instance.port;
+    return catalog::node_address(node, family_of(type), wan);
 }
 
 Target target_of(const catalog::Instance& instance, std::uint16_t type, const wire::Name& owner, bool wan) {
     using Kind = Target::Kind;
-    const catalog::HostText& service = choose(instance.address, instance.tagged, type, wan);
+    const catalog::HostText& service = catalog::service_address(instance, family_of(type), wan);
     if (service.ip) return {Kind::address, &service};
     const catalog::HostText& node = node_address(*instance.node, type, wan);
     if (service.empty()) {
@@ -271,31 +328,37 @@ Target target_of(const catalog::Instance& instance, std::uint16_t type, const wi
 Outcome answer_service(ZoneReply& reply, const ZoneName& name) {
     const catalog::ServiceEntry* entry = nullptr;
     if (const Outcome found = reply.find_service(name.service, name.datacenter, entry); found != Outcome::answered) return found;
-    Picks picks;
-    pick_instances(*entry, name.tag, reply.settings, reply.context.random, picks);
-    if (picks.empty()) return has_names_below(reply, name, *entry) ? Outcome::no_data : Outcome::no_name;
     const Lookup lookup = lookup_of(reply, name);
-    const bool as_agent = reply.agent.cuts_as_agent;
-    if (reply.question.type == rrtype::srv)
-        drop_repeated(picks, lookup.wan, as_agent ? picks.size() : reply.limit_bytes() / srv_bytes_least + 1);
+    const bool srv = reply.question.type == rrtype::srv;
+    const Into into{.type = reply.question.type};
+    const Wanted wanted =
+        srv ? Wanted{name.tag, catalog::RecordKind::srv, lookup.wan, records_max(reply, srv_bytes_least(reply, lookup.datacenter))}
+            : wanted_addresses(reply, name, lookup, into);
+    Picks picks;
+    AddressPicks addresses;
+    const Picked picked = pick_instances(*entry, wanted, reply.settings, reply.context.random, picks, addresses);
+    if (!picked.any) return has_names_below(reply, name, *entry) ? Outcome::no_data : Outcome::no_name;
     const auto write = [&] {
-        if (reply.question.type == rrtype::srv) return add_srv(reply, picks, lookup);
-        return add_addresses(reply, picks, lookup, reply.question.name, Into{.type = reply.question.type});
+        if (srv) return add_srv(reply, picks, lookup);
+        return picked.drawn ? add_drawn(reply, addresses, lookup, reply.question.name, into)
+                            : add_addresses(reply, picks, lookup, reply.question.name, into);
     };
-    return as_agent ? write_as_agent(reply, write) : write();
+    return reply.agent.cuts_as_agent ? write_as_agent(reply, write) : write();
 }
 
 Outcome add_service(ZoneReply& reply, const ZoneName& name, const wire::Name& owner, const Into& into) {
     const catalog::ServiceEntry* entry = nullptr;
     if (const Outcome found = reply.find_service(name.service, name.datacenter, entry); found != Outcome::answered) return found;
-    Picks picks;
-    pick_instances(*entry, name.tag, reply.settings, reply.context.random, picks);
-    if (picks.empty()) return Outcome::no_name;
     const Lookup lookup = lookup_of(reply, name);
+    Picks picks;
+    AddressPicks addresses;
+    const Picked picked =
+        pick_instances(*entry, wanted_addresses(reply, name, lookup, into), reply.settings, reply.context.random, picks, addresses);
+    if (!picked.any) return Outcome::no_name;
     Into inner = into;
     auto room = room_of_inner_answer(reply, into);
     if (room) inner.room = &*room;
-    return add_addresses(reply, picks, lookup, owner, inner);
+    return picked.drawn ? add_drawn(reply, addresses, lookup, owner, inner) : add_addresses(reply, picks, lookup, owner, inner);
 }
 
 }  // namespace lictor::zone

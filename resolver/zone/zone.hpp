@@ -2,8 +2,9 @@
 // types, flags and limits of its DNS interface), or the fact that is missing, or nothing: then the agent's DNS is asked.
 // watch/catalog/agent_behaviour.hpp lists where lictor's answers differ from the agent's.
 //
-// The files of this folder, each including only those before it: near_list, reply, name, metadata, target, cut, service, node, leader,
-// replica, zone, alias_zone. One exception: target.hpp's add_target is defined in zone.cpp, because an alias into Consul leads to any kind of name.
+// The files of this folder, each including only those before it: near_list, reply, name, metadata, target, cut, draw, service, node,
+// leader, replica, zone, alias_zone. One exception: target.hpp's add_target is defined in zone.cpp, because an alias into Consul leads to
+// any kind of name.
 #pragma once
 
 #include <cstdint>

@@ -114,11 +114,11 @@ TEST_CASE("leader runtime: if the keys cannot be read the tagged instances are t
     world.instance("pg", b, 5432, {.id = "pg/b", .tags = {"replica"}});
     world.settle();
     CHECK(world.next(100).serial == 100);
-    world.service("pg").instances[1].health = Health::critical;
+    world.change("pg", 1).health = Health::critical;
     CHECK(world.next(110).serial == 100);
-    world.service("pg").instances[0].tags = {"replica"};
+    world.change("pg", 0).tags = {"replica"};
     CHECK(world.next(120).serial == 100);
-    world.service("pg").instances.pop_back();
+    world.service("pg").instances = {world.change("pg", 0)};
     world.instance("pg", b, 5432, {.id = "pg/b", .tags = {"primary"}});
     CHECK(world.next(130).serial == 130);
 }

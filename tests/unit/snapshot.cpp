@@ -147,7 +147,7 @@ TEST_CASE("snapshot: the number of services and the size are bounded") {
     REQUIRE(read);
     CHECK(read->services.size() == snapshot_services_max);
     auto big = std::make_shared<ServiceEntry>(*many.services[0]);
-    big->instances.assign(60'000, big->instances[0]);
+    for (int i = 0; i < 60'000; ++i) big->instances.push_back(big->instances.shared(0));
     many.services = {big};
     CHECK_FALSE(write_snapshot(many));
 }

@@ -267,7 +267,7 @@ TEST_CASE("services and leaders: lists are bounded, with the full counts") {
     auto services = std::make_shared<TableOf<ServiceEntry>>();
     auto leaders = std::make_shared<TableOf<LeaderEntry>>();
     ServiceEntry service;
-    service.instances.resize(instances_shown_max + 10);
+    for (std::size_t i = 0; i < instances_shown_max + 10; ++i) service.instances.push_back(Instance{});
     for (std::size_t i = 0; i < services_shown_max + 10; ++i) {
         service.name = "s" + std::to_string(i);
         (*services)[service.name] = std::make_shared<ServiceEntry>(service);

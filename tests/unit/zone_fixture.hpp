@@ -12,6 +12,7 @@
 #include "resolver/rules/rules.hpp"
 #include "resolver/zone/zone.hpp"
 #include "tests/support/render_message.hpp"
+#include "watch/catalog/record_table.hpp"
 
 namespace lictor::test {
 
@@ -38,10 +39,11 @@ public:
     catalog::Catalog catalog;
     Moment at{seconds(77), 1700000000};
     std::uint32_t udp_max = 1232;
-    std::optional<answer::Answer> last;  ///< of the last query; nothing: the zone delegates
+    std::size_t table_from = catalog::RecordTable::few_max;  ///< services with more instances have a table of records, as from the watch
+    std::optional<answer::Answer> last;                      ///< of the last query; nothing: the zone delegates
 
-    /// These add an entry, or find it (`service`, `node_table`), and return it for further changes. The references of tables stay valid;
-    /// that of `instance` is valid until the next one of that service. An empty datacenter is the local one.
+    /// These add an entry, or find it (`service`, `node_table`), and return it for further changes. The references of tables and instances
+    /// stay valid. An empty datacenter is the local one.
     std::shared_ptr<catalog::NodeRecord> node(const std::string& name, const std::string& address, Meta meta = {},
                                               catalog::TaggedAddresses tagged = {}, const std::string& datacenter = "") {
         auto record = std::make_shared<catalog::NodeRecord>();
@@ -92,7 +94,10 @@ public:
         made.port = port;
         auto& entry = service(name, datacenter);
         entry.instances.push_back(std::move(made));
-        return entry.instances.back();
+        return change(name, entry.instances.size() - 1, datacenter);
+    }
+    catalog::Instance& change(const std::string& name, std::size_t number, const std::string& datacenter = "") {
+        return const_cast<catalog::Instance&>(service(name, datacenter).instances[number]);
     }
     catalog::HostEntry& host(const std::string& name, catalog::FactState state, const std::vector<std::string>& addresses = {}) {
         auto entry = std::make_shared<catalog::HostEntry>();
@@ -153,6 +158,9 @@ public:
 
     /// Puts the tables into `catalog`; `message` and `ask` do so themselves.
     void settle() {
+        for (const auto& [key, entry] : *services)
+            const_cast<catalog::ServiceEntry&>(*entry).records =
+                catalog::RecordTable::make(entry->instances, !entry->datacenter.empty(), table_from);
         catalog.settings = settings;
         catalog.services = services;
         catalog.nodes = nodes;

@@ -73,7 +73,7 @@ TEST_CASE("zone: if the keys cannot be read the leader is one tagged instance, a
     world.instance("pg", world.node("pg0", "10.0.0.9"), 5432, {.id = "pg/pg0", .tags = {"master"}});
     for (int i = 0; i < 20; ++i)
         CHECK(world.ask("primary.pg.service.consul A") == "NOERROR aa ra\nanswer primary.pg.service.consul 0 A 10.0.0.9\n");
-    for (auto& instance : world.service("pg").instances) instance.health = Health::critical;
+    for (std::size_t i = 0; i < world.service("pg").instances.size(); ++i) world.change("pg", i).health = Health::critical;
     CHECK(world.ask("master.pg.service.consul A") == gap);
     world.services->clear();
     CHECK(world.ask("master.pg.service.consul A") == "WAIT service pg\n");
@@ -121,7 +121,7 @@ TEST_CASE("zone: a leader whose host name is in Consul's domain is answered from
 TEST_CASE("zone: a known cluster's names are never NXDOMAIN") {
     ZoneWorld world = sample();
     world.leader("pg", LeaderState::vacant);
-    world.service("pg").instances.clear();
+    world.service("pg").instances = {};
     CHECK(world.ask("pg.service.consul A") == no_data);
     CHECK(world.ask("replica.pg.service.consul A") == no_data);
     CHECK(world.ask("other.pg.service.consul A") == no_name);

@@ -98,7 +98,7 @@ TEST_CASE("members: keys precede the catalog for replicas; the catalog precedes 
     CHECK(world.addresses("sync.pg.service.consul A") == Set{"10.0.0.3"});
     CHECK(world.addresses("pg.service.consul A") == Set{"10.0.0.1", "10.0.0.9"});
     // A registered tag of that name precedes the keys.
-    world.service("pg").instances[1].tags.push_back("sync");
+    world.change("pg", 1).tags.push_back("sync");
     CHECK(world.addresses("sync.pg.service.consul A") == Set{"10.0.0.9"});
     CHECK(world.addresses("any.pg.service.consul A").size() == 4);
     world.led(LeaderState::unreadable);

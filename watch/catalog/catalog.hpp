@@ -1,11 +1,12 @@
 // The facts of Consul at one moment: services, nodes, leaders, host names, the agent's settings. A Catalog is immutable: the control thread
-// builds it, and every worker reads it without a lock. Catalogs share tables: a change copies only the table that changed. Pure, without
-// DNS.
+// builds it, and every worker reads it without a lock. Catalogs share what did not change. Pure, without DNS.
 #pragma once
 
 #include <atomic>
+#include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <initializer_list>
 #include <memory>
 #include <optional>
 #include <string>
@@ -19,6 +20,7 @@
 #include "watch/catalog/agent_behaviour.hpp"
 #include "watch/catalog/host_text.hpp"
 #include "watch/catalog/replica_set.hpp"
+#include "watch/catalog/table.hpp"
 
 namespace lictor::catalog {
 
@@ -57,6 +59,51 @@ struct Instance {
     bool node_critical = false;       ///< serfHealth is critical; where the node has none, any node-level check
     std::uint16_t weight = 1;         ///< SRV weight by Consul's rule (consul-dns §2.8)
 };
+
+/// The instances of a service, in Consul's order. They are immutable; versions of an entry share those that did not change.
+class Instances {
+public:
+    class Iterator {
+    public:
+        using value_type = Instance;
+        using difference_type = std::ptrdiff_t;
+        Iterator() = default;
+        explicit Iterator(const std::shared_ptr<const Instance>* at) : at_(at) {}
+        const Instance& operator*() const { return **at_; }
+        const Instance* operator->() const { return at_->get(); }
+        Iterator& operator++() {
+            ++at_;
+            return *this;
+        }
+        Iterator operator++(int) { return Iterator(at_++); }
+        bool operator==(const Iterator&) const = default;
+
+    private:
+        const std::shared_ptr<const Instance>* at_ = nullptr;
+    };
+
+    Instances() = default;
+    Instances(std::initializer_list<Instance> all) {
+        for (const Instance& each : all) push_back(each);
+    }
+    void push_back(Instance instance) { all_.push_back(std::make_shared<Instance>(std::move(instance))); }
+    void push_back(std::shared_ptr<const Instance> instance) { all_.push_back(std::move(instance)); }
+    /// Gives the memory back that `push_back` has reserved in advance.
+    void trim() { all_.shrink_to_fit(); }
+
+    std::size_t size() const { return all_.size(); }
+    bool empty() const { return all_.empty(); }
+    const Instance& operator[](std::size_t at) const { return *all_[at]; }
+    const Instance& front() const { return *all_.front(); }
+    const std::shared_ptr<const Instance>& shared(std::size_t at) const { return all_[at]; }
+    Iterator begin() const { return Iterator(all_.data()); }
+    Iterator end() const { return Iterator(all_.data() + all_.size()); }
+
+private:
+    std::vector<std::shared_ptr<const Instance>> all_;
+};
+
+class RecordTable;
 
 /// Time of the last query for an entry; shared by all versions of the entry. Written by workers, read by the control thread.
 struct Usage {
@@ -97,18 +144,14 @@ struct ServiceEntry {
     std::uint64_t version = 0;   ///< rises with every change; unique over all entries
     std::uint64_t index = 0;     ///< X-Consul-Index of the facts
     Now since{};                 ///< when this version was made
-    std::vector<Instance> instances{};
+    Instances instances{};
+    /// Of the instances, for services with many of them; null: there are few, or answers depend on more than the table has.
+    std::shared_ptr<const RecordTable> records{};
     std::shared_ptr<Usage> usage = std::make_shared<Usage>();
 };
 
-/// Hash of table keys. It accepts a string_view, so that a look-up makes no string.
-struct KeyHash {
-    using is_transparent = void;
-    std::size_t operator()(std::string_view key) const noexcept { return std::hash<std::string_view>{}(key); }
-};
 template <class T>
-/// Immutable entries by key.
-using TableOf = std::unordered_map<std::string, std::shared_ptr<const T>, KeyHash, std::equal_to<>>;
+using TableOf = Table<T>;
 
 /// The nodes of one datacenter; the first members are as in ServiceEntry.
 struct NodeTable {
@@ -118,7 +161,8 @@ struct NodeTable {
     bool no_datacenter = false;
     bool stale = false;
     std::uint64_t version = 0;
-    TableOf<NodeRecord> by_name;                              ///< by name_lower
+    /// By name_lower. The whole table is made anew from each reply, in the thread that parses it.
+    std::unordered_map<std::string, std::shared_ptr<const NodeRecord>, KeyHash, std::equal_to<>> by_name;
     std::vector<std::shared_ptr<const NodeRecord>> in_order;  ///< as Consul lists them
     std::shared_ptr<Usage> usage = std::make_shared<Usage>();
 };

@@ -1,4 +1,4 @@
-// Makes the next Catalog from the last one. A table is copied with its first change; unchanged tables are shared. The builder assigns
+// Makes the next Catalog from the last one. Both share all entries that did not change (table.hpp). The builder assigns
 // versions that are unique over all entries. Pure.
 #pragma once
 
@@ -50,11 +50,11 @@ public:
 
 private:
     template <class T>
-    class Table {
+    class Change {
     public:
-        void put(const std::string& key, std::shared_ptr<const T> entry) { open()[key] = std::move(entry); }
+        void put(const std::string& key, std::shared_ptr<const T> entry) { open().put(key, std::move(entry)); }
         void drop(const std::string& key) {
-            if ((open_ ? *open_ : *last_).count(key)) open().erase(key);
+            if ((open_ ? *open_ : *last_).contains(key)) open().erase(key);
         }
         void clear() {
             if (!(open_ ? *open_ : *last_).empty()) open().clear();
@@ -75,10 +75,10 @@ private:
     };
 
     std::uint64_t version_ = 0;
-    Table<ServiceEntry> services_;
-    Table<NodeTable> nodes_;
-    Table<LeaderEntry> leaders_;
-    Table<HostEntry> hosts_;
+    Change<ServiceEntry> services_;
+    Change<NodeTable> nodes_;
+    Change<LeaderEntry> leaders_;
+    Change<HostEntry> hosts_;
     std::shared_ptr<const ConsulSettings> settings_ = std::make_shared<ConsulSettings>();
     Flags flags_;
     bool settings_changed_ = true, flags_changed_ = true;

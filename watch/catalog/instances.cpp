@@ -1,10 +1,26 @@
-// Applies Consul's health filter and compares tags.
+// Applies Consul's health filter, compares tags and chooses addresses.
 #include "watch/catalog/instances.hpp"
 
 #include <algorithm>
 #include <string>
 
+#include "watch/catalog/record_table.hpp"
+
 namespace lictor::catalog {
+namespace {
+
+const HostText& choose(const HostText& plain, const TaggedAddresses& tagged, Family family, bool wan) {
+    const HostText& v4 = wan && !tagged.wan_ipv4.empty() ? tagged.wan_ipv4 : tagged.lan_ipv4;
+    const HostText& v6 = wan && !tagged.wan_ipv6.empty() ? tagged.wan_ipv6 : tagged.lan_ipv6;
+    if (family != Family::v4 && !v6.empty()) return v6;
+    if (family != Family::v6 && !v4.empty()) return v4;
+    if (!wan) return plain;
+    // The HTTP API has translated the address already, by another rule (as for ANY); the registered one is under `lan`.
+    if (!tagged.wan.empty()) return tagged.wan;
+    return tagged.lan.empty() ? plain : tagged.lan;
+}
+
+}  // namespace
 
 bool is_usable(const Instance& instance, const ConsulSettings& settings) {
     return settings.only_passing ? instance.health == Health::passing : instance.health != Health::critical;
@@ -13,6 +29,20 @@ bool is_usable(const Instance& instance, const ConsulSettings& settings) {
 bool has_tag(const Instance& instance, std::string_view tag_lower) {
     return std::ranges::any_of(instance.tags, [&](const std::string& tag) { return tag == tag_lower; });
 }
+
+bool has_tagged(const ServiceEntry& entry, std::string_view tag_lower) {
+    if (entry.records) {
+        const RecordTable::Row* row = entry.records->find(tag_lower);
+        return row && row->registered > 0;
+    }
+    return std::ranges::any_of(entry.instances, [&](const Instance& instance) { return has_tag(instance, tag_lower); });
+}
+
+const HostText& service_address(const Instance& instance, Family family, bool wan) {
+    return choose(instance.address, instance.tagged, family, wan);
+}
+
+const HostText& node_address(const NodeRecord& node, Family family, bool wan) { return choose(node.address, node.tagged, family, wan); }
 
 const Instance* tagged_leader(const ServiceEntry& entry, const ConsulSettings& settings) {
     const Instance* first = nullptr;

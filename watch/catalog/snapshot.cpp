@@ -4,6 +4,8 @@
 #include <charconv>
 #include <nlohmann/json.hpp>
 
+#include "watch/catalog/record_table.hpp"
+
 namespace lictor::catalog {
 namespace {
 
@@ -168,6 +170,8 @@ Snapshot snapshot_of(const Json& whole) {
         entry->state = FactState::known;
         entry->stale = true;
         for (const auto& instance : row.at("instances")) entry->instances.push_back(instance_of(instance));
+        entry->instances.trim();
+        entry->records = RecordTable::make(entry->instances, !entry->datacenter.empty());
         to.services.push_back(std::move(entry));
     }
     for (const auto& row : whole.at("leaders")) {
