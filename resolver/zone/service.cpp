@@ -228,8 +228,7 @@ bool has_names_below(const ZoneReply& reply, const ZoneName& name, const catalog
 void pick_instances(const catalog::ServiceEntry& entry, std::string_view tag_lower, const catalog::ConsulSettings& settings, Random& random,
                     Picks& picks) {
     for (const catalog::Instance& instance : entry.instances)
-        if (catalog::is_usable(instance, settings) && (tag_lower.empty() || catalog::has_tag(instance, tag_lower)))
-            picks.push_back(&instance);
+        if (catalog::left_out(instance, tag_lower, settings) == catalog::LeftOut::none) picks.push_back(&instance);
     const catalog::Instance** items = picks.begin();
     for (std::size_t left = picks.size(); left > 1; --left)
         std::swap(items[left - 1], items[random.below(static_cast<std::uint32_t>(left))]);
@@ -272,6 +271,7 @@ Outcome answer_service(ZoneReply& reply, const ZoneName& name) {
     const catalog::ServiceEntry* entry = nullptr;
     if (const Outcome found = reply.find_service(name.service, name.datacenter, entry); found != Outcome::answered) return found;
     Picks picks;
+    if (reply.context.witness) reply.context.witness->selected(*entry, name.tag);
     pick_instances(*entry, name.tag, reply.settings, reply.context.random, picks);
     if (picks.empty()) return has_names_below(reply, name, *entry) ? Outcome::no_data : Outcome::no_name;
     const Lookup lookup = lookup_of(reply, name);
@@ -289,6 +289,7 @@ Outcome add_service(ZoneReply& reply, const ZoneName& name, const wire::Name& ow
     const catalog::ServiceEntry* entry = nullptr;
     if (const Outcome found = reply.find_service(name.service, name.datacenter, entry); found != Outcome::answered) return found;
     Picks picks;
+    if (reply.context.witness) reply.context.witness->selected(*entry, name.tag);
     pick_instances(*entry, name.tag, reply.settings, reply.context.random, picks);
     if (picks.empty()) return Outcome::no_name;
     const Lookup lookup = lookup_of(reply, name);
