@@ -11,9 +11,12 @@
 #include "conf/base/printable.hpp"
 #include "conf/options/options.hpp"
 #include "conf/parse/import_text.hpp"
+#include "resolver/cli/doctor.hpp"
 #include "resolver/cli/live.hpp"
 #include "resolver/cli/request.hpp"
 #include "resolver/cli/wait.hpp"
+#include "resolver/doctor/checks.hpp"
+#include "resolver/documents/doctor.hpp"
 #include "resolver/terminal/format.hpp"
 #include "resolver/terminal/render.hpp"
 
@@ -54,6 +57,7 @@ struct Command {
     std::string_view details = {};  ///< further lines of `lictor help COMMAND`
 };
 
+int run_doctor(const Words& words, const conf::Options& options);
 int run_wait(const Words& words, const conf::Options& options);
 int run_stats(const Words& words, const conf::Options& options);
 int run_named(const Words& words, const char* path, Text text, const std::vector<const char*>& lists, const std::vector<const char*>& keys,
@@ -132,6 +136,13 @@ constexpr Command commands[] = {
      .text = terminal::reload_text,
      .help = "reads the configuration and all files again, as HUP does",
      .details = "Prints the errors of the new configuration; then the configuration in force stays, and the exit code is 1.\n"},
+    {.word = "doctor",
+     .run = run_doctor,
+     .help = "what is wrong on this node, with remedies",
+     .details =
+         "Looks at resolv.conf, port 53, the running lictor (if there is one), the upstreams, Consul, the token, the scopes, the leaders,\n"
+         "limits and clients. Give it the options of the service (--conf-file=…). As root it also finds who holds port 53.\n"
+         "Exit codes: 0 nothing or hints only, 1 a warning, 2 an error.\n"},
 };
 
 struct OtherCommand {
@@ -323,6 +334,19 @@ int run_wait(const Words& words, const conf::Options&) {
         return no_reply;
     }
     return wait_for(awaited);
+}
+
+int run_doctor(const Words& words, const conf::Options& options) {
+    const auto found = doctor::findings(collect_facts(options, words.address));
+    const std::string json = documents::doctor_json(found);
+    std::fputs((words.json ? json : terminal::doctor_text(json, style_of_output())).c_str(), stdout);
+    switch (doctor::worst(found)) {
+        case doctor::Severity::fine:
+        case doctor::Severity::hint: return 0;
+        case doctor::Severity::warning: return 1;
+        case doctor::Severity::error: break;
+    }
+    return 2;
 }
 
 }  // namespace

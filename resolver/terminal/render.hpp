@@ -18,6 +18,7 @@ std::string shadow_text(const std::string& json, const Style& style = {});
 std::string health_text(const std::string& json, const Style& style = {});
 std::string ready_text(const std::string& json, const Style& style = {});
 std::string explain_text(const std::string& json, const Style& style = {});
+std::string doctor_text(const std::string& json, const Style& style = {});
 std::string reload_text(const std::string& json, const Style& style = {});
 std::string flush_text(const std::string& json, const Style& style = {});
 /// The `error` of a refusal in JSON; of any other text the first 300 bytes. Without control characters.
