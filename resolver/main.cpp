@@ -47,6 +47,7 @@ int run(int argc, char** argv) {
     conf::Parsed parsed = conf::parse_configuration(invocation.arguments, invocation.environment, *invocation.files);
     const auto is_command = [&](std::string_view word) { return parsed.action == conf::Action::command && parsed.words.front() == word; };
     // These work even if the configuration has errors, as --help and --version do.
+    if (is_command("help") && parsed.words.size() > 1) return cli::run_help(parsed.words[1]);
     if (is_command("help") || is_help_on_terminal(argc, argv)) parsed.action = conf::Action::help;
     if (is_command("version")) parsed.action = conf::Action::version;
     if (parsed.action == conf::Action::help) {

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <map>
+#include <nlohmann/json.hpp>
 
 #include "conf/base/printable.hpp"
 #include "conf/options/consul_address.hpp"
@@ -129,6 +130,7 @@ void add_line(std::string_view raw, const std::string& place, const Parsed& pars
     const auto name = line ? std::string_view(line->name) : std::string_view();
     const auto shown = one_line(std::string(trimmed(raw)), 200);
     const auto out = [&](const char* word, const std::string& what) {
+        import.lines.push_back({place, word, shown, what});
         import.text += place + ": " + word + ": " + shown + (what.empty() ? "" : "  ->  " + what) + '\n';
     };
     if (auto wrong = all_at(errors, place, name); !wrong.empty()) {
@@ -225,6 +227,7 @@ Import import_files(const std::vector<std::string>& paths, FileSource& files) {
         if (complaint.place.empty() || complaint.place == "command line") {
             ++import.refused;
             import.text += "refused: " + complaint.text + '\n';
+            import.lines.push_back({"", "refused", "", complaint.text});
         }
     import.text += count(import.taken, "taken, ") + count(import.ignored, "ignored, ") + count(import.refused, "refused") + '\n';
     if (import.security)
@@ -232,8 +235,23 @@ Import import_files(const std::vector<std::string>& paths, FileSource& files) {
                        " ignored: strict refuses such lines\n";
     if (import.dhcp) import.text += "DHCP, TFTP and router advertisement need another server: " + count(import.dhcp, "above\n");
     if (import.refused) import.text += "lictor does not start with the refused lines\n";
-    else import.text += "With these files lictor\n" + summary_of(parsed.options);
+    else import.summary = summary_of(parsed.options), import.text += "With these files lictor\n" + import.summary;
     return import;
+}
+
+std::string import_json(const Import& import) {
+    nlohmann::ordered_json out;
+    out["taken"] = import.taken;
+    out["ignored"] = import.ignored;
+    out["refused"] = import.refused;
+    out["security"] = import.security;
+    out["dhcp"] = import.dhcp;
+    out["file_missing"] = import.file_missing;
+    out["lines"] = nlohmann::ordered_json::array();
+    for (const auto& line : import.lines)
+        out["lines"].push_back({{"place", line.place}, {"result", line.word}, {"line", line.line}, {"effect", line.effect}});
+    out["summary"] = import.summary;
+    return out.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + '\n';
 }
 
 }  // namespace lictor::conf

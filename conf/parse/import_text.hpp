@@ -11,6 +11,12 @@ namespace lictor::conf {
 
 /// The report on all files, and the number of lines of each kind.
 struct Import {
+    /// One line of a file.
+    struct Line {
+        std::string place, word, line, effect;  ///< `word`: taken, ignored or refused
+    };
+    std::vector<Line> lines;
+    std::string summary;  ///< what lictor does with these files; empty if a line is refused
     std::string text;  ///< `FILE:LINE: taken|ignored|refused: LINE -> what`, files in the order of reading; counts and a summary at the end
     std::size_t taken = 0, ignored = 0, refused = 0;
     std::size_t security = 0, dhcp = 0;  ///< of the ignored
@@ -20,5 +26,7 @@ struct Import {
 /// Reads `paths` in this order, with the files that they include, as `conf-file` does; the environment is not used. A file that cannot be
 /// read counts as refused. Each file is read twice.
 Import import_files(const std::vector<std::string>& paths, FileSource& files);
+/// The same as a JSON object and a line feed.
+std::string import_json(const Import& import);
 
 }  // namespace lictor::conf

@@ -93,11 +93,35 @@ void Parser::apply(const Row& row, std::optional<std::string_view> value, Origin
     for (const auto& note : notes) warning(place, prefix + note);
     if (origin == Origin::file && row.times == Times::once && !given_[row.name].command_line.empty())
         warning(place, prefix + "also given on the command line; the file's value is used");
+    keep_places(row.name, origin, place);
     listen_places_.resize(parsed_.options.listen_address.size(), place);
     cname_places_.resize(parsed_.options.cname.size(), place);
     leader_places_.resize(parsed_.options.leader.size(), place);
     soa_places_.resize(parsed_.options.leader_soa.size(), place);
     server_places_.resize(parsed_.options.server.size(), place);
+}
+
+void Parser::keep_places(std::string_view name, Origin origin, const std::string& place) {
+    Places& places = parsed_.places;
+    const Options& options = parsed_.options;
+    const Place at = places.add(place, origin == Origin::file);
+    places.options.insert_or_assign(std::string(name), at);
+    const auto follow = [&](std::vector<Place>& list, std::size_t size) { list.resize(size, at); };
+    follow(places.server, options.server.size());
+    follow(places.address, options.address.size());
+    follow(places.host_record, options.host_record.size());
+    follow(places.cname, options.cname.size());
+    follow(places.txt_record, options.txt_record.size());
+    follow(places.ptr_record, options.ptr_record.size());
+    follow(places.srv_host, options.srv_host.size());
+    follow(places.mx_host, options.mx_host.size());
+    follow(places.naptr_record, options.naptr_record.size());
+    follow(places.caa_record, options.caa_record.size());
+    follow(places.dns_rr, options.dns_rr.size());
+    follow(places.interface_name, options.interface_name.size());
+    follow(places.dynamic_host, options.dynamic_host.size());
+    follow(places.synth_domain, options.synth_domain.size());
+    follow(places.leader, options.leader.size());
 }
 
 void Parser::steer(const Row& row, std::string_view value, Origin origin, const std::string& place) {

@@ -11,6 +11,7 @@
 
 #include "conf/options/options.hpp"
 #include "conf/parse/file_source.hpp"
+#include "conf/parse/places.hpp"
 
 namespace lictor::conf {
 
@@ -40,6 +41,7 @@ struct Parsed {
     std::vector<Complaint> errors;   ///< not empty: `options` must not be used
     std::vector<Complaint> warnings;
     std::vector<std::string> files;  ///< every configuration file read, in order
+    Places places;                   ///< where each value was given
 };
 
 /// `arguments` without the program's name. All errors are collected, at most 100 of each kind with a count of the rest; `help` and

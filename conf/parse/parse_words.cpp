@@ -47,8 +47,13 @@ bool takes_next(const Row& row, const std::vector<std::string>& arguments, std::
 
 void Parser::read_words(const std::vector<std::string>& arguments) {
     std::size_t at = 0;
+    bool json = false;  // of a sub-command that follows
     for (; at < arguments.size(); ++at) {
         const auto& word = arguments[at];
+        if (word == "--json") {
+            json = true;
+            continue;
+        }
         if (word == "--") {
             ++at;
             break;
@@ -57,9 +62,11 @@ void Parser::read_words(const std::vector<std::string>& arguments) {
         else if (word.starts_with('-') && word.size() > 1) read_letters(arguments, at);
         else if (!trimmed(word).empty()) break;  // an unset variable in a script leaves an empty word
     }
+    if (json && at >= arguments.size()) unknown("json", command_line);
     if (at >= arguments.size()) return;
     // All words after the sub-command are its arguments.
     parsed_.words.assign(arguments.begin() + static_cast<std::ptrdiff_t>(at), arguments.end());
+    if (json) parsed_.words.emplace_back("--json");
     if (parsed_.action == Action::serve) parsed_.action = Action::command;
 }
 

@@ -62,6 +62,8 @@ private:
     void apply(const Row& row, std::optional<std::string_view> value, Origin origin, const std::string& place);
     /// Notes the place of the option. False, with an error, if it was given before at the same origin and may be given only once.
     bool may_repeat(std::string_view name, Times times, Origin origin, const std::string& place);
+    /// Notes the place of the values that the option has added to Options.
+    void keep_places(std::string_view name, Origin origin, const std::string& place);
     void steer(const Row& row, std::string_view value, Origin origin, const std::string& place);
     void ignore_unsupported(const DnsmasqName& name, std::optional<std::string_view> value, Origin origin, const std::string& place);
     void unknown(std::string_view name, const std::string& place);

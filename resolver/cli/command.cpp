@@ -1,40 +1,160 @@
-// The table of sub-commands, with their arguments and exit codes.
+// The table of sub-commands, with their arguments, texts and exit codes.
 #include "resolver/cli/command.hpp"
 
 #include <algorithm>
 #include <cstdio>
 #include <optional>
+#include <span>
 #include <string_view>
 
+#include "conf/base/address.hpp"
 #include "conf/base/printable.hpp"
 #include "conf/options/options.hpp"
 #include "conf/parse/import_text.hpp"
-#include "resolver/endpoint/client.hpp"
+#include "resolver/cli/doctor.hpp"
+#include "resolver/cli/live.hpp"
+#include "resolver/cli/request.hpp"
+#include "resolver/cli/wait.hpp"
+#include "resolver/doctor/checks.hpp"
+#include "resolver/documents/doctor.hpp"
+#include "resolver/terminal/format.hpp"
 #include "resolver/terminal/render.hpp"
 
 namespace lictor::cli {
 namespace {
 
-enum Exit : int { done = 0, no = 1, no_reply = 2 };
+using Text = std::string (*)(const std::string& json, const terminal::Style& style);
+
+/// The arguments of one call.
+struct Words {
+    std::string address;
+    std::vector<std::string> names;                                 ///< words that are no option
+    std::vector<std::pair<std::string_view, std::string>> options;  ///< of the command itself
+    bool json = false, help = false;
+
+    std::optional<std::string> option(std::string_view name) const {
+        const auto found = std::find_if(options.begin(), options.end(), [&](const auto& row) { return row.first == name; });
+        return found == options.end() ? std::nullopt : std::optional(found->second);
+    }
+};
+
+/// An option of a command. `value`: none, after `=` only, or `=VALUE` or the next word.
+struct CommandOption {
+    enum class Value : std::uint8_t { none, optional, needed } value = Value::none;
+    std::string_view name;
+};
 
 struct Command {
     std::string_view word;
-    const char* path;
-    endpoint::Method method;  ///< post: changes something and takes NAME
-    std::string (*text)(const std::string& json);
-    const char* help;
+    std::string_view arguments = {};  ///< for help
+    std::size_t least = 0, most = 0;
+    const char* path = nullptr;  ///< null: `run` does it all
+    endpoint::Method method = endpoint::Method::get;
+    Text text = nullptr;
+    int (*run)(const Words& words, const conf::Options& options) = nullptr;
+    std::span<const CommandOption> options = {};
+    std::string_view help = {};
+    std::string_view details = {};  ///< further lines of `lictor help COMMAND`
 };
 
+int run_doctor(const Words& words, const conf::Options& options);
+int run_wait(const Words& words, const conf::Options& options);
+int run_stats(const Words& words, const conf::Options& options);
+int run_named(const Words& words, const char* path, Text text, const std::vector<const char*>& lists, const std::vector<const char*>& keys,
+              const char* what);
+int run_leaders(const Words& words, const conf::Options&) {
+    return run_named(words, "/leaders", terminal::leaders_text, {"leaders"}, {"scope", "service"}, "scope");
+}
+int run_services(const Words& words, const conf::Options&) {
+    return run_named(words, "/services", terminal::services_text, {"watches", "services"}, {"name"}, "service");
+}
+
 using enum endpoint::Method;
+constexpr CommandOption stats_options[] = {{CommandOption::Value::optional, "--watch"}};
+constexpr CommandOption wait_options[] = {
+    {CommandOption::Value::none, "--ready"}, {CommandOption::Value::needed, "--leader"}, {CommandOption::Value::needed, "--timeout"}};
+
 constexpr Command commands[] = {
-    {"stats", "/stats", get, terminal::stats_text, "counters, state, leaders, upstreams"},
-    {"leaders", "/leaders", get, terminal::leaders_text, "the leader of each scope, since when, or why there is none"},
-    {"failovers", "/failovers", get, terminal::failovers_text, "the phases of each change of leader, with times"},
-    {"services", "/services", get, terminal::services_text, "the watches on Consul and the instances known"},
-    {"shadow", "/shadow", get, terminal::shadow_text, "differences between our answers and another server's (option shadow)"},
-    {"health", "/health", get, terminal::health_text, "exit code 0 if every worker's loop runs"},
-    {"ready", "/ready", get, terminal::ready_text, "exit code 0 once Consul was read and an upstream answered"},
-    {"flush", "/flush", post, terminal::flush_text, "removes cache entries: all, or at and below NAME"},
+    {.word = "stats",
+     .arguments = "[--watch[=SECONDS]]",
+     .run = run_stats,
+     .options = stats_options,
+     .help = "counters, state, leaders, upstreams",
+     .details =
+         "With --watch the statistics are shown again at each interval (1 s). On a terminal they are redrawn in place, and q or Ctrl-C\n"
+         "ends the view; elsewhere one block of lines is printed at each interval.\n"},
+    {.word = "explain",
+     .arguments = "NAME [TYPE]",
+     .least = 1,
+     .most = 2,
+     .path = "/explain",
+     .text = terminal::explain_text,
+     .help = "how NAME would be answered now, from which data, by which line",
+     .details =
+         "Shows the decision that a query from this machine would get now (type A unless TYPE is given): the records, the rules with\n"
+         "file and line, the leader, the instances that are left out and why, the cache of each worker, and the upstreams that would\n"
+         "be asked. Nothing is sent, cached, counted or watched because of it.\n"},
+    {.word = "leaders",
+     .arguments = "[SCOPE]",
+     .most = 1,
+     .run = run_leaders,
+     .help = "the leader of each scope, since when, or why there is none",
+     .details = "SCOPE: a Patroni scope, a lock, or a service. Exit code 1 if it is not known.\n"},
+    {.word = "failovers",
+     .path = "/failovers",
+     .text = terminal::failovers_text,
+     .help = "the phases of each change of leader, with times"},
+    {.word = "services",
+     .arguments = "[NAME]",
+     .most = 1,
+     .run = run_services,
+     .help = "the watches on Consul and the instances known",
+     .details = "Exit code 1 if no service of this name is known: it was not asked for yet, or its watch has ended.\n"},
+    {.word = "shadow", .path = "/shadow", .text = terminal::shadow_text, .help = "differences between our answers and another server's"},
+    {.word = "health", .path = "/health", .text = terminal::health_text, .help = "exit code 0 if every worker's loop runs"},
+    {.word = "ready", .path = "/ready", .text = terminal::ready_text, .help = "exit code 0 once Consul was read and an upstream answered"},
+    {.word = "wait",
+     .arguments = "[--ready] [--leader SCOPE] [--timeout SECONDS]",
+     .run = run_wait,
+     .options = wait_options,
+     .help = "waits until lictor is ready, or until SCOPE has a leader",
+     .details =
+         "For start scripts. Without --leader it waits until `lictor ready` would succeed; --leader may be given several times, and with\n"
+         "--ready both must hold. --timeout: 60 s; 0 looks once. What is missing is printed on standard error when it changes.\n"
+         "Exit codes: 0 done, 1 not in time, 2 nothing answered at stats-address in that time.\n"},
+    {.word = "flush",
+     .arguments = "[NAME]",
+     .most = 1,
+     .path = "/flush",
+     .method = post,
+     .text = terminal::flush_text,
+     .help = "removes cache entries: all, or at and below NAME",
+     .details = "Forwarded answers only. What is known of Consul stays.\n"},
+    {.word = "reload",
+     .path = "/reload",
+     .method = post,
+     .text = terminal::reload_text,
+     .help = "reads the configuration and all files again, as HUP does",
+     .details = "Prints the errors of the new configuration; then the configuration in force stays, and the exit code is 1.\n"},
+    {.word = "doctor",
+     .run = run_doctor,
+     .help = "what is wrong on this node, with remedies",
+     .details =
+         "Looks at resolv.conf, port 53, the running lictor (if there is one), the upstreams, Consul, the token, the scopes, the leaders,\n"
+         "limits and clients. Give it the options of the service (--conf-file=…). As root it also finds who holds port 53.\n"
+         "Exit codes: 0 nothing or hints only, 1 a warning, 2 an error.\n"},
+};
+
+struct OtherCommand {
+    std::string_view word, arguments, help, details;
+};
+constexpr OtherCommand other_commands[] = {
+    {"import", "FILE…", "what each line of dnsmasq's configuration would do in lictor",
+     "Needs no running lictor. With --json the result is a JSON object. Exit codes: 0 all lines are taken or ignored, 1 a line is "
+     "refused,\n"
+     "3 a file is missing.\n"},
+    {"help", "[COMMAND]", "all options, or the text of one command", ""},
+    {"version", "", "the version", ""},
 };
 
 /// Insertions, deletions and replacements between two short words.
@@ -51,71 +171,206 @@ std::size_t distance(std::string_view a, std::string_view b) {
 
 std::string list_of_commands() {
     std::string text;
-    for (const auto& command : commands) {
-        std::string word(command.word);
-        if ((command.method == post)) word += " [NAME]";
-        word.resize(std::max<std::size_t>(word.size(), 14), ' ');
-        text += "  " + word + ' ' + command.help + '\n';
-    }
+    const auto add = [&](std::string_view word, std::string_view arguments, std::string_view help) {
+        std::string line = "  " + std::string(word) + (arguments.empty() || arguments.size() > 12 ? "" : ' ' + std::string(arguments));
+        line.append(21 - std::min<std::size_t>(terminal::width(line), 21), ' ');
+        text += line + ' ' + std::string(help) + '\n';
+    };
+    for (const auto& command : commands) add(command.word, command.arguments, command.help);
+    for (const auto& command : other_commands) add(command.word, command.arguments, command.help);
     return text +
-           "  import FILE…   what each line of dnsmasq's configuration would do in lictor; needs no running lictor\n"
-           "  help, version  all options; the version\n"
-           "Each but these three takes --json (the reply unchanged) and --stats-address=ADDRESS.\n";
+           "Each but the last three takes --json (the reply as JSON) and --stats-address=ADDRESS. `lictor help COMMAND` says more.\n";
+}
+
+/// The command's own help; empty if there is no such command.
+std::string help_of(std::string_view word) {
+    const auto text = [](std::string_view name, std::string_view arguments, std::string_view help, std::string_view details) {
+        return "lictor " + std::string(name) + (arguments.empty() ? "" : ' ' + std::string(arguments)) + "\n  " + std::string(help) + '\n' +
+               (details.empty() ? "" : '\n' + std::string(details));
+    };
+    for (const auto& command : commands)
+        if (command.word == word)
+            return text(command.word, command.arguments, command.help, command.details) +
+                   "\nAlso: --json, --stats-address=ADDRESS. Exit codes if not said otherwise: 0 yes, 1 no or wrong arguments, 2 nothing "
+                   "answers\n"
+                   "at stats-address.\n";
+    for (const auto& command : other_commands)
+        if (command.word == word) return text(command.word, command.arguments, command.help, command.details);
+    return {};
 }
 
 int unknown(const std::string& word) {
     std::string text = "lictor: unknown command '" + printable(word, 60) + "'";
     constexpr std::size_t word_bytes_max = 20;
     if (word.size() <= word_bytes_max) {
-        const auto nearest = std::min_element(std::begin(commands), std::end(commands), [&](const auto& a, const auto& b) {
-            return distance(word, a.word) < distance(word, b.word);
-        });
-        if (distance(word, nearest->word) <= 1 + word.size() / 3) text += "; did you mean '" + std::string(nearest->word) + "'?";
+        std::string_view nearest;
+        std::size_t least = 2 + word.size() / 3;
+        const auto consider = [&](std::string_view name) {
+            if (const auto edits = distance(word, name); edits < least) nearest = name, least = edits;
+        };
+        for (const auto& command : commands) consider(command.word);
+        for (const auto& command : other_commands) consider(command.word);
+        if (!nearest.empty()) text += "; did you mean '" + std::string(nearest) + "'?";
     }
     std::fputs((text + "\nThe commands are:\n" + list_of_commands()).c_str(), stderr);
     return no;
 }
 
-/// The arguments of the sub-command.
-struct Words {
-    std::string address;
-    std::optional<std::string> name;
-    bool json = false, help = false;
-};
+std::optional<Words> wrong(const Command& command, const std::string& text) {
+    std::fprintf(stderr, "lictor: %s\n%s", text.c_str(), help_of(command.word).c_str());
+    return std::nullopt;
+}
 
 std::optional<Words> read_words(const std::vector<std::string>& words, const Command& command, const std::string& address) {
-    constexpr std::string_view address_option = "--stats-address";
-    Words read{.address = address, .name = {}};
+    constexpr CommandOption address_option{CommandOption::Value::needed, "--stats-address"};
+    Words read{.address = address, .names = {}, .options = {}};
     for (std::size_t i = 1; i < words.size(); ++i) {
         const std::string_view word = words[i];
-        if (word == "--json") read.json = true;
-        else if (word == "--help" || word == "-h") read.help = true;
-        else if (word.starts_with(address_option) && word.substr(address_option.size()).starts_with('='))
-            read.address = word.substr(address_option.size() + 1);
-        else if (word == address_option && i + 1 < words.size()) read.address = words[++i];
-        else if ((command.method == post) && !read.name && !word.empty() && !word.starts_with('-')) read.name = word;
-        else {
-            std::fprintf(stderr, "lictor: %s does not take '%s'\n%s", words[0].c_str(), printable(word, 60).c_str(),
-                         list_of_commands().c_str());
-            return std::nullopt;
+        if (word == "--json") {
+            read.json = true;
+            continue;
+        }
+        if (word == "--help" || word == "-h") {
+            read.help = true;
+            continue;
+        }
+        const auto name = word.substr(0, word.find('='));
+        const CommandOption* option = name == address_option.name ? &address_option : nullptr;
+        for (const auto& row : command.options)
+            if (row.name == name) option = &row;
+        if (option) {
+            using Value = CommandOption::Value;
+            const bool given = name.size() < word.size();
+            if (given && option->value == Value::none) return wrong(command, std::string(name) + " takes no value");
+            if (!given && option->value == Value::needed && i + 1 >= words.size())
+                return wrong(command, std::string(name) + " needs a value");
+            const std::string value = given ? std::string(word.substr(name.size() + 1)) : option->value == Value::needed ? words[++i] : "";
+            if (option == &address_option) read.address = value;
+            else read.options.emplace_back(option->name, value);
+        } else if (read.names.size() < command.most && !word.empty() && !word.starts_with('-')) {
+            read.names.emplace_back(word);
+        } else {
+            return wrong(command, std::string(command.word) + " does not take '" + printable(word, 60) + '\'');
         }
     }
+    if (read.names.size() < command.least && !read.help)
+        return wrong(command, std::string(command.word) + " needs " + std::string(command.arguments));
     return read;
+}
+
+/// Prints a reply; gives the exit code.
+int show(const Words& words, const endpoint::StatsAnswer& answer, Text text, int code) {
+    const std::string out = words.json ? answer.body : text(answer.body, style_of_output());
+    if (out.empty()) {
+        std::fprintf(stderr, "lictor: the reply from %s is not lictor's\n", words.address.c_str());
+        return no;
+    }
+    std::fputs(out.c_str(), stdout);
+    return code;
+}
+
+/// Shows a document, or with a name only its rows of this name.
+int run_named(const Words& words, const char* path, Text text, const std::vector<const char*>& lists, const std::vector<const char*>& keys,
+              const char* what) {
+    int code = done;
+    auto answer = request(words.address, path, get, code);
+    if (!answer) return code;
+    if (words.names.empty()) return show(words, *answer, text, code);
+    auto document = terminal::parse(answer->body);
+    std::string known;
+    bool found = false;
+    for (const char* list : lists) {
+        if (!document.is_object() || !terminal::member(document, list).is_array()) continue;
+        terminal::Json kept = terminal::Json::array();
+        for (const auto& row : document[list]) {
+            const bool fits = std::any_of(keys.begin(), keys.end(), [&](const char* key) {
+                return terminal::member(row, key) == terminal::Json(words.names.front());
+            });
+            if (fits) kept.push_back(row);
+            else if (list == lists.back()) known += (known.empty() ? "" : ", ") + terminal::words(terminal::member(row, keys.front()));
+        }
+        found = found || !kept.empty();
+        document[list] = std::move(kept);
+    }
+    if (!found) {
+        std::fprintf(stderr, "lictor: no %s '%s' is known; known: %s\n", what, printable(words.names.front(), 100).c_str(),
+                     known.empty() ? "none" : known.substr(0, 1000).c_str());
+        return no;
+    }
+    answer->body = document.dump(-1, ' ', false, terminal::Json::error_handler_t::replace) + '\n';
+    return show(words, *answer, text, code);
+}
+
+int run_stats(const Words& words, const conf::Options&) {
+    if (const auto value = words.option("--watch")) {
+        const auto interval = value->empty() ? std::optional<std::uint64_t>(1) : parse_number(*value, 3600);
+        if (!interval || *interval == 0 || words.json) {
+            std::fputs("lictor: --watch takes seconds from 1 to 3600, and not --json\n", stderr);
+            return no;
+        }
+        return show_live(words.address, seconds(static_cast<std::int64_t>(*interval)));
+    }
+    int code = done;
+    const auto answer = request(words.address, "/stats", get, code);
+    return answer ? show(words, *answer, terminal::stats_text, code) : code;
+}
+
+int run_wait(const Words& words, const conf::Options&) {
+    Awaited awaited{.address = words.address, .leaders = {}, .json = words.json};
+    for (const auto& [name, value] : words.options) {
+        if (name == "--ready") awaited.ready = true;
+        if (name == "--leader") awaited.leaders.push_back(value);
+        if (name != "--timeout") continue;
+        const auto span = parse_number(value, 86'400);
+        if (!span) {
+            std::fputs("lictor: --timeout takes seconds from 0 to 86400\n", stderr);
+            return no;
+        }
+        awaited.timeout = seconds(static_cast<std::int64_t>(*span));
+    }
+    awaited.ready = awaited.ready || awaited.leaders.empty();
+    if (awaited.address.empty()) {
+        std::fputs("lictor: the stats endpoint is off (stats-address= is empty); name one with --stats-address=\n", stderr);
+        return no_reply;
+    }
+    return wait_for(awaited);
+}
+
+int run_doctor(const Words& words, const conf::Options& options) {
+    const auto found = doctor::findings(collect_facts(options, words.address));
+    const std::string json = documents::doctor_json(found);
+    std::fputs((words.json ? json : terminal::doctor_text(json, style_of_output())).c_str(), stdout);
+    switch (doctor::worst(found)) {
+        case doctor::Severity::fine:
+        case doctor::Severity::hint: return 0;
+        case doctor::Severity::warning: return 1;
+        case doctor::Severity::error: break;
+    }
+    return 2;
 }
 
 }  // namespace
 
 int run_import(const std::vector<std::string>& words, conf::FileSource& files) {
-    const std::vector<std::string> paths(words.begin() + 1, words.end());
+    std::vector<std::string> paths(words.begin() + 1, words.end());
+    const bool json = std::erase(paths, "--json") > 0;
     const auto is_option = [](const std::string& word) { return word.starts_with('-') && word != "-"; };
     if (paths.empty() || std::any_of(paths.begin(), paths.end(), is_option)) {
-        std::fputs("lictor: import takes the names of configuration files: lictor import /etc/dnsmasq.conf\n",
-                   paths.size() == 1 && paths[0] == "--help" ? stdout : stderr);
-        return paths.size() == 1 && paths[0] == "--help" ? done : no;
+        const bool help = paths.size() == 1 && paths[0] == "--help";
+        std::fputs(("lictor: import takes the names of configuration files: lictor import /etc/dnsmasq.conf\n" + help_of("import")).c_str(),
+                   help ? stdout : stderr);
+        return help ? done : no;
     }
     const auto import = conf::import_files(paths, files);
-    std::fputs(import.text.c_str(), stdout);
+    std::fputs((json ? conf::import_json(import) : import.text).c_str(), stdout);
     return import.file_missing ? 3 : import.refused ? no : done;
+}
+
+int run_help(const std::string& word) {
+    const std::string text = help_of(word);
+    if (text.empty()) return unknown(word);
+    std::fputs(text.c_str(), stdout);
+    return done;
 }
 
 int run_command(const std::vector<std::string>& words, const conf::Options& options) {
@@ -124,34 +379,14 @@ int run_command(const std::vector<std::string>& words, const conf::Options& opti
     if (command == std::end(commands)) return unknown(asked);
     const auto read = read_words(words, *command, options.stats_address);
     if (!read) return no;
-    if (read->help) {
-        std::fputs(list_of_commands().c_str(), stdout);
-        return done;
-    }
-    if (read->address.empty()) {
-        std::fputs("lictor: the stats endpoint is off (stats-address= is empty); name one with --stats-address=\n", stderr);
-        return no_reply;
-    }
-    const std::string query = read->name ? "?name=" + endpoint::percent_encoded(*read->name) : "";
-    const auto answer = endpoint::request_stats(read->address, command->path + query, command->method);
-    if (!answer) {
-        std::fprintf(stderr, "lictor: no reply from %s: %s; start lictor, or name its stats-address with --stats-address=\n",
-                     read->address.c_str(), terminal::refusal_text(answer.error().text).c_str());
-        return no_reply;
-    }
-    // 503 is also a reply: not healthy, or not ready.
-    if (answer->code != 200 && answer->code != 503) {
-        std::fprintf(stderr, "lictor: %s refuses (HTTP %ld): %s\n", read->address.c_str(), answer->code,
-                     terminal::refusal_text(answer->body).c_str());
-        return no;
-    }
-    const std::string text = read->json ? answer->body : command->text(answer->body);
-    if (text.empty()) {
-        std::fprintf(stderr, "lictor: the reply from %s is not lictor's\n", read->address.c_str());
-        return no;
-    }
-    std::fputs(text.c_str(), stdout);
-    return answer->code == 200 ? done : no;
+    if (read->help) return run_help(asked);
+    if (command->run) return command->run(*read, options);
+    std::string query;
+    if (!read->names.empty()) query += "?name=" + endpoint::percent_encoded(read->names[0]);
+    if (read->names.size() > 1) query += "&type=" + endpoint::percent_encoded(read->names[1]);
+    int code = done;
+    const auto answer = request(read->address, command->path + query, command->method, code);
+    return answer ? show(*read, *answer, command->text, code) : code;
 }
 
 }  // namespace lictor::cli

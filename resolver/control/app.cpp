@@ -11,12 +11,14 @@
 #include "resolver/control/cache_dump.hpp"
 #include "resolver/control/interfaces.hpp"
 #include "resolver/control/leader_events.hpp"
+#include "resolver/control/orders.hpp"
 #include "resolver/control/publisher.hpp"
 #include "resolver/control/rules_source.hpp"
 #include "resolver/control/shadow_asker.hpp"
 #include "resolver/control/snapshot_keeper.hpp"
 #include "resolver/control/startup.hpp"
 #include "resolver/documents/documents.hpp"
+#include "resolver/documents/explain.hpp"
 #include "resolver/hooks/connection_cutter.hpp"
 #include "resolver/lifecycle/listen_plan.hpp"
 #include "resolver/lifecycle/readiness.hpp"
@@ -54,6 +56,8 @@ private:
     void on_mail();
     void on_interfaces();
     void reload();
+    documents::Reloaded reload_on_request();
+    void explain(const wire::Name& name, std::uint16_t type, documents::Explained done);
     void log_statistics();
     void stop(const char* signal_name);
     int end();
@@ -80,6 +84,7 @@ private:
     bool reload_at_start_ = false;  ///< HUP came before there were workers
     std::unique_ptr<ShadowAsker> shadow_;
     CacheDump cache_dump_{loop_};
+    Orders orders_{loop_, pool_};
     std::unique_ptr<watcher::Watcher> watcher_;
     std::unique_ptr<SnapshotKeeper> keeper_;
     std::vector<loop::Signal> signals_;
@@ -159,9 +164,13 @@ void App::start_parts() {
     rules_->await_named_upstreams();
     if (!stopping_) start_workers();
     if (startup_.stats) {
-        const auto started = startup_.stats->start(loop_, {.status = [this] { return status(); },
-                                                           .flush = [this](std::optional<wire::Name> name) { pool_.flush(name); },
-                                                           .events = &events_->ring()});
+        const auto started = startup_.stats->start(
+            loop_, {.status = [this] { return status(); },
+                    .flush = [this](std::optional<wire::Name> name, documents::Flushed done) { orders_.flush(name, std::move(done)); },
+                    .explain = [this](const wire::Name& name, std::uint16_t type,
+                                      documents::Explained done) { explain(name, type, std::move(done)); },
+                    .reload = [this] { return reload_on_request(); },
+                    .events = &events_->ring()});
         if (!started) log::warning("no stats endpoint: " + started.error().text);
     }
     heartbeat_.repeat(heartbeat_every);
@@ -216,7 +225,7 @@ int App::end() {
 }
 
 void App::on_mail() {
-    const auto mail = mailbox_.take();
+    auto mail = mailbox_.take();
     counters_.wants_dropped.set(mail.requests_dropped);
     if (stopping_ && pool_.all_ended()) loop_.stop();
     if (stopping_) return;
@@ -225,6 +234,7 @@ void App::on_mail() {
     if (shadow_)
         for (const auto& sample : mail.samples) shadow_->offer(sample);
     rules_->on_loops(mail.loops);
+    orders_.take(std::move(mail.results));
 }
 
 /// Interface addresses changed: reads the data derived from them again and, if the configuration asks for it, changes the listen sockets.
@@ -259,6 +269,23 @@ void App::reload() {
     counters_.reloads.add();
     log::info("cleared cache");
     log::info("configuration read again");
+}
+
+documents::Reloaded App::reload_on_request() {
+    reload();
+    documents::Reloaded result;
+    result.errors = configuration_.reload_errors();
+    if (result.errors.empty())
+        for (const auto& warning : configuration_.parsed().warnings) result.warnings.push_back(warning.line());
+    return result;
+}
+
+void App::explain(const wire::Name& name, std::uint16_t type, documents::Explained done) {
+    orders_.explain(name, type, [this, done = std::move(done)](std::vector<documents::WorkerExplanation> all) {
+        if (all.empty()) return done(std::nullopt);
+        const documents::Sources sources{options_, configuration_.parsed().places, rules_->files()};
+        done(documents::explain_json(all, pool_.size(), status(), sources));
+    });
 }
 
 void App::log_statistics() {

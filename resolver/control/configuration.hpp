@@ -36,6 +36,8 @@ public:
     /// is logged and kept for `report`, and the old options stay. The call may block the thread while the disk is read.
     std::optional<lifecycle::ReloadEffects> reload(metrics::ControlCounters& counters,
                                                    const std::function<std::string(const conf::Options&)>& prepare);
+    /// Of the last reload; empty if it succeeded.
+    const std::vector<std::string>& reload_errors() const { return reload_errors_; }
     /// Files, time of the last reading, errors of the last reload.
     void report(documents::Status& status) const;
 

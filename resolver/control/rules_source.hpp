@@ -45,6 +45,8 @@ public:
     bool agent_dns_answers() const { return agent_dns_answers_; }
     /// A probe was answered, or a query of a worker (`reports`), or there is no upstream for all names.
     bool upstream_answered(const std::vector<forward::UpstreamReport>& reports) const;
+    /// The followed files as last read; valid until the loop runs again.
+    const rules::FollowedFiles& files() const { return disk_.files(); }
     /// For look-ups with the Rules in force; valid as long as this object.
     HostResolver& hosts() { return hosts_; }
 

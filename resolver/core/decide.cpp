@@ -132,13 +132,15 @@ Answer Resolver::State::fail(const wire::Question& question, answer::Reason reas
 Answer Resolver::State::delegate(const wire::Question& question, const answer::Client& client, Moment at, std::span<std::uint8_t> buffer,
                                  answer::Actions& actions) {
     if (!view->rules->agent_dns) return fail(question, {Cause::no_agent_dns}, buffer);
-    agent_asked = true;
+    answer::note(witness, answer::Rule::agent_dns, question.lower);
+    agent_asked = agent_asked || !witness;
     return forward.ask_agent(question, client, at, buffer, actions, view->catalog->settings->agent.strict);
 }
 
 Answer Resolver::State::decide_consul(const wire::Question& question, const wire::Name& domain, const answer::Client& client, Moment at,
                                       std::span<std::uint8_t> buffer, answer::Actions& actions, bool has_local_data) {
-    const zone::ZoneContext context{*view->catalog, random, at, view->rules->edns_packet_max, view->runtime.get(), has_local_data};
+    answer::note(witness, question.lower.is_below_or_equal(domain) ? answer::Rule::consul_domain : answer::Rule::consul_reverse, domain);
+    const zone::ZoneContext context{*view->catalog, *dice, at, view->rules->edns_packet_max, view->runtime.get(), has_local_data, witness};
     auto answer = zone::answer_zone(question, domain, context, buffer);
     return answer ? *std::move(answer) : delegate(question, client, at, buffer, actions);
 }
@@ -160,10 +162,10 @@ Answer Resolver::State::decide_alias(const wire::Question& question, const rules
     Answer decided = decide(target, inner, at, part, actions, depth + 1);
     if (decided.kind == Answer::Kind::waits) return decided;
     if (decided.kind == Answer::Kind::later) {
-        aliases.emplace(ticket, PendingAlias{question, client, alias.target, alias.ttl});
+        if (!witness) aliases.emplace(ticket, PendingAlias{question, client, alias.target, alias.ttl});
         return decided;
     }
-    conclude(decided, target, inner, part, actions);
+    if (!witness) conclude(decided, target, inner, part, actions);
     return local::write_alias_reply(question, alias, wire::Bytes(part).first(decided.size), decided.reason, buffer, reply_limit(question));
 }
 
@@ -205,17 +207,19 @@ Answer Resolver::State::decide(const wire::Question& question, const answer::Cli
         return answer_chaos(
             question, *view->rules, [&] { return totals(at.now); }, buffer);
     const local::Found local =
-        local::answer_local(question, *view->rules, buffer, client.local, own == OperatorData::data ? domain : nullptr);
+        local::answer_local(question, *view->rules, buffer, client.local, own == OperatorData::data ? domain : nullptr, witness);
     if (local.answer) return *local.answer;
     if (local.alias) return decide_alias(question, *local.alias, client, at, buffer, actions, depth);
     if (domain && own == OperatorData::data) return decide_consul(question, *domain, client, at, buffer, actions, true);
     if (view->catalog->consul_on) {
         if (const wire::Name* reverse = reverse_domain(question)) return decide_consul(question, *reverse, client, at, buffer, actions);
     }
+    if (question.type == rrtype::axfr || question.type == rrtype::ixfr) answer::note(witness, answer::Rule::zone_transfer, question.lower);
     if (question.type == rrtype::axfr || question.type == rrtype::ixfr) return fail(question, {Cause::zone_transfer}, buffer);
     // Not cached, so that an agent that starts later is seen at once.
-    const bool consuls = catalog::gives_way(*view->catalog) && consul_domain(question.lower);
-    return forward.ask(question, client, at, buffer, actions, consuls ? forward::Forward::Caching::off : forward::Forward::Caching::on);
+    const wire::Name* assumed = catalog::gives_way(*view->catalog) ? consul_domain(question.lower) : nullptr;
+    if (assumed) answer::note(witness, answer::Rule::consul_assumed, *assumed);
+    return forward.ask(question, client, at, buffer, actions, assumed ? forward::Forward::Caching::off : forward::Forward::Caching::on);
 }
 
 Answer Resolver::on_query(wire::Bytes message, const answer::Client& asker, Moment at, std::span<std::uint8_t> buffer,

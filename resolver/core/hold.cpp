@@ -51,22 +51,21 @@ std::uint64_t Resolver::State::stamp(const catalog::Need& need) const {
     return 0;
 }
 
+microseconds Resolver::State::hold_bound(const Answer& decided) const {
+    if (!decided.leader_gap) return first_read_max;
+    const microseconds bound = view->rules->leader_hold;
+    const auto entry = view->catalog->leaders->find(decided.need.name);
+    if (entry == view->catalog->leaders->end()) return bound;
+    const bool spent = entry->second->gap->spent.load(std::memory_order_relaxed) == entry->second->version;
+    // Without keys no change of leader is in progress: the name may be misspelt.
+    const bool no_keys = entry->second->reason == catalog::LeaderReason::no_keys;
+    return spent || no_keys ? std::min<microseconds>(bound, later_hold_max) : bound;
+}
+
 Answer Resolver::State::hold(const wire::Question& question, wire::Bytes message, const answer::Client& client, const Answer& decided,
                              Moment at, const WaitingQuery* before, std::span<std::uint8_t> buffer, answer::Actions& actions) {
     Now deadline = before ? before->deadline : Now{};
-    if (!before) {
-        microseconds bound = first_read_max;
-        if (decided.leader_gap) {
-            bound = view->rules->leader_hold;
-            const auto entry = view->catalog->leaders->find(decided.need.name);
-            const bool spent = entry != view->catalog->leaders->end() &&
-                               entry->second->gap->spent.load(std::memory_order_relaxed) == entry->second->version;
-            // Without keys no change of leader is in progress: the name may be misspelt.
-            const bool no_keys = entry != view->catalog->leaders->end() && entry->second->reason == catalog::LeaderReason::no_keys;
-            if (spent || no_keys) bound = std::min<microseconds>(bound, later_hold_max);
-        }
-        deadline = at.now + bound;
-    }
+    if (!before) deadline = at.now + hold_bound(decided);
     if (deadline <= at.now) return fail(question, reason_of(decided.need, decided.leader_gap, at.now), buffer);
     if (waiting.announce(decided.need, at.now)) actions.emplace_back(answer::FactRequest{decided.need});
     WaitingQuery held{
@@ -142,14 +141,18 @@ void Resolver::State::end_hold(WaitingQuery held, Moment at, answer::Actions& ac
         if (held.deadline - held.arrived >= view->rules->leader_hold && entry != view->catalog->leaders->end())
             entry->second->gap->spent.store(entry->second->version, std::memory_order_relaxed);
     }
-    // The agent cannot answer a name outside its domains, such as an alias into them.
-    const wire::Name* domain = consul_domain(question.lower);
-    const bool agents = domain ? !zone::is_leader_name(question, *domain, *view->catalog) : reverse_domain(question) != nullptr;
-    const bool agent_may_know = agents && (held.need.kind == catalog::Need::Kind::service || held.need.kind == catalog::Need::Kind::nodes);
-    Answer answer = agent_may_know && !held.leader_gap && view->rules->agent_dns
+    Answer answer = agent_ends_hold(question, held.need, held.leader_gap)
                         ? delegate(question, held.client, at, buffer, actions)
                         : fail(question, reason_of(held.need, held.leader_gap, at.now), buffer);
     reply_later(std::move(answer), question, held.client, buffer, actions);
+}
+
+bool Resolver::State::agent_ends_hold(const wire::Question& question, const catalog::Need& need, bool leader_gap) const {
+    if (leader_gap || !view->rules->agent_dns) return false;
+    if (need.kind != catalog::Need::Kind::service && need.kind != catalog::Need::Kind::nodes) return false;
+    // The agent cannot answer a name outside its domains, such as an alias into them.
+    const wire::Name* domain = consul_domain(question.lower);
+    return domain ? !zone::is_leader_name(question, *domain, *view->catalog) : reverse_domain(question) != nullptr;
 }
 
 }  // namespace lictor::core

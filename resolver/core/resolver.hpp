@@ -13,6 +13,7 @@
 #include "conf/metrics/metrics_fwd.hpp"
 #include "resolver/answer/actions.hpp"
 #include "resolver/core/chaos.hpp"
+#include "resolver/core/explanation.hpp"
 #include "resolver/forward/forward.hpp"
 #include "resolver/view/view.hpp"
 
@@ -41,6 +42,10 @@ public:
     void on_stop(Moment at, answer::Actions& actions);
     /// Removes cached replies at or below `suffix` (lower case), or all without one. Returns their number. See Forward::flush.
     std::size_t flush(std::optional<wire::Name> suffix, Moment at, answer::Actions& actions);
+
+    /// How a query of class IN would be answered now, by the same decision as `on_query`, as for a client on this machine that asks over
+    /// UDP with EDNS. It has no effect.
+    Explanation explain(const wire::Name& name, std::uint16_t type, Moment at);
 
     /// The next time at which `on_tick` has something to do; nothing if nothing waits.
     std::optional<Now> deadline() const;

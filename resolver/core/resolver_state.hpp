@@ -47,6 +47,8 @@ struct Resolver::State {
     wire::MessageBuffer scratch;
     std::uint64_t serial = 0;  ///< of the last query; counted with log-queries=extra
     std::function<Totals()> others;
+    answer::Witness* witness = nullptr;  ///< not null: the decision is only explained, and has no effect
+    Random* dice = &random;              ///< of the zone's answers
 
     // ---- decide.cpp
     /// True for loopback addresses and for those in a network of Rules::interfaces.
@@ -105,6 +107,10 @@ struct Resolver::State {
     // ---- hold.cpp
     /// A number that differs whenever the fact has changed between two Views; 0 if the View does not have it. See Waiting.
     std::uint64_t stamp(const catalog::Need& need) const;
+    /// How long a query of kind `waits` is held.
+    microseconds hold_bound(const answer::Answer& decided) const;
+    /// True if the agent's DNS is asked at the end of a hold.
+    bool agent_ends_hold(const wire::Question& question, const catalog::Need& need, bool leader_gap) const;
     /// Holds a query of kind `waits`, or fails it at its deadline or a bound. `before`: its earlier hold; null for a new query.
     Answer hold(const wire::Question& question, wire::Bytes message, const answer::Client& client, const answer::Answer& decided, Moment at,
                 const WaitingQuery* before, std::span<std::uint8_t> buffer, answer::Actions& actions);

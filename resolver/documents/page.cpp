@@ -73,6 +73,10 @@ progress { width: 100%; height: .5rem; accent-color: var(--mark); }
   <section class="card two"><h2>Upstreams</h2><div class="scroll"><table id="upstreams"></table></div></section>
   <section class="card third"><h2>Process</h2><dl id="process"></dl></section>
   <section class="card"><h2>Fail-overs</h2><div class="scroll"><table id="failovers"></table></div></section>
+  <section class="card"><h2>Explain a name</h2>
+    <form id="ask" class="row"><input id="ask_name" name="name" required maxlength="255" placeholder="master.pg.service.consul" aria-label="name" autocomplete="off" spellcheck="false">
+      <input id="ask_type" name="type" value="A" size="6" maxlength="12" aria-label="record type" autocomplete="off"><button>explain</button></form>
+    <div id="explained" aria-live="polite"></div></section>
   <section class="card"><h2>Watches on Consul</h2><div class="scroll"><table id="watches"></table></div></section>
 </main>
 <script nonce="@NONCE@">
@@ -204,6 +208,34 @@ const show_failovers = list => table("failovers", ["when", "scope", "from", "to"
   list.failovers.slice(0, 16).map(one => { const at = one.phases_ms; return [new Date(one.began_unix * 1000).toLocaleString(), one.scope, place(one.old), one.same_leader ? "the same member" : place(one.new), one.reason,
     ms(at.withdrawn_everywhere), ms(at.lock_taken), ms(at.published_everywhere), ms(at.first_answer), whole(one.questions_held), ms(one.longest_hold_ms),
     one.answers_late ? pill(whole(one.answers_late), "bad") : "0", whole(one.connections_cut)]; }), "None since the start. Times are milliseconds from the first phase.");
+
+// What `lictor explain` prints: the same document.
+const show_explained = found => {
+  const lines = [["result", [found.result, found.rcode, found.source && "from " + found.source].filter(Boolean).join(", ")], ["why", found.summary]];
+  found.records.forEach(one => lines.push([one.section, [one.owner, one.ttl, one.type, one.data].join("  ")]));
+  found.steps.forEach(one => lines.push(["rule", one.text + (one.place ? " (" + one.place + (one.line ? ": " + one.line : "") + ")" : "")]));
+  found.leaders.forEach(one => lines.push(["leader", one.scope + ": " + one.why]));
+  found.services.forEach(one => {
+    lines.push(["service", one.text + ", Consul index " + one.index]);
+    one.instances.filter(each => each.left_out).forEach(each => lines.push(["left out", each.id + " on " + each.node + ": " + each.left_out]));
+  });
+  found.caches.forEach(one => lines.push(["cache", "worker " + one.worker + ": " + one.state + (one.age_seconds === null ? "" : ", " + one.age_seconds + " s old")]));
+  if (found.forward) lines.push(["upstreams", found.forward.upstreams.map(one => one.endpoint + (one.down ? " (paused)" : "")).join(", ")]);
+  if (found.hold) lines.push(["hold", "up to " + found.hold.at_most_ms + " ms for " + found.hold.waits_for + ", then " + found.hold.then]);
+  if (found.cause) lines.push(["cause", found.cause.word + ": " + found.cause.meaning]);
+  const list = make("dl");
+  lines.forEach(([name, value]) => list.append(make("dt", name), make("dd", value)));
+  put("explained", list);
+};
+at("ask").addEventListener("submit", async event => {
+  event.preventDefault();
+  const query = new URLSearchParams({name: at("ask_name").value.trim(), type: at("ask_type").value.trim() || "A"});
+  try {
+    const reply = await fetch("explain?" + query, {cache: "no-store", signal: AbortSignal.timeout(4000)}), found = await reply.json();
+    if (reply.ok) show_explained(found);
+    else put("explained", make("p", found.error, "bad"));
+  } catch (problem) { put("explained", make("p", "No answer from lictor.", "bad")); }
+});
 
 let last_good = Date.now(), turn = 0;
 const ask = async path => {

@@ -5,6 +5,7 @@
 #include <span>
 
 #include "conf/base/ascii.hpp"
+#include "conf/values/record_values.hpp"
 #include "resolver/documents/documents.hpp"
 #include "resolver/documents/json_writer.hpp"
 #include "resolver/documents/page.hpp"
@@ -21,11 +22,11 @@ constexpr std::string_view page_type = "text/html; charset=utf-8";
 StatsReply refusal(unsigned code, std::string_view why) {
     JsonWriter json;
     json.open_object().field("error", why).close_object();
-    return {.code = code, .type = json_type, .body = json.take(), .allow = {}, .policy = {}, .endless = false};
+    return {.code = code, .type = json_type, .body = json.take(), .allow = {}, .policy = {}, .endless = false, .later = {}};
 }
 
 StatsReply document(unsigned code, std::string_view type, std::string body) {
-    return {.code = code, .type = type, .body = std::move(body), .allow = {}, .policy = {}, .endless = false};
+    return {.code = code, .type = type, .body = std::move(body), .allow = {}, .policy = {}, .endless = false, .later = {}};
 }
 
 using Handler = StatsReply (*)(const StatsRequest&, const StatsSources&);
@@ -65,9 +66,38 @@ StatsReply get_page(const StatsRequest& request, const StatsSources&) {
     return reply;
 }
 
+/// A foreign web page cannot set this header without a CORS preflight request, which is not granted here.
+std::optional<StatsReply> refuse_change(const StatsRequest& request) {
+    if (request.lictor_header == "1") return std::nullopt;
+    return refusal(403, "a change needs the header X-Lictor: 1");
+}
+
+StatsReply get_explain(const StatsRequest& request, const StatsSources& from) {
+    std::optional<wire::Name> name;
+    std::optional<std::uint16_t> type;
+    for (const auto& [key, value] : request.arguments) {
+        if (key == "name" && !name) {
+            name = wire::Name::parse(value);
+            if (!name || value.empty()) return refusal(400, "name is not a domain name");
+        } else if (key == "type" && !type) {
+            type = conf::record_type(value);
+            if (!type) return refusal(400, "type is not a record type: write A, AAAA, SRV, … or TYPE65280");
+        } else {
+            return refusal(400, "the arguments are name and type, each at most once");
+        }
+    }
+    if (!name) return refusal(400, "the argument name is missing: /explain?name=NAME&type=TYPE");
+    auto reply = document(200, json_type, "");
+    reply.later = [&explain = from.explain, name = *name, type = type.value_or(rrtype::a)](std::function<void(StatsReply)> done) {
+        explain(name, type, [done = std::move(done)](std::optional<std::string> text) {
+            done(text ? document(200, json_type, *std::move(text)) : refusal(503, "the workers did not answer within a second"));
+        });
+    };
+    return reply;
+}
+
 StatsReply post_flush(const StatsRequest& request, const StatsSources& to) {
-    // A foreign web page cannot set this header without a CORS preflight request, which is not granted here.
-    if (request.lictor_header != "1") return refusal(403, "a change needs the header X-Lictor: 1");
+    if (auto refused = refuse_change(request)) return *std::move(refused);
     std::optional<wire::Name> name;
     for (const auto& [key, value] : request.arguments) {
         if (key != "name" || name) return refusal(400, "the only argument is name, at most once");
@@ -75,10 +105,33 @@ StatsReply post_flush(const StatsRequest& request, const StatsSources& to) {
         if (!name || value.empty()) return refusal(400, "name is not a domain name");
         name = name->lower();
     }
-    to.flush(name);
+    auto reply = document(200, json_type, "");
+    reply.later = [&flush = to.flush, name](std::function<void(StatsReply)> done) {
+        flush(name, [done = std::move(done), name](std::optional<std::size_t> removed) {
+            JsonWriter json;
+            json.open_object().field("flushed", name ? name->text() : "everything").key("removed");
+            if (removed) json.number(*removed);
+            else json.null();
+            json.close_object();
+            done(document(200, json_type, json.take()));
+        });
+    };
+    return reply;
+}
+
+StatsReply post_reload(const StatsRequest& request, const StatsSources& to) {
+    if (auto refused = refuse_change(request)) return *std::move(refused);
+    if (!request.arguments.empty()) return refusal(400, "there are no arguments");
+    const Reloaded result = to.reload();
     JsonWriter json;
-    json.open_object().field("flushed", name ? name->text() : "everything").close_object();
-    return document(200, json_type, json.take());
+    json.open_object().field("reloaded", result.errors.empty());
+    for (const auto& [key, texts] : {std::pair{"errors", &result.errors}, {"warnings", &result.warnings}}) {
+        json.key(key).open_list();
+        for (const auto& text : *texts) json.text(text);
+        json.close_list();
+    }
+    json.close_object();
+    return document(result.errors.empty() ? 200 : 409, json_type, json.take());
 }
 
 struct Route {
@@ -95,7 +148,9 @@ constexpr Route routes[] = {
     {"/ready", false, get_ready},
     {"/leaders", false, get_leaders},
     {"/services", false, get_services},
+    {"/explain", false, get_explain},
     {"/flush", true, post_flush},
+    {"/reload", true, post_reload},
     {"/failovers", false, get_failovers},
     {"/events", false, get_events},
     {"/shadow", false, get_shadow},

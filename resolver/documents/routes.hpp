@@ -36,13 +36,28 @@ struct StatsReply {
     std::string_view allow;  ///< Allow, with 405
     std::string policy;      ///< Content-Security-Policy, with the page
     bool endless = false;    ///< the connection stays open, events follow `body`
+    /// Not empty: the reply is not known yet. To be called once, with a function that gets the reply, perhaps during the call.
+    std::function<void(std::function<void(StatsReply)>)> later = {};
+};
+
+/// What the workers removed from their caches; nothing if one of them did not say so in time.
+using Flushed = std::function<void(std::optional<std::size_t>)>;
+/// The document of /explain; nothing if no worker answered in time.
+using Explained = std::function<void(std::optional<std::string>)>;
+/// The result of a reload.
+struct Reloaded {
+    std::vector<std::string> errors;  ///< empty: the configuration was read
+    std::vector<std::string> warnings;
 };
 
 /// What a reply is made from. Holds references; used during one call.
 struct StatsSources {
-    const std::vector<std::string>& accepted_hosts;               ///< names that the Host header may have, besides addresses and localhost
-    const std::function<Status()>& status;                        ///< collects the present state; called only if the document needs it
-    const std::function<void(std::optional<wire::Name>)>& flush;  ///< removes cached replies at or below a lower-case name; nothing: all
+    const std::vector<std::string>& accepted_hosts;  ///< names that the Host header may have, besides addresses and localhost
+    const std::function<Status()>& status;           ///< collects the present state; called only if the document needs it
+    /// Removes cached replies at or below a lower-case name; nothing: all.
+    const std::function<void(std::optional<wire::Name>, Flushed)>& flush;
+    const std::function<void(wire::Name, std::uint16_t, Explained)>& explain;  ///< a name and a record type
+    const std::function<Reloaded()>& reload;                                   ///< as HUP
     const failover::EventRing& events;
 };
 

@@ -42,6 +42,10 @@ struct Connection {
     Now deadline{};      ///< for the end of the request in progress, or of the next one
     bool begun = false;  ///< a request line was read and not answered so far
     std::string path;    ///< of that line, not decoded, so that `/stats%00` is not `/stats`
+    MHD_Connection* handle = nullptr;
+    std::uint64_t ticket = 0;                    ///< of the reply that is awaited; 0: none
+    bool suspended = false;                      ///< until that reply is there
+    std::optional<documents::StatsReply> ready;  ///< that reply
 };
 
 std::string make_nonce() {
@@ -141,6 +145,9 @@ struct StatsServer::State {
     void warn_of_host(std::string_view header);
     void count_unanswered(Connection& connection);
     MHD_Result answer(MHD_Connection* connection, Connection& client, std::string_view method, std::string_view version);
+    MHD_Result await(MHD_Connection* connection, Connection& client, const documents::StatsReply& reply);
+    void take_reply(std::uint64_t ticket, documents::StatsReply reply);
+    MHD_Result finish(MHD_Connection* connection, Connection& client, const documents::StatsReply& reply);
     static MHD_Result on_request(void* self, MHD_Connection* connection, const char*, const char* method, const char* version, const char*,
                                  std::size_t* body_size, void** request) noexcept;
     static void on_completed(void* self, MHD_Connection* connection, void** request, MHD_RequestTerminationCode) noexcept;
@@ -159,12 +166,20 @@ struct StatsServer::State {
     loop::FdWatch accepting, events;
     EventStreams streams{counters};
     std::unique_ptr<loop::Timer> timer, accept_again, comment;
+    std::uint64_t next_ticket = 1;
+    std::shared_ptr<State*> self = std::make_shared<State*>(this);  ///< replies that come after the end find it empty
 };
 
 StatsServer::State::~State() {
     accepting.stop();
     events.stop();
     streams.end_all();
+    self.reset();
+    for (auto& client : clients)
+        if (std::exchange(client.suspended, false)) {
+            client.ready = documents::too_many_streams();
+            MHD_resume_connection(client.handle);
+        }
     if (daemon) MHD_run(daemon);          // no connection may be suspended when it stops
     if (daemon) MHD_stop_daemon(daemon);  // closes what is open; on_connection still finds `clients`
 }
@@ -275,22 +290,57 @@ MHD_Result StatsServer::State::answer(MHD_Connection* connection, Connection& cl
     MHD_get_connection_values_n(connection, MHD_GET_ARGUMENT_KIND, collect_argument, &request.arguments);
     request.last_event_id = header(connection, "Last-Event-ID");
     static const failover::EventRing nothing{0};
-    documents::StatsReply reply = documents::answer_stats_request(
-        request, {.accepted_hosts = hosts, .status = hooks.status, .flush = hooks.flush, .events = hooks.events ? *hooks.events : nothing});
+    documents::StatsReply reply = documents::answer_stats_request(request, {.accepted_hosts = hosts,
+                                                                            .status = hooks.status,
+                                                                            .flush = hooks.flush,
+                                                                            .explain = hooks.explain,
+                                                                            .reload = hooks.reload,
+                                                                            .events = hooks.events ? *hooks.events : nothing});
     if (reply.endless && streams.full()) {
         counters.event_streams_refused.add();
         reply = documents::too_many_streams();
     }
-    client.begun = false;
-    counters.stats_requests.add();
-    if (reply.code >= 400 && reply.code < 500) counters.stats_refused.add();
     if (!request.over_unix && request.host_headers.size() == 1 && !documents::host_is_accepted(request.host_headers.front(), hosts))
         warn_of_host(request.host_headers.front());
+    if (reply.later) return await(connection, client, reply);
     if (reply.endless) {
+        client.begun = false;
+        counters.stats_requests.add();
         client.deadline = endless;
         return streams.open(connection, client.fd, std::move(reply.body), decorate);
     }
+    return finish(connection, client, reply);
+}
+
+MHD_Result StatsServer::State::finish(MHD_Connection* connection, Connection& client, const documents::StatsReply& reply) {
+    client.begun = false;
+    counters.stats_requests.add();
+    if (reply.code >= 400 && reply.code < 500) counters.stats_refused.add();
     return send_reply(connection, reply);
+}
+
+/// Starts the work for a reply that is not known yet. libmicrohttpd calls on_request again when the connection is resumed.
+MHD_Result StatsServer::State::await(MHD_Connection* connection, Connection& client, const documents::StatsReply& reply) {
+    client.handle = connection;
+    client.ticket = next_ticket++;
+    client.ready.reset();
+    reply.later([weak = std::weak_ptr(self), ticket = client.ticket](documents::StatsReply done) {
+        if (const auto state = weak.lock()) (*state)->take_reply(ticket, std::move(done));
+    });
+    if (client.ready) return finish(connection, client, *std::exchange(client.ready, std::nullopt));
+    client.suspended = true;
+    MHD_suspend_connection(connection);
+    return MHD_YES;
+}
+
+void StatsServer::State::take_reply(std::uint64_t ticket, documents::StatsReply reply) {
+    const auto client = std::find_if(clients.begin(), clients.end(), [&](const Connection& row) { return row.ticket == ticket; });
+    if (client == clients.end()) return;
+    client->ticket = 0;
+    client->ready = std::move(reply);
+    if (!std::exchange(client->suspended, false)) return;
+    MHD_resume_connection(client->handle);
+    timer->start(microseconds(0));  // runs libmicrohttpd
 }
 
 /// Once for each name, the first few: a client repeats its requests.
@@ -314,6 +364,7 @@ MHD_Result StatsServer::State::on_request(void* self, MHD_Connection* connection
     if (first && !announces_body(connection)) return MHD_YES;
     if (!first && *body_size != 0) return MHD_NO;
     try {
+        if (client->ready) return state.finish(connection, *client, *std::exchange(client->ready, std::nullopt));
         return state.answer(connection, *client, view_of(method), view_of(version));
     } catch (const std::exception&) {
         return MHD_NO;  // out of memory: only this connection ends

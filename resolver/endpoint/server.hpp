@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "conf/base/result.hpp"
+#include "resolver/documents/routes.hpp"
 #include "resolver/documents/status.hpp"
 #include "resolver/failover/event_ring.hpp"
 #include "watch/loop/loop.hpp"
@@ -23,8 +24,10 @@ public:
     /// Called on the loop, for a request.
     struct Hooks {
         std::function<documents::Status()> status;  ///< the state to report
-        /// POST /flush; without `name` all entries.
-        std::function<void(std::optional<wire::Name> name)> flush;
+        /// POST /flush; without `name` all entries. `done` is called once, later than 5 s after a request without effect.
+        std::function<void(std::optional<wire::Name> name, documents::Flushed done)> flush;
+        std::function<void(wire::Name name, std::uint16_t type, documents::Explained done)> explain;  ///< /explain, in the same way
+        std::function<documents::Reloaded()> reload;                                                  ///< POST /reload
         /// What a client of /events missed is read from it. Must outlive the server; null: no events.
         const failover::EventRing* events = nullptr;
     };

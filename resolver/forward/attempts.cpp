@@ -125,11 +125,18 @@ void Forward::State::begin(InFlight& entry, Now now, answer::Actions& actions) {
 
 /// True if this query goes to all upstreams, to find the quickest one: every 50 queries or 20 seconds, as in dnsmasq.
 bool Forward::State::is_race(Group& group, Now now) const {
-    if (rules->strict_order || group.agent || group.members.size() < 2) return false;
-    if (group.raced && ++group.since_race < race_queries && now - *group.raced < race_period) return false;
+    if (!race_is_due(group, now)) {
+        ++group.since_race;
+        return false;
+    }
     group.raced = now;
     group.since_race = 0;
     return true;
+}
+
+bool Forward::State::race_is_due(const Group& group, Now now) const {
+    if (rules->strict_order || group.agent || group.members.size() < 2) return false;
+    return !group.raced || group.since_race + 1 >= race_queries || now - *group.raced >= race_period;
 }
 
 /// After a flush: a reply in flight may hold the old data. Closes the attempts, and asks again if clients wait.

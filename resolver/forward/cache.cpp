@@ -86,31 +86,52 @@ void Cache::limit(std::size_t entries, std::size_t bytes, Now now) {
     gauges();
 }
 
-std::optional<Cache::Hit> Cache::find(const wire::Question& question, Now now, std::optional<microseconds> stale_for, bool by_stream,
-                                      bool authentic) {
+Cache::Entry* Cache::entry_of(const wire::Question& question, bool by_stream, bool authentic) const {
     const wire::Bytes lower = question.lower.wire();
     const unsigned flags = flags_of(question.edns.dnssec_ok, question.header.cd(), by_stream, authentic);
-    Entry* const entry = entry_of(lower, question.type, question.klass, flags, hash_of(lower, question.type, question.klass, flags));
+    return entry_of(lower, question.type, question.klass, flags, hash_of(lower, question.type, question.klass, flags));
+}
+
+bool Cache::is_usable(const Entry& entry, Now now, std::optional<microseconds> stale_for) {
+    if (now < entry.expires) return true;
+    return stale_for && !entry.failure && (*stale_for == microseconds{0} || now < entry.expires + *stale_for);
+}
+
+Cache::Hit Cache::hit_of(Entry& entry, Now now) {
+    Hit hit;
+    hit.reply.message = {entry.message(), entry.message_size};
+    hit.reply.ttl_at = {entry.ttl_at(), entry.ttl_count};
+    hit.reply.rotation = entry.rotation;
+    hit.cause = entry.cause;
+    hit.failure = entry.failure;
+    if (entry.failure) hit.extended_error = entry.extended_error;
+    hit.age = static_cast<std::uint32_t>(std::chrono::duration_cast<seconds>(now - entry.kept).count());
+    hit.turn = entry.turn + 1;
+    hit.left = entry.expires - now;
+    if (now >= entry.expires) hit.expired = now - entry.expires;
+    return hit;
+}
+
+std::optional<Cache::Hit> Cache::find(const wire::Question& question, Now now, std::optional<microseconds> stale_for, bool by_stream,
+                                      bool authentic) {
+    Entry* const entry = entry_of(question, by_stream, authentic);
     if (!entry) return std::nullopt;
-    const bool expired = now >= entry->expires;
-    if (expired && (!stale_for || entry->failure || (*stale_for > microseconds{0} && now >= entry->expires + *stale_for))) {
+    if (!is_usable(*entry, now, stale_for)) {
         remove(entry);
         gauges();
         return std::nullopt;
     }
     // An entry moves to the front at most once a second, because a move touches three other entries.
     if (now - entry->fronted >= front_every) to_front(entry), entry->fronted = now;
-    Hit hit;
-    hit.reply.message = {entry->message(), entry->message_size};
-    hit.reply.ttl_at = {entry->ttl_at(), entry->ttl_count};
-    hit.reply.rotation = entry->rotation;
-    hit.cause = entry->cause;
-    hit.failure = entry->failure;
-    if (entry->failure) hit.extended_error = entry->extended_error;
-    hit.age = static_cast<std::uint32_t>(std::chrono::duration_cast<seconds>(now - entry->kept).count());
-    hit.turn = ++entry->turn;
-    if (expired) hit.expired = now - entry->expires;
+    const Hit hit = hit_of(*entry, now);
+    ++entry->turn;
     return hit;
+}
+
+std::optional<Cache::Hit> Cache::look(const wire::Question& question, Now now, std::optional<microseconds> stale_for, bool by_stream,
+                                      bool authentic) const {
+    Entry* const entry = entry_of(question, by_stream, authentic);
+    return entry && is_usable(*entry, now, stale_for) ? std::optional(hit_of(*entry, now)) : std::nullopt;
 }
 
 void Cache::put(const QuestionKey& key, const Item& item, Now now) {

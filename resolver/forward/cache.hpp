@@ -49,6 +49,7 @@ public:
         wire::StoredReply reply;
         std::uint32_t age = 0;   ///< whole seconds since it was cached
         std::uint32_t turn = 0;  ///< number of times it was found, this one included
+        microseconds left{0};    ///< until it expires; negative: expired
         answer::Cause cause{};
         std::optional<std::uint16_t> extended_error;
         bool failure = false;
@@ -57,6 +58,9 @@ public:
     /// `stale_for`: an expired reply is found for this time longer, 0 = without limit; failures are not.
     std::optional<Hit> find(const wire::Question& question, Now now, std::optional<microseconds> stale_for = {}, bool by_stream = false,
                             bool authentic = false);
+    /// The same without an effect: no entry is removed, moved or counted.
+    std::optional<Hit> look(const wire::Question& question, Now now, std::optional<microseconds> stale_for = {}, bool by_stream = false,
+                            bool authentic = false) const;
 
     /// True if the cache holds an unexpired answer with records of another type for the name of `key`: the name exists. Looks for the types
     /// that names commonly have.
@@ -89,6 +93,10 @@ private:
     struct Entry;
     std::uint64_t hash_of(wire::Bytes lower, std::uint16_t type, std::uint16_t klass, unsigned flags) const;
     /// The entry with these values, expired or not; null if there is none.
+    Entry* entry_of(const wire::Question& question, bool by_stream, bool authentic) const;
+    /// True if the entry may be used at `now`. `hit_of`: such an entry as a Hit.
+    static bool is_usable(const Entry& entry, Now now, std::optional<microseconds> stale_for);
+    static Hit hit_of(Entry& entry, Now now);
     Entry* entry_of(wire::Bytes lower, std::uint16_t type, std::uint16_t klass, unsigned flags, std::uint64_t hash) const;
     void unlink(Entry* entry);
     void to_front(Entry* entry);

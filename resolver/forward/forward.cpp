@@ -61,6 +61,15 @@ wire::Bytes failure_message(const QuestionKey& key, std::span<std::uint8_t> buff
     return writer.finish();
 }
 
+/// The domain of a route of `rules`, for a witness.
+answer::Step step_of(const rules::Rules& rules, const rules::UpstreamGroup& route) {
+    const answer::Rule rule = route.local_only ? answer::Rule::local_only : answer::Rule::route;
+    for (const auto* table : {&rules.routes, &rules.starred_routes})
+        for (const auto& [key, group] : *table)
+            if (&group == &route) return {rule, key};
+    return {rule, {}, rules.dotless && &*rules.dotless == &route};
+}
+
 /// Turns NXDOMAIN into NODATA: the name exists, the type does not. AD no longer applies.
 void deny_type_only(std::uint8_t* message) { wire::change_bits(message, 0, header_bit::rcode | header_bit::ad); }
 
@@ -80,13 +89,22 @@ QuestionKey Forward::State::key_of(const wire::Question& question) const {
 
 std::optional<answer::Answer> Forward::State::from_cache(const wire::Question& question, bool agent, bool by_stream, Now now,
                                                          std::span<std::uint8_t> buffer) {
-    if (rules->cache_size == 0) return std::nullopt;
-    const auto hit = cache.find(question, now, agent ? std::nullopt : rules->use_stale_cache, by_stream, asks_for_ad(question));
-    if (!hit) {
-        counters.cache_misses.add();
-        return std::nullopt;
+    if (rules->cache_size == 0) return note_cache({answer::CacheSeen::State::off}), std::nullopt;
+    const std::optional<microseconds> stale_for = agent ? std::nullopt : rules->use_stale_cache;
+    const bool authentic = asks_for_ad(question);
+    const auto hit =
+        witness ? cache.look(question, now, stale_for, by_stream, authentic) : cache.find(question, now, stale_for, by_stream, authentic);
+    if (witness) {
+        using Seen = answer::CacheSeen::State;
+        note_cache(!hit ? answer::CacheSeen{}
+                        : answer::CacheSeen{hit->failure   ? Seen::failure
+                                            : hit->expired ? Seen::stale
+                                                           : Seen::hit,
+                                            hit->age, hit->left});
+    } else {
+        (hit ? counters.cache_hits : counters.cache_misses).add();
     }
-    counters.cache_hits.add();
+    if (!hit) return std::nullopt;
     answer::Reason reason{hit->cause, 0, {}, {}, hit->extended_error};
     if (hit->failure) reason = {Cause::cached_failure, hit->age, {}, {}, hit->extended_error};
     if (hit->expired) reason = {Cause::cache_stale, answer::whole_seconds(*hit->expired)};
@@ -109,9 +127,11 @@ answer::Answer Forward::State::answer(const wire::Question& question, const answ
                      (rules->add_subnet && group && !group->agent && depends_on_client(*rules->add_subnet, client.peer.address));
     if (!own) {
         if (auto hit = from_cache(question, group && group->agent, way == Way::stream, at.now, buffer)) {
-            if (hit->reason.cause == Cause::cache_stale && group) refresh(question, client, group, at, actions);
+            if (hit->reason.cause == Cause::cache_stale && group && !witness) refresh(question, client, group, at, actions);
             return *std::move(hit);
         }
+    } else {
+        note_cache({answer::CacheSeen::State::not_used});
     }
     return ask(question, client, group, at, buffer, actions, way);
 }
@@ -147,6 +167,7 @@ answer::Answer Forward::State::ask(const wire::Question& question, const answer:
     const std::size_t waiters_max = std::max<std::size_t>(waiters_least, waiters_each * rules->dns_forward_max);
     if (InFlight* const entry = pending.find(key, group.get())) {
         if (entry->lingers && in_flight() >= rules->dns_forward_max) return overload(question, at.now, buffer, actions);
+        if (witness) return note_forward(*group, entry, at.now), answer::Answer::comes_later();
         switch (pending.join(*entry, Waiter::of(question, client), waiters_max)) {
             case Pending::Join::full: return overload(question, at.now, buffer, actions);
             case Pending::Join::joined: counters.forward_joined.add(); break;
@@ -163,6 +184,7 @@ answer::Answer Forward::State::ask(const wire::Question& question, const answer:
         return answer::Answer::comes_later();
     }
     if (in_flight() >= rules->dns_forward_max || pending.waiters() >= waiters_max) return overload(question, at.now, buffer, actions);
+    if (witness) return note_forward(*group, nullptr, at.now), answer::Answer::comes_later();
     InFlight& entry = pending.add(key, group, epoch);
     entry.options = std::move(options);
     if (way == Way::as_asked) entry.as_asked = std::make_shared<const wire::Question>(question);
@@ -174,10 +196,28 @@ answer::Answer Forward::State::ask(const wire::Question& question, const answer:
 }
 
 answer::Answer Forward::State::overload(const wire::Question& question, Now now, std::span<std::uint8_t> buffer, answer::Actions& actions) {
-    if (notices.due(answer::NoticeKind::overload, now))
+    if (!witness && notices.due(answer::NoticeKind::overload, now))
         actions.emplace_back(answer::Notice{answer::NoticeKind::overload, "Maximum number of concurrent DNS queries reached (max: " +
                                                                               std::to_string(rules->dns_forward_max) + ")"});
     return answer::Answer::failed(question, {Cause::overload}, buffer);
+}
+
+void Forward::State::note_cache(answer::CacheSeen seen) const {
+    if (witness) witness->cache = seen;
+}
+
+void Forward::State::note_forward(const Group& group, const InFlight* entry, Now now) const {
+    answer::ForwardSeen& seen = witness->forward.emplace();
+    seen.agent = group.agent;
+    seen.in_flight = entry && !entry->lingers;
+    seen.all = !group.agent && group.members.size() > 1 && (rules->all_servers || race_is_due(group, now));
+    std::vector<Tried> tried(group.members.size());
+    while (const auto next = pick(group, tried, rules->strict_order, now)) {
+        tried[*next].useless = true;
+        const Target& target = *group.members[*next];
+        const UpstreamReport report = target.report(now);
+        seen.upstreams.push_back({report.endpoint, target.upstream().interface, report.rtt, report.down});
+    }
 }
 
 // -------------------------------------------------------------------------------------------------------------- replies
@@ -355,6 +395,7 @@ answer::Answer Forward::ask(const wire::Question& question, const answer::Client
     State& s = *state_;
     s.latest = at.now;
     const rules::UpstreamGroup* route = rules::find_route(*s.rules, question.lower);
+    if (s.witness && route) s.witness->steps.push_back(step_of(*s.rules, *route));
     if (route && route->local_only) return answer::Answer::from(Source::local, wire::write_error(question, rcode::nxdomain, buffer).size());
     return s.answer(question, client, s.upstreams.group(route), at, buffer, actions,
                     caching == Caching::off ? State::Way::uncached : State::Way::usual);
@@ -376,6 +417,8 @@ answer::Answer Forward::ask_own(const wire::Question& question, const answer::Cl
     if (!route || route->local_only) route = rules::default_route(*s.rules);
     return s.answer(question, client, s.upstreams.group(route), at, buffer, actions);
 }
+
+void Forward::explain_to(answer::Witness* witness) { state_->witness = witness; }
 
 void Forward::on_reply(answer::AttemptId attempt, wire::Bytes message, Moment at, answer::Actions& actions) {
     state_->latest = at.now;

@@ -12,6 +12,7 @@
 #include "conf/base/random.hpp"
 #include "conf/metrics/metrics_fwd.hpp"
 #include "resolver/answer/actions.hpp"
+#include "resolver/answer/witness.hpp"
 #include "resolver/forward/cache_table.hpp"
 #include "resolver/rules/rules_fwd.hpp"
 #include "resolver/wire/message.hpp"
@@ -52,6 +53,10 @@ public:
     /// The same for host names in Consul's data. Uses the default upstreams if the name has no route or a `local=` route.
     answer::Answer ask_own(const wire::Question& question, const answer::Client& client, Moment at, std::span<std::uint8_t> buffer,
                            answer::Actions& actions);
+
+    /// Until the next call: decisions are only explained. `ask` and `ask_agent` note what they look at and have no effect; a query that
+    /// would be forwarded is `later`. Null: decisions have effects again.
+    void explain_to(answer::Witness* witness);
 
     /// A datagram or TCP message for an attempt; the shell has checked that it is from the upstream's endpoint. Messages that do not match
     /// the query are counted and ignored.

@@ -32,7 +32,8 @@ struct Forward::State {
     std::size_t lingering = 0;  ///< number of entries that linger
     answer::NoticeLimits notices;
     wire::MessageBuffer scratch;
-    std::vector<std::uint8_t> kept;  ///< buffer for a reply that is to be cached
+    std::vector<std::uint8_t> kept;      ///< buffer for a reply that is to be cached
+    answer::Witness* witness = nullptr;  ///< not null: decisions are only explained
 
     // ---- forward.cpp: queries in, replies out
     /// `stream`, `as_asked`: the agent's DNS over TCP, or with the client's own query, whose reply is not cached. `uncached`: an upstream,
@@ -54,6 +55,10 @@ struct Forward::State {
     /// Joins the query in flight, or starts it: `later`. SERVFAIL without a group, and on overload.
     answer::Answer ask(const wire::Question& question, const answer::Client& client, const std::shared_ptr<Group>& group, Moment at,
                        std::span<std::uint8_t> buffer, answer::Actions& actions, Way way);
+    /// Notes for the witness how the query would be asked. `entry`: the same query in flight, or null.
+    void note_forward(const Group& group, const InFlight* entry, Now now) const;
+    /// Notes for the witness what the cache has.
+    void note_cache(answer::CacheSeen seen) const;
     /// SERVFAIL for a query above the bounds, and a notice.
     answer::Answer overload(const wire::Question& question, Now now, std::span<std::uint8_t> buffer, answer::Actions& actions);
     /// Sends `reply` to each waiter, concluded as `kind`.
@@ -92,6 +97,8 @@ struct Forward::State {
     /// True for the first query, then every 50 queries or 20 seconds, as in dnsmasq: all members are asked, to find the quickest.
     /// Counts the query. False with strict-order and for fewer than two members.
     bool is_race(Group& group, Now now) const;
+    /// The same without counting the query.
+    bool race_is_due(const Group& group, Now now) const;
     /// Begins once more with all upstreams, as if none had been asked. Open attempts stay open.
     void begin_anew(InFlight& entry, Now now, answer::Actions& actions);
     /// The same, but the first upstream is asked at `first`.

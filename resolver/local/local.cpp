@@ -18,6 +18,8 @@ namespace {
 
 constexpr std::size_t alias_max = 8;
 
+using answer::Rule;
+
 /// The local data for one name and type. Refers to data of the Rules.
 struct Facts {
     enum class Kind : std::uint8_t { nothing, data, no_data, no_name } kind = Kind::nothing;
@@ -103,25 +105,25 @@ Top top_of(const wire::Name& lower) {
 }
 
 /// Special-use names, and with domain-needed names of one label: answered here unless the operator configured them otherwise.
-Facts special_facts(const rules::Rules& rules, const wire::Name& lower, std::uint16_t type) {
+Facts special_facts(const rules::Rules& rules, const wire::Name& lower, std::uint16_t type, Rule& rule) {
     static const wire::Name localhost = *wire::Name::parse("localhost");
     static const std::array<Address, 2> loopback = {Address::v4(127, 0, 0, 1), *Address::parse("::1")};
     static const wire::Name pointer4 = wire::reverse_name(loopback[0]), pointer6 = wire::reverse_name(loopback[1]);
     const Top top = top_of(lower);
-    if (top == Top::localhost) return addresses_for(type, loopback, rules.local_ttl);
-    if (top == Top::invalid) return none(Facts::Kind::no_name, false);
+    if (top == Top::localhost) return rule = Rule::localhost, addresses_for(type, loopback, rules.local_ttl);
+    if (top == Top::invalid) return rule = Rule::invalid, none(Facts::Kind::no_name, false);
     if (top == Top::arpa) {
         if (goes_to_consul(rules, lower)) return {};
         if ((type == rrtype::ptr || type == rrtype::any) && (lower == pointer4 || lower == pointer6))
-            return pointers_to({&localhost, 1}, rules.local_ttl);
+            return rule = Rule::loopback_name, pointers_to({&localhost, 1}, rules.local_ttl);
         const auto& zones = private_reverse_zones();
         if (rules.bogus_priv && (type == rrtype::ptr || type == rrtype::any) &&
             std::any_of(zones.begin(), zones.end(), [&](const wire::Name& zone) { return lower.is_below_or_equal(zone); }))
-            return none(rules::exists_locally(rules, lower) ? Facts::Kind::no_data : Facts::Kind::no_name, true);
+            return rule = Rule::bogus_priv, none(rules::exists_locally(rules, lower) ? Facts::Kind::no_data : Facts::Kind::no_name, true);
         return {};
     }
     if (rules.domain_needed && rules::has_one_label(lower) && (asks_address(type) || type == rrtype::any))
-        return none(rules::exists_locally(rules, lower) ? Facts::Kind::no_data : Facts::Kind::no_name, false);
+        return rule = Rule::domain_needed, none(rules::exists_locally(rules, lower) ? Facts::Kind::no_data : Facts::Kind::no_name, false);
     return {};
 }
 
@@ -131,58 +133,71 @@ Facts local_only_facts(const rules::Rules& rules, const wire::Name& lower) {
 
 /// The result of one domain's lines. Precedence as in dnsmasq: addresses, then upstreams, then "local data only" (`local=/d/`,
 /// `address=/d/`). "Local data only" results in NODATA if the domain has an address of the other family or the name exists locally, else
-/// NXDOMAIN. `ends` is set if the search is over.
-Facts facts_at(const rules::Rules& rules, const rules::DomainLines& place, const wire::Name& lower, std::uint16_t type, bool& ends) {
+/// NXDOMAIN. `ends` is set if the search is over, and `rule` if there is a result.
+Facts facts_at(const rules::Rules& rules, const rules::DomainLines& place, const wire::Name& lower, std::uint16_t type, bool& ends,
+               Rule& rule) {
     if (place.wildcard) {
         Facts facts = wildcard_facts(*place.wildcard, type, rules.local_ttl);
-        if (facts.kind == Facts::Kind::data) return ends = true, facts;
+        if (facts.kind == Facts::Kind::data) return ends = true, rule = Rule::address, facts;
     }
     if (place.route && !place.route->local_only) return ends = true, Facts{};
     if (!place.route && !(place.wildcard && place.wildcard->nxdomain)) return {};
     ends = true;
     const bool literal = place.wildcard && place.wildcard->has_addresses();
+    rule = literal ? Rule::address : Rule::local_only;
     return literal ? none(Facts::Kind::no_data, false) : local_only_facts(rules, lower);
 }
 
 /// Searches the domains from the longest to the shortest; the first result ends the search. `within`, if not null: the shortest domain that
 /// is searched.
-Facts domain_facts(const rules::Rules& rules, const wire::Name& lower, std::uint16_t type, const wire::Name* within) {
+Facts domain_facts(const rules::Rules& rules, const wire::Name& lower, std::uint16_t type, const wire::Name* within,
+                   answer::Witness* witness) {
     const rules::LocalData& local = *rules.local;
     const bool only_default = rules.routes.empty() || (rules.routes.size() == 1 && rules.routes.begin()->first.is_root());
     bool ends = false;
+    Rule rule{};
     Facts facts;
+    const auto note = [&](const wire::Name& key, bool dotless = false) {
+        if (witness && facts.kind != Facts::Kind::nothing) witness->steps.push_back({rule, key, dotless});
+    };
     if (!local.wildcards.empty() || !only_default || rules::has_starred(rules))
         rules::for_each_domain(rules, lower, [&](const wire::Name& at, const rules::DomainLines& place) {
             if (within && at.size() < within->size()) return true;
-            facts = facts_at(rules, place, lower, type, ends);
+            facts = facts_at(rules, place, lower, type, ends, rule);
+            if (ends) note(at);
             return ends;
         });
     if (ends || within) return facts;
     if (rules::has_one_label(lower) && (rules.dotless || local.dotless)) {
-        facts = facts_at(rules, {local.dotless ? &*local.dotless : nullptr, rules.dotless ? &*rules.dotless : nullptr}, lower, type, ends);
+        facts = facts_at(rules, {local.dotless ? &*local.dotless : nullptr, rules.dotless ? &*rules.dotless : nullptr}, lower, type, ends,
+                         rule);
         const bool needed = rules.domain_needed && (asks_address(type) || type == rrtype::any);
-        if (ends && (facts.kind != Facts::Kind::nothing || !needed)) return facts;
+        if (ends && (facts.kind != Facts::Kind::nothing || !needed)) return note({}, true), facts;
     }
-    Facts special = special_facts(rules, lower, type);
-    return special.kind != Facts::Kind::nothing ? special : facts_at(rules, rules::plain_lines(rules, wire::Name{}), lower, type, ends);
+    facts = special_facts(rules, lower, type, rule);
+    if (facts.kind != Facts::Kind::nothing) return note(lower), facts;
+    facts = facts_at(rules, rules::plain_lines(rules, wire::Name{}), lower, type, ends, rule);
+    note({});
+    return facts;
 }
 
 /// Local data of exactly this name. If the name has only addresses, queries for other types get nothing here: an upstream may have such
 /// records.
-Facts own_facts(const rules::Rules& rules, const wire::Name& lower, std::uint16_t type, const wire::Name* within) {
+Facts own_facts(const rules::Rules& rules, const wire::Name& lower, std::uint16_t type, const wire::Name* within, Rule& rule) {
     const rules::LocalData& local = *rules.local;
     Facts facts;
     if (asks_address(type) || type == rrtype::any) {
         if (const auto found = local.names.find(lower); found != local.names.end())
-            facts = addresses_for(type, found->second.addresses, found->second.ttl);
+            rule = Rule::names, facts = addresses_for(type, found->second.addresses, found->second.ttl);
     }
-    const auto has_data = [&] {
+    const auto has_data = [&](Rule by) {
+        rule = by;
         facts.kind = Facts::Kind::data;
         facts.authoritative = true;
     };
     const auto synthesized = [&] {
         facts.ttl = rules.local_ttl;
-        has_data();
+        has_data(Rule::synthesized);
     };
     bool has_pointer = false;
     if (!local.records.empty()) {
@@ -192,14 +207,14 @@ Facts own_facts(const rules::Rules& rules, const wire::Name& lower, std::uint16_
             facts.records = &found->second;
             has_pointer = std::any_of(found->second.begin(), found->second.end(),
                                       [](const rules::StaticRecord& record) { return record.type == rrtype::ptr; });
-            has_data();
+            has_data(Rule::records);
         }
     }
     if ((type == rrtype::ptr || type == rrtype::any) && !has_pointer) {
         if (const auto found = local.pointers.find(lower); found != local.pointers.end()) {
             facts.names = found->second.names;
             facts.ttl = found->second.ttl;
-            has_data();
+            has_data(Rule::pointers);
         } else if (!local.synth_names.empty()) {
             const auto address = wire::address_of_reverse(lower);
             if (address && (facts.synth_name = rules::synth_name(local.synth_names, *address))) synthesized();
@@ -210,18 +225,22 @@ Facts own_facts(const rules::Rules& rules, const wire::Name& lower, std::uint16_
     }
     if (type == rrtype::mx && !facts.records && (local.self_mx || local.mx_target) && local.names.contains(lower)) {
         facts.self_mx = rules::mx_record(1, local.self_mx ? lower : *local.mx_target, rules.local_ttl);
-        has_data();
+        has_data(Rule::self_mx);
     }
     // filterwin2k: Windows sends such queries periodically, and no server outside can answer them.
     if (rules.filterwin2k && !within && facts.kind == Facts::Kind::nothing &&
         (type == rrtype::soa || type == rrtype::srv || (type == rrtype::any && lower.text().find('_') != std::string::npos)))
-        return none(Facts::Kind::no_data, true);
+        return rule = Rule::filterwin2k, none(Facts::Kind::no_data, true);
     return facts;
 }
 
-Facts facts_for(const rules::Rules& rules, const wire::Name& lower, std::uint16_t type, const wire::Name* within) {
-    Facts facts = own_facts(rules, lower, type, within);
-    return facts.kind == Facts::Kind::nothing ? domain_facts(rules, lower, type, within) : facts;
+Facts facts_for(const rules::Rules& rules, const wire::Name& lower, std::uint16_t type, const wire::Name* within,
+                answer::Witness* witness) {
+    Rule rule{};
+    Facts facts = own_facts(rules, lower, type, within, rule);
+    if (facts.kind == Facts::Kind::nothing) return domain_facts(rules, lower, type, within, witness);
+    answer::note(witness, rule, lower);
+    return facts;
 }
 
 /// True only if local data has nothing for the query. A short cut for most queries, which reads little memory.
@@ -310,16 +329,17 @@ bool has_local_data(const rules::LocalData& data, const wire::Name& lower, const
 }
 
 Found answer_local(const wire::Question& question, const rules::Rules& rules, std::span<std::uint8_t> buffer, const Address& asked_at,
-                   const wire::Name* within) {
+                   const wire::Name* within, answer::Witness* witness) {
     if (question.klass != rrclass::in && question.klass != rrclass::any) return {};
     if (is_not_local(rules, question.lower, question.type)) return {};
     const rules::LocalAlias* alias = find_alias(*rules.local, question.lower, within);
     if (!alias) {
-        Facts facts = facts_for(rules, question.lower, question.type, within);
+        Facts facts = facts_for(rules, question.lower, question.type, within, witness);
         if (facts.kind == Facts::Kind::nothing) return {};
         if (rules.localise_queries && question.type == rrtype::a) localise(facts, rules, asked_at);
         return {write_answer(question, rules, {}, question.name, facts, buffer)};
     }
+    answer::note(witness, Rule::cname, question.lower);
     if (question.type == rrtype::cname)
         return {write_answer(question, rules, {{question.name, alias}}, question.name, none(Facts::Kind::data, true), buffer)};
 
@@ -330,10 +350,14 @@ Found answer_local(const wire::Question& question, const rules::Rules& rules, st
         chain.push_back({owner, link});
         owner = last = link->target;
     }
-    Facts facts = facts_for(rules, last, question.type, bound());
+    Facts facts = facts_for(rules, last, question.type, bound(), nullptr);
     if (facts.kind == Facts::Kind::nothing && rules.local->names.contains(last)) facts = none(Facts::Kind::no_data, true);
     // The end of the chain is not local, or the chain is a loop. Return the first link; the caller decides its target as a query.
     if (facts.kind == Facts::Kind::nothing || chain.size() == alias_max) return {.alias = alias};
+    if (witness) {
+        for (std::size_t i = 1; i < chain.size(); ++i) answer::note(witness, Rule::cname, chain[i].owner);
+        facts_for(rules, last, question.type, bound(), witness);  // once more, for its note
+    }
     if (rules.localise_queries && question.type == rrtype::a) localise(facts, rules, asked_at);
     return {write_answer(question, rules, chain, last, facts, buffer)};
 }

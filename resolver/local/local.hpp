@@ -7,6 +7,7 @@
 
 #include "conf/base/clock.hpp"
 #include "resolver/answer/answer.hpp"
+#include "resolver/answer/witness.hpp"
 #include "resolver/rules/rules_fwd.hpp"
 #include "resolver/wire/message.hpp"
 
@@ -24,8 +25,8 @@ struct Found {
 bool has_local_data(const rules::LocalData& data, const wire::Name& lower, const wire::Name& within);
 
 /// Answers from local data into `buffer`. `asked_at`: the local address that received the query. `within`, if not null: a domain that the
-/// name is in; rules for domains above it and for all names are ignored.
+/// name is in; rules for domains above it and for all names are ignored. `witness`: null, except for a decision that is explained.
 Found answer_local(const wire::Question& question, const rules::Rules& rules, std::span<std::uint8_t> buffer, const Address& asked_at = {},
-                   const wire::Name* within = nullptr);
+                   const wire::Name* within = nullptr, answer::Witness* witness = nullptr);
 
 }  // namespace lictor::local

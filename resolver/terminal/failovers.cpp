@@ -63,7 +63,7 @@ std::string one(const Json& record) {
 
 }  // namespace
 
-std::string failovers_text(const std::string& json) {
+std::string failovers_text(const std::string& json, const Style&) {
     const Json answer = parse(json);
     if (!answer.is_object()) return "";
     const auto& records = member(answer, "failovers");

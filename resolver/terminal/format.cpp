@@ -55,8 +55,15 @@ std::string joined(const Json& list) {
 }
 
 std::size_t width(const std::string& text) {
-    return static_cast<std::size_t>(
-        std::count_if(text.begin(), text.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xC0) != 0x80; }));
+    std::size_t count = 0;
+    for (std::size_t i = 0; i < text.size(); ++i) {
+        if (text[i] == '\x1b') {  // a colour ends with `m`
+            i = std::min(text.find('m', i), text.size() - 1);
+            continue;
+        }
+        count += (static_cast<unsigned char>(text[i]) & 0xC0) != 0x80 ? 1 : 0;
+    }
+    return count;
 }
 
 std::string table(const std::vector<Row>& rows, const char* indent) {

@@ -32,7 +32,7 @@ std::string span(double seconds);
 std::string bytes(double value);
 /// The items with commas between; "-" if there are none.
 std::string joined(const Json& list);
-/// Number of UTF-8 characters.
+/// Number of UTF-8 characters; colours (style.hpp) count as none.
 std::size_t width(const std::string& text);
 
 using Row = std::vector<std::string>;

@@ -25,24 +25,24 @@ std::string meaning_of(std::string_view kind) {
     return {};
 }
 
-std::string leader_line(const Json& leader) {
+std::string leader_line(const Json& leader, const Style& style) {
     const auto state = words(member(leader, "state"));
-    std::string text = words(member(leader, "scope")) + ": ";
+    std::string text = style.strong(words(member(leader, "scope"))) + ": ";
     if (state == "led") {
         const auto& addresses = member(leader, "addresses");
         const auto where = addresses.is_array() && !addresses.empty() ? words(addresses.front()) : words(member(leader, "host"));
-        text += words(member(leader, "member")) + " leads at " + where + " port " + words(member(leader, "port"));
+        text += style.good(words(member(leader, "member")) + " leads") + " at " + where + " port " + words(member(leader, "port"));
     } else {
-        text += state + ", answer: " + words(member(leader, "answer"));
+        text += style.bad(state) + ", answer: " + words(member(leader, "answer"));
     }
     return text + " (" + words(member(leader, "reason")) + ", for " + span(number(member(leader, "age_seconds"))) + ")\n";
 }
 
 /// The lines of `warnings`.
-std::string warning_lines(const Json& object) {
+std::string warning_lines(const Json& object, const Style& style) {
     std::string text;
     if (const auto& warnings = member(object, "warnings"); warnings.is_array())
-        for (const auto& warning : warnings) text += "warning: " + words(warning) + '\n';
+        for (const auto& warning : warnings) text += style.doubtful("warning:") + ' ' + words(warning) + '\n';
     return text;
 }
 
@@ -56,14 +56,14 @@ std::string counts(const Json& object) {
 
 }  // namespace
 
-std::string leaders_text(const std::string& json) {
+std::string leaders_text(const std::string& json, const Style& style) {
     const Json answer = parse(json);
     if (!answer.is_object()) return "";
     const auto& leaders = member(answer, "leaders");
     if (!leaders.is_array() || leaders.empty()) return "no leader scope is configured or known\n";
     std::string text;
     for (const auto& leader : leaders) {
-        text += leader_line(leader);
+        text += leader_line(leader, style);
         if (const auto why = words(member(leader, "why")); why != "-") text += "  why: " + why + '\n';
         std::vector<Row> rows;
         const auto& members = member(leader, "members");
@@ -77,7 +77,7 @@ std::string leaders_text(const std::string& json) {
     return text;
 }
 
-std::string stats_text(const std::string& json) {
+std::string stats_text(const std::string& json, const Style& style) {
     const Json stats = parse(json);
     if (!stats.is_object()) return "";
     const auto& totals = member(stats, "totals");
@@ -99,8 +99,9 @@ std::string stats_text(const std::string& json) {
     std::string text = table({
         {"lictor", words(member(stats, "version")) + ", up " + span(number(member(stats, "uptime_seconds"))) + ", threads " +
                        words(member(stats, "threads"))},
-        {"health", std::string(member(stats, "healthy") == Json(true) ? "healthy" : "NOT HEALTHY") +
-                       (member(stats, "ready") == Json(true) ? ", ready" : ", not ready: " + words(member(stats, "not_ready_because")))},
+        {"health", (member(stats, "healthy") == Json(true) ? style.good("healthy") : style.bad("NOT HEALTHY")) + ", " +
+                       (member(stats, "ready") == Json(true) ? style.good("ready")
+                                                             : style.bad("not ready") + ": " + words(member(stats, "not_ready_because")))},
         {"listening", joined(member(stats, "listening"))},
         {"memory", bytes(number(member(stats, "process", "resident_bytes")))},
         {"consul", contact},
@@ -112,19 +113,19 @@ std::string stats_text(const std::string& json) {
                       bytes(number(member(cache, "bytes"))) + (ratio.is_number() ? ", hits " + decimal(number(ratio) * 100, 1) + "%" : "")},
         {"waiting", words(member(totals, "waiting")) + ", held since the start " + words(member(totals, "leader_held"))},
     });
-    text += warning_lines(stats);
+    text += warning_lines(stats, style);
     const auto& leaders = member(stats, "leaders");
     if (leaders.is_array())
-        for (const auto& leader : leaders) text += "leader     " + leader_line(leader);
+        for (const auto& leader : leaders) text += "leader     " + leader_line(leader, style);
     std::vector<Row> rows{{"upstream", "state", "rtt", "sent", "answered", "failed", "refused", "timeouts"}};
     const auto& upstreams = member(stats, "upstreams");
     if (upstreams.is_array())
         for (const auto& up : upstreams) {
             const auto& rtt = member(up, "rtt_ms");
-            rows.push_back({words(member(up, "endpoint")), member(up, "down") == Json(true) ? "not in use" : "in use",
-                            rtt.is_number() ? decimal(number(rtt), 1) + "ms" : "-", words(member(up, "sent")),
-                            words(member(up, "answered")), words(member(up, "failed")), words(member(up, "refused")),
-                            words(member(up, "timeouts"))});
+            rows.push_back(
+                {words(member(up, "endpoint")), member(up, "down") == Json(true) ? style.bad("not in use") : style.good("in use"),
+                 rtt.is_number() ? decimal(number(rtt), 1) + "ms" : "-", words(member(up, "sent")), words(member(up, "answered")),
+                 words(member(up, "failed")), words(member(up, "refused")), words(member(up, "timeouts"))});
         }
     if (rows.size() > 1) text += '\n' + table(rows);
     const auto& errors = member(stats, "config", "reload_errors");
@@ -132,7 +133,7 @@ std::string stats_text(const std::string& json) {
     return text;
 }
 
-std::string services_text(const std::string& json) {
+std::string services_text(const std::string& json, const Style&) {
     const Json answer = parse(json);
     if (!answer.is_object()) return "";
     std::vector<Row> rows{{"kind", "name", "state", "instances", "index", "changes", "errors", "last reply"}};
@@ -163,7 +164,7 @@ std::string services_text(const std::string& json) {
     return text;
 }
 
-std::string shadow_text(const std::string& json) {
+std::string shadow_text(const std::string& json, const Style&) {
     const Json answer = parse(json);
     if (!answer.is_object()) return "";
     if (member(answer, "on") != Json(true)) return "no comparison runs; start one with shadow=log:FILE or shadow=IP#PORT\n";
@@ -183,10 +184,10 @@ std::string shadow_text(const std::string& json) {
     return text;
 }
 
-std::string health_text(const std::string& json) {
+std::string health_text(const std::string& json, const Style& style) {
     const Json answer = parse(json);
     if (!answer.is_object()) return "";
-    std::string text = member(answer, "healthy") == Json(true) ? "healthy" : "not healthy";
+    std::string text = member(answer, "healthy") == Json(true) ? style.good("healthy") : style.bad("not healthy");
     const auto& ages = member(answer, "heartbeat_age_seconds");
     if (ages.is_array() && !ages.empty()) {
         text += ", last heartbeat of each worker:";
@@ -195,16 +196,32 @@ std::string health_text(const std::string& json) {
     return text + '\n';
 }
 
-std::string ready_text(const std::string& json) {
+std::string ready_text(const std::string& json, const Style& style) {
     const Json answer = parse(json);
     if (!answer.is_object()) return "";
-    return (member(answer, "ready") == Json(true) ? "ready\n" : "not ready: " + words(member(answer, "because")) + '\n') +
-           warning_lines(answer);
+    return (member(answer, "ready") == Json(true) ? style.good("ready") + '\n'
+                                                  : style.bad("not ready") + ": " + words(member(answer, "because")) + '\n') +
+           warning_lines(answer, style);
 }
 
-std::string flush_text(const std::string& json) {
+std::string flush_text(const std::string& json, const Style&) {
     const Json answer = parse(json);
-    return answer.is_object() ? "removed from the cache: " + words(member(answer, "flushed")) + '\n' : "";
+    if (!answer.is_object()) return "";
+    const auto& removed = member(answer, "removed");
+    const std::string count = !removed.is_number() ? "a worker did not say how many entries within a second"
+                              : removed == Json(1) ? "1 entry"
+                                                   : words(removed) + " entries";
+    return "removed from the cache: " + words(member(answer, "flushed")) + ", " + count + '\n';
+}
+
+std::string reload_text(const std::string& json, const Style& style) {
+    const Json answer = parse(json);
+    if (!answer.is_object()) return "";
+    if (member(answer, "reloaded") == Json(true)) return "the configuration was read again\n" + warning_lines(answer, style);
+    std::string text;
+    if (const auto& errors = member(answer, "errors"); errors.is_array())
+        for (const auto& error : errors) text += style.bad("error:") + ' ' + words(error) + '\n';
+    return text + "the configuration in force stays: correct the errors and reload again\n";
 }
 
 std::string refusal_text(const std::string& body) {

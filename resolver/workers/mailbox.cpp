@@ -3,7 +3,7 @@
 
 namespace lictor::workers {
 namespace {
-constexpr std::size_t requests_max = 4096, samples_max = 64, loops_max = 64;
+constexpr std::size_t requests_max = 4096, samples_max = 64, loops_max = 64, results_max = 4096;
 }
 
 void Mailbox::request(const catalog::Need& need) {
@@ -32,6 +32,15 @@ void Mailbox::loop_found(const Endpoint& upstream) {
         const auto mail = mail_.lock();
         if (mail->loops.size() >= loops_max) return;
         mail->loops.push_back(upstream);
+    }
+    wake_();
+}
+
+void Mailbox::done(OrderResult result) {
+    {
+        const auto mail = mail_.lock();
+        if (mail->results.size() >= results_max) return;
+        mail->results.push_back(std::move(result));
     }
     wake_();
 }

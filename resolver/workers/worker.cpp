@@ -142,7 +142,12 @@ struct Worker::Inside {
         take_view();
         Orders orders = self.orders_.take();
         if (orders.rows_requested) self.setup_.listed(resolver.cache_table(at, orders.rows_requested));
-        for (const auto& suffix : orders.flushes) resolver.flush(suffix, at, actions);
+        for (const auto& flush : orders.flushes) {
+            const std::size_t removed = resolver.flush(flush.suffix, at, actions);
+            if (flush.order) self.setup_.done({flush.order, self.setup_.number, removed, {}});
+        }
+        for (const auto& asked : orders.explains)
+            self.setup_.done({asked.order, self.setup_.number, 0, resolver.explain(asked.name, asked.type, at)});
         for (auto& [added, keep] : orders.rebinds) listener.adopt(std::move(added), keep);
         if (self.stopping_.load(std::memory_order_acquire) && !ending) {
             ending = true;
@@ -206,8 +211,13 @@ void Worker::run() {
 
 void Worker::wake() { wake_->send(); }
 
-void Worker::flush(std::optional<wire::Name> suffix) {
-    orders_.lock()->flushes.push_back(suffix);
+void Worker::flush(std::optional<wire::Name> suffix, std::uint64_t order) {
+    orders_.lock()->flushes.push_back({suffix, order});
+    wake();
+}
+
+void Worker::explain(const wire::Name& name, std::uint16_t type, std::uint64_t order) {
+    orders_.lock()->explains.push_back({name, type, order});
     wake();
 }
 

@@ -14,6 +14,7 @@
 #include "resolver/core/resolver.hpp"
 #include "resolver/net/listener.hpp"
 #include "resolver/net/packet_dump.hpp"
+#include "resolver/workers/mailbox.hpp"
 #include "resolver/workers/view_board.hpp"
 #include "watch/loop/guarded.hpp"
 #include "watch/loop/loop.hpp"
@@ -37,6 +38,7 @@ public:
         std::function<void(const Endpoint&)> loop_found;             ///< the upstream's loop probe came back
         std::function<core::Totals()> others;                        ///< the counters of the other workers
         std::function<void(std::vector<forward::TableRow>)> listed;  ///< result of `list_cache`
+        std::function<void(OrderResult)> done;                       ///< result of `flush` and `explain`
         std::function<void()> seen;                                  ///< a newer View was taken, or the worker ended
     };
     /// Starts no thread. `board` must outlive this object.
@@ -48,8 +50,10 @@ public:
     void start();
     /// Lets the worker take a newer View, beat and perform its orders. Does not wait for it; not after `join`.
     void wake();
-    /// Removes cache entries at or below `suffix`, all if empty.
-    void flush(std::optional<wire::Name> suffix);
+    /// Removes cache entries at or below `suffix`, all if empty. With an `order` other than 0 Setup::done gets the number of entries.
+    void flush(std::optional<wire::Name> suffix, std::uint64_t order);
+    /// Gives Resolver::explain to Setup::done.
+    void explain(const wire::Name& name, std::uint16_t type, std::uint64_t order);
     /// Gives up to `rows_max` rows of the cache to Setup::listed.
     void list_cache(std::size_t rows_max);
     /// Serves `added`, closes sockets whose endpoint is not in `keep`.
@@ -74,7 +78,17 @@ private:
     struct Inside;
     /// Orders of the control thread since the worker was last woken.
     struct Orders {
-        std::vector<std::optional<wire::Name>> flushes;
+        struct Flush {
+            std::optional<wire::Name> suffix;
+            std::uint64_t order = 0;
+        };
+        struct Explain {
+            wire::Name name;
+            std::uint16_t type = 0;
+            std::uint64_t order = 0;
+        };
+        std::vector<Flush> flushes;
+        std::vector<Explain> explains;
         std::vector<std::pair<std::vector<net::BoundSocket>, std::vector<Endpoint>>> rebinds;
         std::size_t rows_requested = 0;
     };

@@ -46,6 +46,7 @@ void WorkerPool::start(Setup setup, const conf::Options& options, const ViewBoar
         one.request = [&mailbox](const catalog::Need& need) { mailbox.request(need); };
         one.sampled = [&mailbox](const answer::Sampled& sample) { mailbox.sampled(sample); };
         one.loop_found = [&mailbox](const Endpoint& upstream) { mailbox.loop_found(upstream); };
+        one.done = [&mailbox](OrderResult result) { mailbox.done(std::move(result)); };
         one.seen = [&mailbox] { mailbox.seen(); };
         one.listed = setup.listed;
         one.others = [this, i] {
@@ -66,8 +67,12 @@ void WorkerPool::wake() {
     for (const auto& worker : workers_) worker->wake();
 }
 
-void WorkerPool::flush(const std::optional<wire::Name>& suffix) {
-    for (const auto& worker : workers_) worker->flush(suffix);
+void WorkerPool::flush(const std::optional<wire::Name>& suffix, std::uint64_t order) {
+    for (const auto& worker : workers_) worker->flush(suffix, order);
+}
+
+void WorkerPool::explain(const wire::Name& name, std::uint16_t type, std::uint64_t order) {
+    for (const auto& worker : workers_) worker->explain(name, type, order);
 }
 
 void WorkerPool::list_cache(std::size_t rows_max) {

@@ -29,8 +29,10 @@ public:
     void start(Setup setup, const conf::Options& options, const ViewBoard& board, Mailbox& mailbox);
     /// Wakes every worker; twice a second for the heartbeats, and after each new View.
     void wake();
-    /// Removes cache entries at or below `suffix`, all if empty.
-    void flush(const std::optional<wire::Name>& suffix = {});
+    /// Removes cache entries at or below `suffix`, all if empty. `order`: see Worker::flush; each worker's result comes by the mailbox.
+    void flush(const std::optional<wire::Name>& suffix = {}, std::uint64_t order = 0);
+    /// How each worker would answer; the results come by the mailbox.
+    void explain(const wire::Name& name, std::uint16_t type, std::uint64_t order);
     /// Gives up to `rows_max` rows of each worker's cache to `listed`.
     void list_cache(std::size_t rows_max);
     /// `added`: one row per worker. Sockets whose endpoint is not in `keep` are closed.

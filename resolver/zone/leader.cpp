@@ -105,6 +105,7 @@ Apex apex_of(const wire::Name& lower, const wire::Name& domain, const catalog::C
 
 Outcome add_leader(ZoneReply& reply, const catalog::LeaderEntry& leader, const wire::Name& owner, const Into& into) {
     reply.note_leader(leader.service);
+    if (reply.context.witness) reply.context.witness->leader(leader);
     if (!serves_addresses(into.type)) return Outcome::no_data;  // also in a gap: a new leader would not change this
     Location location;
     if (const Outcome found = find_location(reply, leader, into.type, location); found != Outcome::answered) return found;

@@ -161,6 +161,7 @@ std::optional<Outcome> add_members(ZoneReply& reply, const ZoneName& name, const
     if (is_ordinary(reply, name, leader, outcome) || outcome) return outcome;
     if (into.flat) return Outcome::no_name;  // the host of a member is a name that selects members
     reply.note_leader(leader.service);
+    if (reply.context.witness) reply.context.witness->leader(leader);
     const bool srv = into.type == rrtype::srv;
     if (name.role == ClusterRole::ranked && !srv) return Outcome::no_data;
     if (!serves_addresses(into.type)) return Outcome::no_data;

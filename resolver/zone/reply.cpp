@@ -124,7 +124,7 @@ wire::Name ZoneReply::addr_name(const Address& address, std::string_view datacen
 
 template <class Facts>
 Outcome ZoneReply::judge(const Facts& facts, catalog::Need::Kind kind, std::string_view name, std::string_view datacenter) {
-    facts.usage->touch(second());
+    if (!context.witness) facts.usage->touch(second());
     switch (facts.state) {
         case catalog::FactState::known: note_stale(facts.stale); return Outcome::answered;
         case catalog::FactState::loading: return wait_for(kind, name, datacenter);
@@ -145,6 +145,7 @@ Outcome ZoneReply::find_service(std::string_view service, std::string_view datac
         key = {text.data(), static_cast<std::size_t>(end - text.data())};
     }
     const auto found = catalog.services->find(key);
+    if (context.witness) context.witness->service(service, datacenter, found == catalog.services->end() ? nullptr : found->second.get());
     if (found == catalog.services->end()) return wait_for(catalog::Need::Kind::service, service, datacenter);
     entry = found->second.get();
     return judge(*entry, catalog::Need::Kind::service, service, datacenter);
@@ -152,6 +153,7 @@ Outcome ZoneReply::find_service(std::string_view service, std::string_view datac
 
 Outcome ZoneReply::find_nodes(std::string_view datacenter, const catalog::NodeTable*& table) {
     if (catalog.expired) return Outcome::expired;
+    if (context.witness) context.witness->node_tables.emplace_back(datacenter);
     const auto found = catalog.nodes->find(datacenter);
     if (found == catalog.nodes->end()) return wait_for(catalog::Need::Kind::nodes, {}, datacenter);
     table = found->second.get();
@@ -166,12 +168,14 @@ const view::RuntimeEntry* ZoneReply::runtime_of(std::string_view service) const 
 
 void ZoneReply::note_leader(std::string_view service) {
     leader_ = true;
-    if (const auto* runtime = runtime_of(service)) runtime->usage->touch(second());
+    const auto* runtime = runtime_of(service);
+    if (runtime && !context.witness) runtime->usage->touch(second());
 }
 
 bool ZoneReply::name_leader(std::string_view service) {
     leader_runtime_ = runtime_of(service);
     leader_service_ = service;
+    if (context.witness && is_deposed()) context.witness->deposed = true;
     return !is_deposed();
 }
 
@@ -276,7 +280,7 @@ std::optional<answer::Answer> ZoneReply::finish(Outcome outcome) {
         case Outcome::no_data:
         case Outcome::no_name: break;
     }
-    if (leader_runtime_ && outcome == Outcome::answered) leader_runtime_->counters->count_answer(context.at.now);
+    if (leader_runtime_ && outcome == Outcome::answered && !context.witness) leader_runtime_->counters->count_answer(context.at.now);
     if (outcome != Outcome::answered && !soa_) put_soa(Section::authority);
     writer_.set_rcode(outcome == Outcome::no_name ? rcode::nxdomain : rcode::noerror);
     if (cut_) writer_.set_tc();

@@ -280,8 +280,8 @@ Picked pick_instances(const catalog::ServiceEntry& entry, const Wanted& wanted, 
         return {.any = true, .drawn = true};
     }
     const auto consider = [&](const catalog::Instance& instance) {
-        if (catalog::is_usable(instance, settings) && (row || wanted.tag.empty() || catalog::has_tag(instance, wanted.tag)))
-            picks.push_back(&instance);
+        const std::string_view tag = row ? std::string_view() : wanted.tag;  // the row has only instances with the tag
+        if (catalog::left_out(instance, tag, settings) == catalog::LeftOut::none) picks.push_back(&instance);
     };
     if (row && !row->few.empty()) {
         for (const std::uint32_t position : row->few) consider(entry.instances[position]);
@@ -328,6 +328,7 @@ Target target_of(const catalog::Instance& instance, std::uint16_t type, const wi
 Outcome answer_service(ZoneReply& reply, const ZoneName& name) {
     const catalog::ServiceEntry* entry = nullptr;
     if (const Outcome found = reply.find_service(name.service, name.datacenter, entry); found != Outcome::answered) return found;
+    if (reply.context.witness) reply.context.witness->selected(*entry, name.tag);
     const Lookup lookup = lookup_of(reply, name);
     const bool srv = reply.question.type == rrtype::srv;
     const Into into{.type = reply.question.type};
@@ -349,6 +350,7 @@ Outcome answer_service(ZoneReply& reply, const ZoneName& name) {
 Outcome add_service(ZoneReply& reply, const ZoneName& name, const wire::Name& owner, const Into& into) {
     const catalog::ServiceEntry* entry = nullptr;
     if (const Outcome found = reply.find_service(name.service, name.datacenter, entry); found != Outcome::answered) return found;
+    if (reply.context.witness) reply.context.witness->selected(*entry, name.tag);
     const Lookup lookup = lookup_of(reply, name);
     Picks picks;
     AddressPicks addresses;

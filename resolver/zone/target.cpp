@@ -31,8 +31,10 @@ private:
 
 const catalog::HostEntry* find_host(ZoneReply& reply, const HostKey& key) {
     const auto found = reply.catalog.hosts->find(key.view());
-    if (found == reply.catalog.hosts->end()) return nullptr;
-    found->second->usage->touch(reply.second());
+    const bool known = found != reply.catalog.hosts->end();
+    if (reply.context.witness) reply.context.witness->host(key.view(), known ? found->second.get() : nullptr);
+    if (!known) return nullptr;
+    if (!reply.context.witness) found->second->usage->touch(reply.second());
     return found->second.get();
 }
 

@@ -14,6 +14,7 @@
 #include "conf/base/clock.hpp"
 #include "conf/base/random.hpp"
 #include "resolver/answer/answer.hpp"
+#include "resolver/answer/witness.hpp"
 #include "resolver/view/leader_runtime.hpp"
 #include "resolver/wire/message.hpp"
 #include "watch/catalog/catalog.hpp"
@@ -28,6 +29,7 @@ struct ZoneContext {
     std::uint32_t udp_max = 1232;                  ///< edns-packet-max
     const view::LeaderRuntime* runtime = nullptr;  ///< serials and counters of leaders; null: none
     bool has_local_data = false;                   ///< local data has the name: the answer is NODATA instead of NXDOMAIN
+    answer::Witness* witness = nullptr;            ///< not null: the decision is only explained, and has no effect
 };
 
 /// `question.lower` is at or below `domain`, one of the settings' domains; or below arpa, where Consul answers PTR, and `domain` is the

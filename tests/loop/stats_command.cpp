@@ -65,15 +65,55 @@ TEST_CASE("commands: each command prints the reply and exits with its result") {
 
 TEST_CASE("commands: flush removes everything or one name") {
     StatsServerFixture fixture("127.0.0.1:0");
-    CHECK(run({"flush"}, fixture.address()).out == "removed from the cache: everything\n");
-    CHECK(run({"flush", "WWW.example"}, fixture.address()).out == "removed from the cache: www.example\n");
+    CHECK(run({"flush"}, fixture.address()).out == "removed from the cache: everything, 1 entry\n");
+    CHECK(run({"flush", "WWW.example"}, fixture.address()).out == "removed from the cache: www.example, 2 entries\n");
     CHECK(fixture.flushed() == std::vector<std::string>{"*", "www.example"});
     const auto bad = run({"flush", "a..b"}, fixture.address());
     CHECK(bad.code == 1);
     CHECK(has(bad.err, "name is not a domain name"));
-    CHECK(run({"flush", "a&name=b"}, fixture.address()).out == "removed from the cache: a&name=b\n");
+    CHECK(run({"flush", "a&name=b"}, fixture.address()).out == "removed from the cache: a&name=b, 3 entries\n");
     CHECK(run({"flush", "a", "b"}, fixture.address()).code == 1);
     CHECK(fixture.flushed().size() == 3);
+}
+
+TEST_CASE("commands: a reply that comes later, and the words of each command") {
+    StatsServerFixture fixture("127.0.0.1:0");
+    const auto& at = fixture.address();
+    CHECK(run({"explain", "a.example", "AAAA", "--json"}, at).out == "{\"name\":\"a.example\",\"type\":\"28\"}\n");
+    CHECK(has(run({"explain"}, at).err, "explain needs NAME [TYPE]"));
+    CHECK(run({"explain", "a", "b", "c"}, at).code == 1);
+    CHECK(run({"leaders", "pg"}, at).code == 0);
+    CHECK_FALSE(has(run({"leaders", "pg"}, at).out, "zz"));
+    const auto unknown = run({"leaders", "nothing"}, at);
+    CHECK(unknown.code == 1);
+    CHECK(has(unknown.err, "no scope 'nothing' is known; known: "));
+    CHECK(nlohmann::json::parse(run({"leaders", "pg", "--json"}, at).out)["leaders"].size() == 1);
+    CHECK(run({"reload"}, at).out == "the configuration was read again\n");
+    fixture.reload_result.errors = {"file:1: wrong"};
+    CHECK(run({"reload"}, at).code == 1);
+    CHECK(has(run({"reload"}, at).out, "error: file:1: wrong\n"));
+    CHECK(run({"stats", "--watch=0"}, at).code == 1);
+    CHECK(run({"wait", "--timeout=x"}, at).code == 1);
+    CHECK(run({"wait", "--leader"}, at).code == 1);
+}
+
+TEST_CASE("commands: wait ends when the leader is there, or at its time-out, and says what is missing") {
+    StatsServerFixture fixture("127.0.0.1:0");
+    CHECK(run({"wait", "--leader", "pg", "--timeout", "0"}, fixture.address()).code == 0);
+    const auto late = run({"wait", "--leader=pg", "--leader=zz", "--timeout=1"}, fixture.address());
+    CHECK(late.code == 1);
+    CHECK(has(late.err, "gave up after 1."));
+    CHECK(has(late.err, "no leader of zz: "));
+    const auto not_ready = run({"wait", "--timeout=0"}, fixture.address());
+    CHECK(not_ready.code == 1);
+    CHECK(has(not_ready.err, "not ready: no upstream has answered yet"));
+    CHECK(run({"wait", "--timeout=0"}, "127.0.0.1:1").code == 2);
+    CHECK(nlohmann::json::parse(run({"wait", "--timeout=0", "--json"}, fixture.address()).out)["done"] == false);
+}
+
+TEST_CASE("commands: help of one command") {
+    CHECK(run_help("wait") == 0);
+    CHECK(run_help("nothing") == 1);
 }
 
 TEST_CASE("commands: a command uses a unix socket, or the address of --stats-address") {

@@ -51,6 +51,7 @@ public:
     milliseconds longest_gap() { return milliseconds(gap_ms_.exchange(0)); }
 
     metrics::ControlCounters counters;
+    documents::Reloaded reload_result;  ///< of POST /reload; to be set before the request
 
 private:
     void run() {
@@ -63,12 +64,31 @@ private:
             if (gap > gap_ms_) gap_ms_ = gap;
         });
         beat.repeat(milliseconds(5));
-        const auto started = server_->start(loop, {.status = [this] { return status_; },
-                                                   .flush =
-                                                       [this](std::optional<wire::Name> name) {
-                                                           const std::lock_guard lock(mutex_);
-                                                           flushed_.push_back(name ? name->text() : "*");
-                                                       }});
+        std::vector<std::function<void()>> later;
+        loop::Timer reply_later(loop, [&] {
+            for (auto& done : std::exchange(later, {})) done();
+        });
+        const auto started =
+            server_->start(loop, {.status = [this] { return status_; },
+                                  .flush =
+                                      [this](std::optional<wire::Name> name, const documents::Flushed& done) {
+                                          const std::lock_guard lock(mutex_);
+                                          flushed_.push_back(name ? name->text() : "*");
+                                          done(flushed_.size());
+                                      },
+                                  .explain =
+                                      [&](const wire::Name& name, std::uint16_t type, const documents::Explained& done) {
+                                          // The reply comes later, as from a worker.
+                                          later.push_back([done, name, type] {
+                                              done("{\"name\":\"" + name.text() + "\",\"type\":\"" + std::to_string(type) + "\"}\n");
+                                          });
+                                          reply_later.start(milliseconds(20));
+                                      },
+                                  .reload =
+                                      [this] {
+                                          const std::lock_guard lock(mutex_);
+                                          return reload_result;
+                                      }});
         ensure(static_cast<bool>(started), "the server starts");
         running_ = true;
         loop.run();

@@ -106,7 +106,7 @@ TEST_CASE("stats server: POST /flush needs `X-Lictor: 1`; it flushes one name, o
     const std::string header = "X-Lictor: 1\r\nContent-Length: 0\r\n";
     const auto reply = client.ask(plain_request("/flush", "POST", header));
     CHECK(reply.code == 200);
-    CHECK(Json::parse(reply.body) == Json{{"flushed", "everything"}});
+    CHECK(Json::parse(reply.body) == Json{{"flushed", "everything"}, {"removed", 1}});
     CHECK(client.ask(plain_request("/flush?name=WWW.example%2e", "POST", header)).code == 200);
     CHECK(client.ask(plain_request("/flush?name=a..b", "POST", header)).code == 400);
     CHECK(client.ask(plain_request("/flush?name=", "POST", header)).code == 400);

@@ -21,11 +21,29 @@ struct RoutesFixture {
     std::vector<std::string> flushed;
     EventRing events{1'700'000'000};
     std::function<Status()> current_status = [this] { return status; };
-    std::function<void(std::optional<Name>)> flush = [this](std::optional<Name> name) { flushed.push_back(name ? name->text() : "*"); };
+    std::function<void(std::optional<Name>, Flushed)> flush = [this](std::optional<Name> name, const Flushed& done) {
+        flushed.push_back(name ? name->text() : "*");
+        done(removed);
+    };
+    std::optional<std::size_t> removed = 7;
+    std::function<void(Name, std::uint16_t, Explained)> explain = [this](const Name& name, std::uint16_t type, const Explained& done) {
+        explained.push_back(name.text() + ' ' + std::to_string(type));
+        done(explanation);
+    };
+    std::vector<std::string> explained;
+    std::optional<std::string> explanation = "{}\n";
+    std::function<Reloaded()> reload = [this] { return reloaded; };
+    Reloaded reloaded;
 
     StatsReply ask(StatsRequest request) {
-        return answer_stats_request(request,
-                                    {.accepted_hosts = accepted_hosts, .status = current_status, .flush = flush, .events = events});
+        StatsReply reply = answer_stats_request(request, {.accepted_hosts = accepted_hosts,
+                                                          .status = current_status,
+                                                          .flush = flush,
+                                                          .explain = explain,
+                                                          .reload = reload,
+                                                          .events = events});
+        if (reply.later) std::exchange(reply.later, {})([&](StatsReply done) { reply = std::move(done); });
+        return reply;
     }
     StatsReply get(std::string_view path) { return ask(request("GET", path)); }
 
@@ -89,8 +107,8 @@ TEST_CASE("stats routes: an unknown path gets 404") {
         INFO(path);
         const auto reply = routes.get(path);
         CHECK(reply.code == 404);
-        CHECK(reply.body.find("no such path; paths: /, /stats, /metrics, /health, /ready, /leaders, /services, POST /flush, /failovers, "
-                              "/events, /shadow") != std::string::npos);
+        CHECK(reply.body.find("no such path; paths: /, /stats, /metrics, /health, /ready, /leaders, /services, /explain, POST /flush, "
+                              "POST /reload, /failovers, /events, /shadow") != std::string::npos);
     }
 }
 
@@ -164,6 +182,41 @@ TEST_CASE("stats routes: a Host header that is not accepted gets 403 for every p
     CHECK(routes.flushed.empty());
 }
 
+TEST_CASE("stats routes: /explain takes a name and a type, and waits for its document") {
+    RoutesFixture routes;
+    auto request = RoutesFixture::request("GET", "/explain");
+    const auto code = [&](std::vector<std::pair<std::string_view, std::string_view>> arguments) {
+        request.arguments = std::move(arguments);
+        return routes.ask(request).code;
+    };
+    CHECK(code({{"name", "WWW.example"}}) == 200);
+    CHECK(code({{"name", "www.example"}, {"type", "aaaa"}}) == 200);
+    CHECK(routes.explained == std::vector<std::string>{"WWW.example 1", "www.example 28"});
+    CHECK(code({}) == 400);
+    CHECK(code({{"name", ""}}) == 400);
+    CHECK(code({{"name", "a..b"}}) == 400);
+    CHECK(code({{"name", "a"}, {"name", "b"}}) == 400);
+    CHECK(code({{"name", "a"}, {"type", "nothing"}}) == 400);
+    CHECK(code({{"name", "a"}, {"what", "b"}}) == 400);
+    CHECK(routes.explained.size() == 2);
+    routes.explanation.reset();
+    CHECK(code({{"name", "a"}}) == 503);
+}
+
+TEST_CASE("stats routes: POST /reload needs the header, and reports what was wrong") {
+    RoutesFixture routes;
+    auto request = RoutesFixture::request("POST", "/reload");
+    CHECK(routes.ask(request).code == 403);
+    request.lictor_header = "1";
+    routes.reloaded.warnings = {"a doubt"};
+    CHECK(Json::parse(routes.ask(request).body) == Json::parse(R"({"reloaded":true,"errors":[],"warnings":["a doubt"]})"));
+    routes.reloaded = {{"/etc/lictor.conf:3: wrong"}, {}};
+    CHECK(routes.ask(request).code == 409);
+    CHECK(Json::parse(routes.ask(request).body)["errors"][0] == "/etc/lictor.conf:3: wrong");
+    request.arguments = {{"name", "a"}};
+    CHECK(routes.ask(request).code == 400);
+}
+
 TEST_CASE("stats routes: POST /flush needs `X-Lictor: 1`; it flushes one name, or everything without an argument") {
     RoutesFixture routes;
     auto request = RoutesFixture::request("POST", "/flush");
@@ -173,9 +226,10 @@ TEST_CASE("stats routes: POST /flush needs `X-Lictor: 1`; it flushes one name, o
     CHECK(routes.flushed.empty());
 
     request.lictor_header = "1";
-    CHECK(Json::parse(routes.ask(request).body) == Json{{"flushed", "everything"}});
+    CHECK(Json::parse(routes.ask(request).body) == Json{{"flushed", "everything"}, {"removed", 7}});
     request.arguments = {{"name", "WWW.Example"}};
-    CHECK(Json::parse(routes.ask(request).body) == Json{{"flushed", "www.example"}});
+    routes.removed.reset();
+    CHECK(Json::parse(routes.ask(request).body) == Json{{"flushed", "www.example"}, {"removed", nullptr}});
     CHECK(routes.flushed == std::vector<std::string>{"*", "www.example"});
 
     // Invalid arguments must not flush everything.

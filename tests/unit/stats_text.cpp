@@ -89,12 +89,17 @@ TEST_CASE("sub-commands: documents become tables for the terminal") {
     CHECK(health_text(health_json(status)) == "healthy, last heartbeat of each worker: 0.2s ago 0.5s ago\n");
     CHECK(ready_text(ready_json(status)) == "not ready: no upstream has answered yet\nwarning: leader zz: queries are held\n");
     CHECK(stats.find("\nwarning: leader zz: queries are held\n") != std::string::npos);
-    CHECK(flush_text("{\"flushed\":\"everything\"}") == "removed from the cache: everything\n");
+    CHECK(flush_text(R"({"flushed":"everything","removed":12})") == "removed from the cache: everything, 12 entries\n");
+    CHECK(flush_text(R"({"flushed":"a.example","removed":1})") == "removed from the cache: a.example, 1 entry\n");
+    CHECK(flush_text(R"({"flushed":"everything","removed":null})").find("did not say") != std::string::npos);
+    CHECK(reload_text(R"({"reloaded":false,"errors":["f:1: wrong"]})").find("error: f:1: wrong\n") == 0);
+    CHECK(ready_text(R"({"ready":true})", {.colours = true}) == "\x1b[32mready\x1b[0m\n");
     CHECK(leaders_text(leaders_json(Status{})) == "no leader scope is configured or known\n");
 }
 
 TEST_CASE("sub-commands: other input gives no table, and control characters are removed") {
-    for (auto* shown : {stats_text, leaders_text, services_text, health_text, ready_text, flush_text}) {
+    for (auto* rendered : {stats_text, leaders_text, services_text, health_text, ready_text, flush_text, reload_text, explain_text}) {
+        const auto shown = [&](const std::string& json) { return rendered(json, {}); };
         CHECK(shown("").empty());
         CHECK(shown("<html>").empty());
         CHECK(shown("[1]").empty());

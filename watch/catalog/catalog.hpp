@@ -57,6 +57,7 @@ struct Instance {
     std::vector<std::string> tags;    ///< lower case
     Health health = Health::passing;  ///< worst of all checks in the entry
     bool node_critical = false;       ///< serfHealth is critical; where the node has none, any node-level check
+    bool maintenance = false;         ///< critical because of `consul maint`; not kept in a snapshot
     std::uint16_t weight = 1;         ///< SRV weight by Consul's rule (consul-dns §2.8)
 };
 

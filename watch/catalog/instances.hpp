@@ -10,6 +10,12 @@ namespace lictor::catalog {
 
 /// Consul's health filter: not critical; with `only_passing` not warning either.
 bool is_usable(const Instance& instance, const ConsulSettings& settings);
+/// Why an instance is left out of an answer.
+enum class LeftOut : std::uint8_t { none, maintenance, node_critical, critical, warning, other_tag };
+/// By health first, then by tag; `tag_lower` in lower case, empty: any.
+LeftOut left_out(const Instance& instance, std::string_view tag_lower, const ConsulSettings& settings);
+/// The reason in a few words, for pages; empty for `none`.
+const char* words(LeftOut reason);
 /// True if the instance has the tag. `tag_lower`: in lower case.
 bool has_tag(const Instance& instance, std::string_view tag_lower);
 /// True if an instance of the service has the tag, whatever its health.

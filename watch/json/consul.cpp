@@ -102,8 +102,11 @@ void read_checks(JsonValue entry, catalog::Instance& instance) {
         const std::string_view status = check.get("Status").text_or_empty();
         const catalog::Health health = health_of(status);
         instance.health = std::max(instance.health, health);
+        const std::string_view id = check.get("CheckID").text_or_empty();
+        if (id == "_node_maintenance" || id.starts_with("_service_maintenance"))
+            instance.maintenance = instance.maintenance || health == catalog::Health::critical;
         if (check.get("ServiceID").text_or_empty().empty()) {
-            if (check.get("CheckID").text_or_empty() == "serfHealth") gossip = health;
+            if (id == "serfHealth") gossip = health;
             else node_level = std::max(node_level, health);
         }
         const std::string_view service_name = check.get("ServiceName").text_or_empty();
