@@ -34,9 +34,10 @@ enum class Rule : std::uint8_t {
     loopback_name,  ///< PTR of 127.0.0.1 and ::1
     bogus_priv,     ///< RFC 6303
     domain_needed,
-    route,      ///< `server=` of this domain; the root: the upstreams for all names
-    agent_dns,  ///< only the agent's DNS has the answer
-    chaos,      ///< a CHAOS name
+    route,       ///< `server=` of this domain; the root: the upstreams for all names
+    agent_dns,   ///< only the agent's DNS has the answer
+    leader_soa,  ///< the SOA of a domain of aliases
+    chaos,       ///< a CHAOS name
     zone_transfer,
     count,
 };

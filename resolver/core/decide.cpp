@@ -201,7 +201,8 @@ Answer Resolver::State::decide(const wire::Question& question, const answer::Cli
     const OperatorData own = domain && rules_below_consul ? operator_data(question.lower, *domain) : OperatorData::nothing;
     if (domain && own == OperatorData::nothing) return decide_consul(question, *domain, client, at, buffer, actions);
     if (!domain)
-        if (auto answer = zone::answer_alias_zone(question, *view, at, buffer, view->rules->edns_packet_max)) return *std::move(answer);
+        if (auto answer = zone::answer_alias_zone(question, *view, at, buffer, view->rules->edns_packet_max, witness))
+            return *std::move(answer);
     // The agent ignores the class, so a reverse name of Consul is Consul's in class CHAOS too.
     if (question.klass == rrclass::chaos && !(view->catalog->consul_on && reverse_domain(question)))
         return answer_chaos(

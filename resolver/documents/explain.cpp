@@ -47,6 +47,7 @@ constexpr RuleRow rule_rows[] = {
     {Rule::domain_needed, "domain-needed", "domain-needed: names without a dot are not forwarded"},
     {Rule::route, "route", "the upstreams for {}"},
     {Rule::agent_dns, "agent's DNS", "only the agent's DNS can answer {}"},
+    {Rule::leader_soa, "leader-soa", "the SOA of {} rises with each new leader behind its aliases"},
     {Rule::chaos, "chaos", "{} is a name of class CHAOS"},
     {Rule::zone_transfer, "zone transfer", "zone transfers are not supported"},
 };

@@ -200,6 +200,7 @@ Origin origin_of(const Step& step, const rules::Rules& rules, const Sources& sou
         case Rule::domain_needed: return flag_origin({"domain-needed"}, sources);
         case Rule::route: return route_origin(step, sources);
         case Rule::agent_dns: return flag_origin({"consul-dns"}, sources);
+        case Rule::leader_soa: return flag_origin({"leader-soa"}, sources);
         case Rule::localhost:
         case Rule::invalid:
         case Rule::loopback_name:

@@ -9,11 +9,13 @@
 namespace lictor::zone {
 
 std::optional<answer::Answer> answer_alias_zone(const wire::Question& question, const view::View& view, Moment at,
-                                                std::span<std::uint8_t> buffer, std::uint32_t udp_max) {
+                                                std::span<std::uint8_t> buffer, std::uint32_t udp_max, answer::Witness* witness) {
     if (!view.soa_zones || question.type != rrtype::soa || question.klass != rrclass::in) return std::nullopt;
     const auto found = view.soa_zones->by_name.find(question.lower);
     if (found == view.soa_zones->by_name.end()) return std::nullopt;
-    for (const auto& usage : found->second.usages) usage->touch(at.now.count() / 1'000'000);
+    answer::note(witness, answer::Rule::leader_soa, found->first);
+    if (!witness)
+        for (const auto& usage : found->second.usages) usage->touch(at.now.count() / 1'000'000);
 
     const catalog::ConsulSettings& settings = *view.catalog->settings;
     wire::Name primary = wire::Name::parse(settings.domains.front()).value_or(wire::Name{}), mailbox = primary;

@@ -7,6 +7,8 @@
 #include "resolver/documents/explain.hpp"
 #include "resolver/rules/rules.hpp"
 #include "resolver/terminal/render.hpp"
+#include "resolver/view/soa_zones.hpp"
+#include "resolver/zone/leader.hpp"
 #include "tests/unit/resolver_world.hpp"
 #include "tests/unit/zone_fixture.hpp"
 
@@ -48,6 +50,8 @@ public:
         next->catalog = std::make_shared<catalog::Catalog>(world.catalog);
         next->rules = made;
         next->runtime = view::next_runtime(view->runtime, world.catalog, at.unix_seconds);
+        const auto behind = [&](const wire::Name& target) { return zone::leader_behind(target, *next->catalog, *next->runtime); };
+        next->soa_zones = view::next_soa_zones(view->soa_zones, *made, behind, at.unix_seconds);
         view = next;
         resolver.on_view(view, at, actions);
     }
@@ -89,7 +93,8 @@ const char* const conf_text =
     "cname=far.example,www.far.example\n"
     "txt-record=info.example,hello\n"
     "domain-needed\n"
-    "bogus-priv\n";
+    "bogus-priv\n"
+    "leader-soa=example\n";
 
 }  // namespace
 
@@ -148,6 +153,7 @@ TEST_CASE("explain: there is no effect: no counter, action, usage time, cache en
         CHECK(w.actions.empty());
         CHECK(w.resolver.deadline() == deadline);
     }
+    CHECK(w.explain("example", rrtype::soa)["source"] == "leader");
     for (const auto& [key, entry] : *w.view->catalog->services) CHECK(entry->usage->asked.load() == 0);
     for (const auto& [key, entry] : *w.view->catalog->hosts) CHECK(entry->usage->asked.load() == 0);
     for (const auto& [key, entry] : *w.view->runtime) CHECK(entry->usage->asked.load() == 0);
@@ -175,6 +181,7 @@ TEST_CASE("explain: each rule is named with its file and line") {
     CHECK(w.place("info.example", rrtype::txt) == "/etc/lictor.conf:10 local record");
     CHECK(w.place("word") == "/etc/lictor.conf:11 domain-needed");
     CHECK(w.place("1.0.0.10.in-addr.arpa", rrtype::ptr) == "/etc/lictor.conf:12 bogus-priv");
+    CHECK(w.place("example", rrtype::soa) == "/etc/lictor.conf:13 leader-soa");
     CHECK(w.place("x.corp.example") == "/etc/lictor.conf:4 route");
     CHECK(w.place("www.example") == "/etc/lictor.conf:2 route");
     CHECK(w.explain("far.example")["steps"][0]["place"] == "/etc/lictor.conf:9");
