@@ -3,7 +3,8 @@
 // watch/catalog/agent_behaviour.hpp lists where lictor's answers differ from the agent's.
 //
 // The files of this folder, each including only those before it: near_list, reply, name, metadata, target, cut, service, node, leader,
-// replica, zone, alias_zone. One exception: target.hpp's add_target is defined in zone.cpp, because an alias into Consul leads to any kind of name.
+// replica, zone, alias_zone. One exception: target.hpp's add_target is defined in zone.cpp, because an alias into Consul leads to any kind
+// of name.
 #pragma once
 
 #include <cstdint>
