@@ -629,11 +629,17 @@ TEST_CASE("queries are held for a leader without a known address", "[leader]") {
     Stage stage("4.1.0", rule);
     stage.play("kv lock=A A=primary");
     CHECK(shown(stage.fusion.verdict()) == "vacant: holder is not primary yet");
+    // The record shows a primary: the sentence names what is missing.
+    const std::string lacks =
+        " holds the lock and its record shows primary/running, but its address is not known: no instance of the service "
+        "pg belongs to it, or its record has no conn_url; see service= and address= of the leader line";
+    CHECK(leader_why(stage.fusion.verdict()) == "queries are held: A" + lacks);
     stage.play("nodes A=ok");
     CHECK(shown(stage.fusion.verdict()) == "led A: confirmed");
     // A's address does not count for B.
     stage.play("kv lock=B B=primary");
     CHECK(shown(stage.fusion.verdict()) == "vacant: lock moved");
+    CHECK(leader_why(stage.fusion.verdict()) == "queries are held: B" + lacks);
 }
 
 TEST_CASE("an instance without an address is answered with the address of its node", "[leader]") {

@@ -1,6 +1,6 @@
 // The table of reasons. In a sentence `{member}` is the present or last leader, `{holder}` the holder of the lock, `{one}` the holder or
-// else the member, `{role}` role and state in the record of `{one}`, `{lock}` the lock's ModifyIndex, `{keys}` and `{hint}` the fields of
-// these names.
+// else the member, `{role}` role and state in the record of `{one}`, `{lock}` the lock's ModifyIndex, `{service}`, `{keys}` and `{hint}`
+// the fields of these names.
 #include "watch/leader/words.hpp"
 
 #include <algorithm>
@@ -61,6 +61,12 @@ static_assert(std::all_of(reason_rows.begin(), reason_rows.end(),
 
 const ReasonRow& row_of(catalog::LeaderReason reason) { return reason_rows.at(static_cast<std::size_t>(reason)); }
 
+const catalog::MemberRow* row_of(const catalog::LeaderEntry& entry, const std::string& name) {
+    const auto row =
+        std::find_if(entry.members.begin(), entry.members.end(), [&](const catalog::MemberRow& member) { return member.name == name; });
+    return row == entry.members.end() ? nullptr : &*row;
+}
+
 /// The sentence of the reason. A plain lock has no cluster, so some sentences differ.
 std::string_view because(const catalog::LeaderEntry& entry) {
     if (entry.lock) {
@@ -75,13 +81,17 @@ std::string_view because(const catalog::LeaderEntry& entry) {
             default: break;
         }
     }
+    // Only an unknown address keeps a running primary that holds the lock from being answered.
+    const bool held = entry.reason == catalog::LeaderReason::holder_unconfirmed || entry.reason == catalog::LeaderReason::other_owner;
+    if (const auto* holder = row_of(entry, entry.holder); held && entry.host.text.empty() && holder && is_running_primary(*holder))
+        return "{holder} holds the lock and its record shows {role}, but its address is not known: no instance of the service {service} "
+               "belongs to it, or its record has no conn_url; see service= and address= of the leader line";
     return row_of(entry.reason).because;
 }
 
 std::string shown_role(const catalog::LeaderEntry& entry, const std::string& name) {
-    const auto row =
-        std::find_if(entry.members.begin(), entry.members.end(), [&](const catalog::MemberRow& member) { return member.name == name; });
-    return row == entry.members.end() ? "nothing" : role_and_state(*row);
+    const auto* row = row_of(entry, name);
+    return row ? role_and_state(*row) : "nothing";
 }
 
 std::string shown_state(const catalog::LeaderEntry& entry) {
@@ -115,6 +125,7 @@ std::string leader_why(const catalog::LeaderEntry& entry) {
         else if (slot == "holder") line += named(entry.holder);
         else if (slot == "one") line += named(one);
         else if (slot == "role") line += shown_role(entry, one);
+        else if (slot == "service") line += entry.service;
         else if (slot == "keys") line += entry.keys;
         else if (slot == "hint") line += entry.hint.empty() ? "" : "; " + entry.hint;
         else if (slot == "lock") line += std::to_string(entry.lock_index);
