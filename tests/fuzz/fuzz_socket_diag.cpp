@@ -1,4 +1,5 @@
-// Fuzzes the reader of the kernel's socket lists: no byte outside the datagram is read, and each socket that it gives can be asked for again.
+// Fuzzes the reader of the kernel's socket lists: no byte outside the datagram is read, and each socket that it gives can be asked for
+// again.
 #include <cstdint>
 #include <cstdlib>
 #include <string>
