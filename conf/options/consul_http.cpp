@@ -108,7 +108,10 @@ constexpr Row rows[] = {
      .variable = "CONSUL_CACERT",
      .argument = "<path>",
      .help = "CA certificates that verify Consul's certificate (PEM)",
-     .reference = "CA certificates that Consul's certificate is verified with.",
+     .reference =
+         "CA certificates that Consul's certificate is verified with; no others are trusted. Without it and `CONSUL_CAPATH`: those of "
+         "`SSL_CERT_FILE` and `SSL_CERT_DIR` (a file, and folders separated by colons), or else the system's, at the path where Debian, "
+         "RHEL, SUSE or Alpine keeps them.",
      .default_text = "`CONSUL_CACERT`",
      .sample = "/etc/ssl/consul-ca.pem",
      .field = text<&ConsulHttpOptions::consul_ca_file>},

@@ -16,11 +16,10 @@ constexpr Row rows[] = {
      .reload = Reload::restart,
      .argument = "<name>",
      .help = "user to change to after the sockets are bound",
-     .reference =
-         "User to change to after the sockets are bound, if lictor is started as root: a name or a number. Empty (`user=`): the user "
-         "is not changed. A number, and `nobody`, need no entry in /etc/passwd; without one the group is 65534. If the process lacks "
-         "the capability SETUID or SETGID, lictor logs a warning, changes what it can and gives up all other capabilities; with "
-         "`strict` it does not start.",
+     .reference = "User to change to after the sockets are bound, if lictor is started as root: a name in /etc/passwd or a number. Empty "
+                  "(`user=`): the user is not changed. A number, and `nobody`, need no entry in /etc/passwd; without one the group is "
+                  "65534. If the process lacks the capability SETUID or SETGID, lictor logs a warning, changes what it can and gives up "
+                  "all other capabilities; with `strict` it does not start.",
      .default_text = "nobody",
      .sample = "nobody",
      .field = field_with<&ProcessOptions::user, set_text<&ProcessOptions::user>, get_emptiable<&ProcessOptions::user>>},

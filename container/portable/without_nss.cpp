@@ -2,6 +2,7 @@
 // libraries that lictor is linked with refer to them on paths that lictor never takes, because lictor resolves names, users and ports by
 // itself. Here each reports that there is no such name. Linked into the static program only.
 #include <netdb.h>
+#include <pwd.h>
 
 extern "C" {
 
@@ -13,5 +14,11 @@ servent* getservbyname(const char*, const char*) { return nullptr; }
 servent* getservbyport(int, const char*) { return nullptr; }
 protoent* getprotobyname(const char*) { return nullptr; }
 protoent* getprotobynumber(int) { return nullptr; }
+void endservent() {}
+void endprotoent() {}
+int getpwuid_r(uid_t, passwd*, char*, size_t, passwd** found) {
+    *found = nullptr;
+    return 0;
+}
 
 }  // extern "C"

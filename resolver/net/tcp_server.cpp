@@ -34,7 +34,7 @@ void tune_listening(int fd) {
 
 bool out_of_descriptors(int code) { return code == EMFILE || code == ENFILE; }
 
-int open_reserve() { return ::open("/dev/null", O_RDONLY | O_CLOEXEC); }
+int open_reserve() { return ::open("/", O_PATH | O_CLOEXEC); }  // a file that every root has
 
 }  // namespace
 

@@ -12,32 +12,6 @@ from harness.lictor import Lictor
 from harness.runner import ONCE, Skip, test
 
 
-def agent_of(shared):
-    """An agent whose HTTPS port requires a client certificate of its CA. The agent's certificate is for server.dc1.consul and 127.0.0.1."""
-    folder = shared.path("tls")
-    os.makedirs(folder)
-    for words in (["ca", "create"], ["cert", "create", "-server"], ["cert", "create", "-client"]):
-        subprocess.run([consul.binary(), "tls", *words], cwd=folder, check=True, stdout=subprocess.DEVNULL)
-    other = os.path.join(folder, "other")
-    os.makedirs(other)
-    subprocess.run([consul.binary(), "tls", "ca", "create"], cwd=other, check=True, stdout=subprocess.DEVNULL)
-    for where, _folders, names in os.walk(folder):
-        os.chmod(where, 0o755)
-        for name in names:
-            os.chmod(os.path.join(where, name), 0o644)      # lictor reads them as user nobody
-    at = lambda name: os.path.join(folder, name)            # noqa: E731
-    address = net.loopback_net() + ".1"
-    port = net.free_port(address)
-    agent = consul.dev_agent(shared, address=address, ports={"https": port}, verify_incoming_https=True, ca_file=at("consul-agent-ca.pem"),
-                             cert_file=at("dc1-server-consul-0.pem"), key_file=at("dc1-server-consul-0-key.pem"))
-    agent.api.register("web1", "10.8.0.1", {"Service": "web", "Port": 80})
-    agent.https = f"https://{address}:{port}"
-    agent.where = f"{address}:{port}"
-    agent.files = {"ca": at("consul-agent-ca.pem"), "other": at("other/consul-agent-ca.pem"), "cert": at("dc1-client-consul-0.pem"),
-                   "key": at("dc1-client-consul-0-key.pem")}
-    return agent
-
-
 def options(agent, **other):
     given = {"consul-ca-file": agent.files["ca"], "consul-cert-file": agent.files["cert"], "consul-key-file": agent.files["key"],
              "consul-tls-server-name": "server.dc1.consul", **{name.replace("_", "-"): value for name, value in other.items()}}
@@ -46,7 +20,7 @@ def options(agent, **other):
 
 @test("CA, client certificate and server name as options: a service is read and watched over HTTPS")
 def _(ctx):
-    agent = ctx.shared("agent", agent_of)
+    agent = ctx.shared("agent", consul.tls_agent)
     lictor = Lictor(ctx, *options(agent), "--consul-watch=web", consul=agent.https)
     lictor.wait_ready()
     lictor.until_resolves("web.service.consul", ["10.8.0.1"])
@@ -58,7 +32,7 @@ def _(ctx):
 @test("the same from the environment: CONSUL_HTTP_SSL, CONSUL_CACERT, CONSUL_CLIENT_CERT, CONSUL_CLIENT_KEY, CONSUL_TLS_SERVER_NAME",
       ONCE)
 def _(ctx):
-    agent = ctx.shared("agent", agent_of)
+    agent = ctx.shared("agent", consul.tls_agent)
     lictor = Lictor(ctx, "--consul-watch=web", start=False, env={
         "CONSUL_HTTP_ADDR": agent.where, "CONSUL_HTTP_SSL": "true", "CONSUL_CACERT": agent.files["ca"], "CONSUL_CLIENT_CERT": agent.files["cert"],
         "CONSUL_CLIENT_KEY": agent.files["key"], "CONSUL_TLS_SERVER_NAME": "server.dc1.consul"})
@@ -72,7 +46,7 @@ def _(ctx):
 @test("a wrong server name, another CA, no client certificate: the connection fails, the log has the reason, and the answer is SERVFAIL",
       ONCE, within=60)
 def _(ctx):
-    agent = ctx.shared("agent", agent_of)
+    agent = ctx.shared("agent", consul.tls_agent)
     for number, (what, changes, words) in enumerate((
             ("another name", {"consul_tls_server_name": "other.dc1.consul"}, r"other\.dc1\.consul"),
             ("no server name", {"consul_tls_server_name": ""}, r"subject name|does not match|alternative"),
@@ -93,7 +67,7 @@ def _(ctx):
 def _(ctx):
     if not net.as_root():
         raise Skip("needs root, to change the user")
-    agent = ctx.shared("agent", agent_of)
+    agent = ctx.shared("agent", consul.tls_agent)
     os.chmod(ctx.folder, 0o755)
     private = {}
     for name in ("ca", "cert", "key"):
@@ -142,7 +116,7 @@ STORES = {"Debian, Ubuntu, Alpine": "/etc/ssl/certs/ca-certificates.crt", "RHEL"
 
 @test("without a CA option the certificates of the system are used, wherever the distribution keeps them", ONCE)
 def _(ctx):
-    agent = ctx.shared("agent", agent_of)
+    agent = ctx.shared("agent", consul.tls_agent)
     for number, (who, path) in enumerate(STORES.items()):
         lictor = Elsewhere(ctx, {path: agent.files["ca"]}, *options(agent, consul_ca_file=""), "--consul-watch=web", consul=agent.https,
                            name=f"lictor{number}")
@@ -153,7 +127,7 @@ def _(ctx):
 
 @test("SSL_CERT_FILE and SSL_CERT_DIR take the place of the system's certificates, and an option that of both", ONCE, within=60)
 def _(ctx):
-    agent = ctx.shared("agent", agent_of)
+    agent = ctx.shared("agent", consul.tls_agent)
     folder = ctx.path("hashed")
     os.makedirs(folder)
     os.chmod(ctx.folder, 0o755)
@@ -180,7 +154,7 @@ def _(ctx):
 
 @test("consul-ca-file is trusted alone: a certificate that only the system's CA signed is refused", ONCE)
 def _(ctx):
-    agent = ctx.shared("agent", agent_of)
+    agent = ctx.shared("agent", consul.tls_agent)
     folder = ctx.path("hashed")
     os.makedirs(folder)
     shutil.copyfile(agent.files["ca"], os.path.join(folder, "ca.pem"))
@@ -194,7 +168,7 @@ def _(ctx):
 
 @test("no CA certificates, or broken ones: the log has the paths and the remedy; they are used once they are there", ONCE, within=60)
 def _(ctx):
-    agent = ctx.shared("agent", agent_of)
+    agent = ctx.shared("agent", consul.tls_agent)
     lictor = Elsewhere(ctx, {}, *options(agent, consul_ca_file=""), "--consul-watch=web", consul=agent.https, name="none")
     sentence = "there are no CA certificates to verify HTTPS with: none of /etc/ssl/certs/ca-certificates.crt, .*install the package ca-certificates, or name"
     lictor.until_logged(f"consul-http-addr: {sentence}")

@@ -264,6 +264,32 @@ def dev_agent_unready(owner, name="dev1", address=None, **settings):
     return agent
 
 
+def tls_agent(shared):
+    """An agent whose HTTPS port requires a client certificate of its CA. The agent's certificate is for server.dc1.consul and 127.0.0.1."""
+    folder = shared.path("tls")
+    os.makedirs(folder)
+    for words in (["ca", "create"], ["cert", "create", "-server"], ["cert", "create", "-client"]):
+        subprocess.run([binary(), "tls", *words], cwd=folder, check=True, stdout=subprocess.DEVNULL)
+    other = os.path.join(folder, "other")
+    os.makedirs(other)
+    subprocess.run([binary(), "tls", "ca", "create"], cwd=other, check=True, stdout=subprocess.DEVNULL)
+    for where, _folders, names in os.walk(folder):
+        os.chmod(where, 0o755)
+        for name in names:
+            os.chmod(os.path.join(where, name), 0o644)      # lictor reads them as user nobody
+    at = lambda name: os.path.join(folder, name)            # noqa: E731
+    address = net.loopback_net() + ".1"
+    port = net.free_port(address)
+    agent = dev_agent(shared, address=address, ports={"https": port}, verify_incoming_https=True, ca_file=at("consul-agent-ca.pem"),
+                             cert_file=at("dc1-server-consul-0.pem"), key_file=at("dc1-server-consul-0-key.pem"))
+    agent.api.register("web1", "10.8.0.1", {"Service": "web", "Port": 80})
+    agent.https = f"https://{address}:{port}"
+    agent.where = f"{address}:{port}"
+    agent.files = {"ca": at("consul-agent-ca.pem"), "other": at("other/consul-agent-ca.pem"), "cert": at("dc1-client-consul-0.pem"),
+                   "key": at("dc1-client-consul-0-key.pem")}
+    return agent
+
+
 def watch(api, path, index, wait="30s", **query):
     """One round of a blocking query: (index, parsed body or None for 404)."""
     status, headers, data = api.call("GET", path, within=60, index=index, wait=wait, **query)

@@ -172,7 +172,7 @@ def _outcome(step, case):
 
 
 def _where(trace):
-    frames = [frame for frame in traceback.extract_tb(trace) if "/e2e/test_" in frame.filename]
+    frames = [frame for frame in traceback.extract_tb(trace) if "/e2e/test_" in frame.filename or "/tests/portable/" in frame.filename]
     return "\n".join(f"  at {os.path.basename(f.filename)}:{f.lineno}: {f.line}" for f in frames[-3:])
 
 
