@@ -140,7 +140,8 @@ Answer Resolver::State::delegate(const wire::Question& question, const answer::C
 Answer Resolver::State::decide_consul(const wire::Question& question, const wire::Name& domain, const answer::Client& client, Moment at,
                                       std::span<std::uint8_t> buffer, answer::Actions& actions, bool has_local_data) {
     answer::note(witness, question.lower.is_below_or_equal(domain) ? answer::Rule::consul_domain : answer::Rule::consul_reverse, domain);
-    const zone::ZoneContext context{*view->catalog, *dice, at, view->rules->edns_packet_max, view->runtime.get(), has_local_data, witness};
+    const zone::ZoneContext context{*view->catalog,      *zone_random,   at,     view->rules->edns_packet_max,
+                                    view->runtime.get(), has_local_data, witness};
     auto answer = zone::answer_zone(question, domain, context, buffer);
     return answer ? *std::move(answer) : delegate(question, client, at, buffer, actions);
 }

@@ -27,20 +27,20 @@ Explanation Resolver::explain(const wire::Name& name, std::uint16_t type, Moment
     answer::Client client;
     client.peer.address = client.local = Address::v4(127, 0, 0, 1);
 
-    Random dice = s.random;  // a copy: the worker's own stream of random bits does not move
+    Random zone_random = s.random;  // a copy: the worker's own stream of random bits does not move
     struct Explaining {
         Explaining(State& of, answer::Witness& witness, Random& random) : state(of) {
             state.witness = &witness;
-            state.dice = &random;
+            state.zone_random = &random;
             state.forward.explain_to(&witness);
         }
         ~Explaining() {
             state.witness = nullptr;
-            state.dice = &state.random;
+            state.zone_random = &state.random;
             state.forward.explain_to(nullptr);
         }
         State& state;
-    } explaining(s, out.seen, dice);
+    } explaining(s, out.seen, zone_random);
 
     answer::Actions none;
     wire::MessageBuffer memory;

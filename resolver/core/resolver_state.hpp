@@ -48,7 +48,7 @@ struct Resolver::State {
     std::uint64_t serial = 0;  ///< of the last query; counted with log-queries=extra
     std::function<Totals()> others;
     answer::Witness* witness = nullptr;  ///< not null: the decision is only explained, and has no effect
-    Random* dice = &random;              ///< of the zone's answers
+    Random* zone_random = &random;       ///< of the zone's answers
 
     // ---- decide.cpp
     /// True for loopback addresses and for those in a network of Rules::interfaces.

@@ -14,7 +14,7 @@ std::string result_line(const Json& answer, const Style& style) {
     std::string text = style.strong(words(member(answer, "name")) + ' ' + words(member(answer, "type"))) + ": ";
     if (result == "answered") {
         text += code == "NOERROR" ? style.good(code) : code == "NXDOMAIN" ? style.doubtful(code) : style.bad(code);
-        text += " from " + words(member(answer, "source"));
+        if (const auto source = words(member(answer, "source")); source != "error") text += " from " + source;
         if (member(answer, "truncated") == Json(true)) text += ", truncated";
     } else {
         text += style.doubtful(result);
@@ -25,10 +25,11 @@ std::string result_line(const Json& answer, const Style& style) {
 std::string record_lines(const Json& answer) {
     std::vector<Row> rows;
     if (const auto& records = member(answer, "records"); records.is_array())
-        for (const auto& record : records)
+        for (const auto& record : records) {
             rows.push_back({words(member(record, "owner")), words(member(record, "ttl")), words(member(record, "type")),
-                            words(member(record, "data")),
-                            words(member(record, "section")) == "answer" ? "" : "(" + words(member(record, "section")) + ')'});
+                            words(member(record, "data"))});
+            if (const auto section = words(member(record, "section")); section != "answer") rows.back().push_back('(' + section + ')');
+        }
     std::string text = table(rows, "    ");
     if (const double total = number(member(answer, "records_total")); total > static_cast<double>(rows.size()))
         text += "    and " + std::to_string(static_cast<std::size_t>(total) - rows.size()) + " more\n";

@@ -94,7 +94,10 @@ const char* const conf_text =
     "txt-record=info.example,hello\n"
     "domain-needed\n"
     "bogus-priv\n"
-    "leader-soa=example\n";
+    "leader-soa=example
+"
+    "cname=w.example,web.service.consul
+";
 
 }  // namespace
 
@@ -107,7 +110,7 @@ TEST_CASE("explain: the message is the one that a query gets, from every source"
     world.leader("pg", catalog::LeaderState::led, "10.0.0.7").version = 2;
     w.show_world(world);
     for (const char* name : {"web.service.consul", "master.pg.service.consul", "here.example", "a.ads.example", "printer.lan", "no.lan",
-                             "pg.example", "localhost", "single", "x.invalid"}) {
+                             "pg.example", "w.example", "localhost", "single", "x.invalid"}) {
         INFO(name);
         const core::Explanation explained = w.resolver.explain(*wire::Name::parse(name), rrtype::a, w.at);
         const auto answer = w.ask(Wording{.name = name, .edns_version = 0}.bytes());
@@ -146,7 +149,7 @@ TEST_CASE("explain: there is no effect: no counter, action, usage time, cache en
     const auto deadline = w.resolver.deadline();
     for (const char* name : {"web.service.consul", "master.pg.service.consul", "db.service.consul", "unknown.service.consul",
                              "n1.node.consul", "x.query.consul", "cached.example", "flying.example", "new.example", "a.corp.example",
-                             "here.example", "pg.example", "far.example", "printer"}) {
+                             "here.example", "pg.example", "w.example", "far.example", "printer"}) {
         INFO(name);
         for (int i = 0; i < 3; ++i) w.explain(name);
         CHECK(w.counted() == before);
