@@ -152,13 +152,15 @@ protected:
     BlockingWatch(WatchContext& context, polling::Poll::Kind kind, Parse parse, Count count)
         : BlockingQuery(context, kind), parse_(std::move(parse)), count_(count) {}
 
+    /// The function that parses the reply that has come. Called on the control thread.
+    virtual Parse parse() const { return parse_; }
     /// New facts, to be put into the CatalogBuilder. Called on the control thread.
     virtual void on_facts(Facts facts, const polling::HttpReply& reply) = 0;
 
 private:
     ParseBody parse_body() final {
         // Only `deliver` uses the object, and it runs on the control thread before the object is destroyed.
-        return [this, parse = parse_, count = count_](std::string_view body) -> Result<Parsed> {
+        return [this, parse = parse(), count = count_](std::string_view body) -> Result<Parsed> {
             auto parsed = parse(body);
             if (!parsed) return parsed.error();
             const auto facts = std::make_shared<Facts>(*std::move(parsed));
