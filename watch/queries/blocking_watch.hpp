@@ -73,6 +73,8 @@ public:
     /// Like `failing`; also true if the last reply came from a server without a Raft leader.
     bool unconfirmed() const { return unconfirmed_since_.has_value(); }
     bool unconfirmed_for(Now now, Now duration) const { return unconfirmed_since_ && now - *unconfirmed_since_ > duration; }
+    /// From now on `counts` has this watch as failing or fine; until another call or the watch's end. Null: in no counts.
+    void count_in(polling::WatchCounts* counts);
     /// A request was sent and its reply has not come.
     bool in_flight() const { return ticket_ != 0; }
     /// `halt` was called, or the watch has ended.
@@ -127,6 +129,7 @@ private:
     void good();
     void trouble(polling::Refusal refusal, std::string why);
     void conclude();
+    void recount();
     std::string request_path(const polling::PollRequest& request) const;
 
     polling::Poll poll_;
@@ -136,6 +139,8 @@ private:
     loop::Background::Ticket parsing_ = 0;
     bool parked_ = false, halted_ = false, waiting_ = false;
     std::optional<Now> failing_since_, unconfirmed_since_, last_good_;
+    polling::WatchCounts* counts_ = nullptr;
+    std::size_t polling::WatchCounts::*counted_ = nullptr;  ///< where this watch is counted
     std::string why_;
     std::uint64_t replies_ = 0, changes_ = 0, errors_ = 0;
     std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
