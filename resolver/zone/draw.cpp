@@ -9,7 +9,7 @@
 namespace lictor::zone {
 
 Draw::Draw(const catalog::Groups& from, std::size_t most, Random& random)
-    : from_(from), random_(random), to_draw_(std::min({most, records_max, std::size_t{from.size()}})) {
+    : from_(from), state_(random.next_u64()), to_draw_(std::min({most, records_max, std::size_t{from.size()}})) {
     for (const auto& rank : from.ranks()) {
         parts_[part_count_++] = {rank.begin, rank.end, rank.most, rank.instances};
         instances_ += rank.instances;
@@ -26,7 +26,7 @@ std::optional<std::uint32_t> Draw::next() {
     --to_draw_;
     Part* part = parts_.data();
     if (part_count_ > 1)
-        for (std::uint32_t at = random_.below(instances_); at >= part->instances; ++part) at -= part->instances;
+        for (std::uint32_t at = below(instances_); at >= part->instances; ++part) at -= part->instances;
     const std::uint32_t group = draw_from(*part), count = from_.count(group);
     part->instances -= count;
     instances_ -= count;
@@ -39,13 +39,13 @@ std::uint32_t Draw::draw_from(Part& part) {
     for (;;) {
         if (part.listed) {
             std::uint32_t* const groups = left_.data() + part.first;
-            std::uint32_t& at = groups[random_.below(part.left)];
+            std::uint32_t& at = groups[below(part.left)];
             if (!accept(part, at)) continue;
             const std::uint32_t group = at;
             at = groups[--part.left];
             return group;
         }
-        const std::uint32_t group = part.begin + random_.below(part.end - part.begin);
+        const std::uint32_t group = part.begin + below(part.end - part.begin);
         if (is_drawn(group) || !accept(part, group)) continue;
         note_drawn(group);
         return group;
@@ -54,7 +54,7 @@ std::uint32_t Draw::draw_from(Part& part) {
 
 bool Draw::accept(const Part& part, std::uint32_t group) {
     const std::uint32_t count = from_.count(group);
-    return count == part.most || random_.below(part.most) < count;
+    return count == part.most || below(part.most) < count;
 }
 
 /// At least as many groups were drawn as are left, so `left_` has room for all that are drawn.

@@ -13,7 +13,7 @@
 namespace lictor::zone {
 
 /// Draws groups without repetition, each with a probability in proportion to its number of instances. Does not allocate. On the stack; the
-/// Groups and the generator must outlive it.
+/// Groups must outlive it.
 class Draw {
 public:
     /// No answer has more records: the smallest one takes 16 bytes.
@@ -26,7 +26,7 @@ public:
     /// The position of one of its instances, each with equal probability.
     std::uint32_t instance_of(std::uint32_t group) {
         const std::uint32_t count = from_.count(group);
-        return from_.member(group, count > 1 ? random_.below(count) : 0);
+        return from_.member(group, count > 1 ? below(count) : 0);
     }
 
 private:
@@ -37,6 +37,13 @@ private:
         std::uint32_t first = 0, left = 0;  ///< once half of its groups are drawn: the others, in `left_`
         bool listed = false;
     };
+    /// Uniform in [0, bound), as Random::below.
+    std::uint32_t below(std::uint32_t bound) {
+        std::uint64_t bits = state_ += 0x9e3779b97f4a7c15u;
+        bits = (bits ^ bits >> 30) * 0xbf58476d1ce4e5b9u;
+        bits = (bits ^ bits >> 27) * 0x94d049bb133111ebu;
+        return static_cast<std::uint32_t>(((bits ^ bits >> 31) >> 32) * bound >> 32);
+    }
     std::uint32_t draw_from(Part& part);
     bool accept(const Part& part, std::uint32_t group);
     void list_left(Part& part);
@@ -45,7 +52,7 @@ private:
 
     static constexpr std::uint32_t none = 0xffffffff;
     const catalog::Groups& from_;
-    Random& random_;
+    std::uint64_t state_;  ///< of SplitMix64 (Steele, Lea, Flood 2014), seeded for each draw: ChaCha20 was a third of an answer's cost
     std::size_t to_draw_;
     std::uint32_t instances_ = 0;  ///< of groups not drawn yet
     std::size_t part_count_ = 0, left_size_ = 0;

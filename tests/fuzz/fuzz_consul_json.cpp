@@ -59,7 +59,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
             break;
         case 1:
             if (const auto read = parse_catalog_nodes(body))
-                for (const auto& node : *read) expect(node && node->name.size() == node->name_lower.size());
+                for (const auto& node : read->nodes) expect(node && node->name.size() == node->name_lower.size());
             break;
         case 2:
             if (const auto read = parse_patroni_scope(body, "service/pg/")) fuse(*read);

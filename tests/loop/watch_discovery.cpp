@@ -84,7 +84,7 @@ TEST_CASE("discovery: service and leader entry are published together, and the k
     CHECK(fixture.leader("pg")->member == "m1");
     CHECK(fixture.leader("pg")->name_space == "service");
     const auto& catalogs = fixture.published;
-    const auto first = std::find_if(catalogs.begin(), catalogs.end(), [](const auto& each) { return each->leaders->count("pg") > 0; });
+    const auto first = std::find_if(catalogs.begin(), catalogs.end(), [](const auto& each) { return each->leaders->contains("pg"); });
     CHECK((*first)->leaders->at("pg")->state == LeaderState::loading);
 }
 

@@ -324,7 +324,7 @@ TEST_CASE("watcher: an unknown datacenter is not a failure", "[watcher]") {
     CHECK(fixture.consul.count("/v1/health/service/other") == 0);
     fixture.watcher->request({Need::Kind::nodes, "", "nowhere"});
     CHECK(fixture.until(
-        [&] { return fixture.last_catalog().nodes->count("nowhere") && fixture.last_catalog().nodes->at("nowhere")->no_datacenter; }));
+        [&] { return fixture.last_catalog().nodes->contains("nowhere") && fixture.last_catalog().nodes->at("nowhere")->no_datacenter; }));
     CHECK_FALSE(fixture.last_catalog().contact_lost);
 }
 
@@ -448,7 +448,15 @@ TEST_CASE("watcher: a large body is parsed on the background thread while the lo
     REQUIRE(fixture.known("big", 4000, 20s));
     CHECK(fixture.service("big")->instances[3999].id == "big3999");
     fixture.register_service("big", 11, 4001);
-    SECTION("it is adopted") { CHECK(fixture.known("big", 4001, 20s)); }
+    SECTION("it is adopted, and shares the instances that did not change") {
+        const auto before = fixture.service("big");
+        REQUIRE(fixture.known("big", 4001, 20s));
+        const auto after = fixture.service("big");
+        CHECK(after->records);
+        CHECK(after->records != before->records);
+        for (const std::size_t i : {0u, 2000u, 3999u}) CHECK(after->instances.shared(i) == before->instances.shared(i));
+        CHECK(after->instances[4000].id == "big4000");
+    }
     SECTION("the watcher is destroyed meanwhile") {
         fixture.run_for(30ms);
         fixture.watcher.reset();
@@ -481,7 +489,7 @@ TEST_CASE("watcher: nodes are read after the first need", "[watcher]") {
     CHECK(fixture.consul.count("/v1/catalog/nodes") == 0);
     fixture.watcher->request({Need::Kind::nodes, "", ""});
     REQUIRE(fixture.until(
-        [&] { return fixture.last_catalog().nodes->count("") && fixture.last_catalog().nodes->at("")->state == FactState::known; }));
+        [&] { return fixture.last_catalog().nodes->contains("") && fixture.last_catalog().nodes->at("")->state == FactState::known; }));
     CHECK(fixture.last_catalog().nodes->at("")->by_name.at("db1")->address.text == "10.0.0.1");
 }
 

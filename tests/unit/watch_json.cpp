@@ -222,9 +222,9 @@ TEST_CASE("catalog/nodes keeps order and case, and skips unusable nodes", "[json
     const auto nodes =
         parse_catalog_nodes("[" + node_a + R"(,{"Node":""},{"Node":"B","Address":"fd00::2","Meta":null,"TaggedAddresses":null}])");
     REQUIRE(nodes);
-    REQUIRE(nodes->size() == 2);
-    CHECK((*nodes)[0]->name == "Node-A");
-    CHECK((*nodes)[1]->address.ip == Address::parse("fd00::2"));
+    REQUIRE(nodes->nodes.size() == 2);
+    CHECK(nodes->nodes[0]->name == "Node-A");
+    CHECK(nodes->nodes[1]->address.ip == Address::parse("fd00::2"));
 }
 
 TEST_CASE("null and an empty list are empty", "[json]") {
@@ -233,7 +233,7 @@ TEST_CASE("null and an empty list are empty", "[json]") {
         REQUIRE(parse_health_service(body));
         CHECK(parse_health_service(body)->instances.empty());
         REQUIRE(parse_catalog_nodes(body));
-        CHECK(parse_catalog_nodes(body)->empty());
+        CHECK(parse_catalog_nodes(body)->nodes.empty());
         REQUIRE(parse_patroni_scope(body, "service/pg/"));
         CHECK_FALSE(parse_patroni_scope(body, "service/pg/")->exists);
     }

@@ -15,6 +15,7 @@
 namespace lictor::json {
 namespace {
 
+constexpr std::size_t kept_from = 64u << 10;  ///< bytes of a body: a shorter one is parsed anew in little time
 constexpr std::uint64_t number32_max = std::numeric_limits<std::uint32_t>::max();
 
 catalog::HostText host_of(std::string_view text) { return catalog::HostText(std::string(text)); }
@@ -64,15 +65,16 @@ std::shared_ptr<const catalog::NodeRecord> node_of(JsonValue node) {
 /// Shares one record between all instances of a body on the same node.
 class NodePool {
 public:
+    void add(const std::shared_ptr<const catalog::NodeRecord>& record) { by_name_.try_emplace(record->name, record); }
     std::shared_ptr<const catalog::NodeRecord> shared(std::shared_ptr<const catalog::NodeRecord> record) {
         auto& known = by_name_[record->name];
-        if (known && *known == *record) return known;
+        if (known && (known == record || *known == *record)) return known;
         if (!known) known = record;
         return record;
     }
 
 private:
-    std::unordered_map<std::string, std::shared_ptr<const catalog::NodeRecord>> by_name_;
+    std::unordered_map<std::string_view, std::shared_ptr<const catalog::NodeRecord>> by_name_;  ///< the names are the records'
 };
 
 /// An unknown status is not passing, but does not hide the instance either.
@@ -130,7 +132,7 @@ std::uint32_t service_port_of(JsonValue service) {
     return 0;
 }
 
-std::optional<catalog::Instance> instance_of(JsonValue entry, NodePool& nodes) {
+std::shared_ptr<const catalog::Instance> instance_of(JsonValue entry, NodePool& nodes) {
     const JsonValue service = entry.get("Service");
     catalog::Instance instance;
     instance.id = service.get("ID").text_or_empty();
@@ -140,15 +142,69 @@ std::optional<catalog::Instance> instance_of(JsonValue entry, NodePool& nodes) {
     instance.port = service_port_of(service);
     if (instance.name.empty() || has_nul(instance.name) || has_nul(instance.id) || has_nul(instance.address.text) ||
         has_nul_address(instance.tagged))
-        return std::nullopt;
+        return nullptr;
     auto node = node_of(entry.get("Node"));
-    if (!node) return std::nullopt;
+    if (!node) return nullptr;
     instance.node = nodes.shared(std::move(node));
     const JsonValue tags = service.get("Tags");
     for (JsonValue tag = tags.first(); tags.is_list() && tag; tag = tag.next())
         if (const auto text = tag.text(); text && !text->empty() && !has_nul(*text)) instance.tags.push_back(lower_case(*text));
     read_checks(entry, instance);
-    return instance;
+    return std::make_shared<catalog::Instance>(std::move(instance));
+}
+
+/// A list of entries, one of which is null where it has no usable name.
+template <class T>
+struct Entries {
+    std::vector<std::shared_ptr<const T>> values;
+    std::size_t read = 0;
+    Kept<T> kept;
+};
+
+/// Reads every entry. `hashes`: of the entries' texts; empty if nothing is kept.
+template <class T, class Read>
+Result<Entries<T>> read_all(std::string_view body, std::string_view what, std::vector<TextHash> hashes, const Read& read) {
+    Entries<T> out;
+    const auto done = read_json_list(body, what, [&](JsonValue entry) { out.values.push_back(read(entry)); });
+    if (!done) return done.error();
+    out.read = out.values.size();
+    if (!hashes.empty() && hashes.size() == out.values.size())
+        out.kept = std::make_shared<KeptEntries<T>>(KeptEntries<T>{std::move(hashes), out.values});
+    return out;
+}
+
+/// Reads the entries whose text is not in the last reply. `reuse` is called for each of the others before.
+template <class T, class Read, class Reuse>
+Result<Entries<T>> read_entries(std::string_view body, std::string_view what, const LastReply<T>& last, const Read& read,
+                                const Reuse& reuse) {
+    if (body.size() < kept_from || body.size() > JsonLimits{}.body_bytes) return read_all<T>(body, what, {}, read);
+    const auto texts = divide_list(body);
+    if (!texts || texts->empty() || texts->size() > JsonLimits{}.values) return read_all<T>(body, what, {}, read);
+    std::vector<TextHash> hashes;
+    hashes.reserve(texts->size());
+    for (const auto text : *texts) hashes.push_back(hash_text(text, last.seed));
+    if (!last.kept) return read_all<T>(body, what, std::move(hashes), read);
+    const auto positions = unchanged_positions(hashes, last.kept->hashes);
+    const auto number = static_cast<std::size_t>(std::ranges::count(positions, no_position));
+    if (number > texts->size() / 2) return read_all<T>(body, what, std::move(hashes), read);
+
+    Entries<T> out;
+    out.read = number;
+    for (const std::size_t position : positions)
+        if (position != no_position && last.kept->values[position]) reuse(last.kept->values[position]);
+    JsonLimits limits;
+    --limits.depth;  // the list itself is one level
+    for (std::size_t i = 0; i < positions.size(); ++i) {
+        if (positions[i] != no_position) {
+            out.values.push_back(last.kept->values[positions[i]]);
+            continue;
+        }
+        const auto tree = read_json((*texts)[i], what, limits);
+        if (!tree) return read_all<T>(body, what, {}, read);  // for the position in the error's text
+        out.values.push_back(read(tree->root()));
+    }
+    out.kept = std::make_shared<KeptEntries<T>>(KeptEntries<T>{std::move(hashes), out.values});
+    return out;
 }
 
 constexpr std::int8_t base64_value(char c) {
@@ -160,23 +216,31 @@ constexpr std::int8_t base64_value(char c) {
 
 }  // namespace
 
-Result<ServiceBody> parse_health_service(std::string_view body) {
-    ServiceBody out;
+Result<ServiceBody> parse_health_service(std::string_view body, const LastReply<catalog::Instance>& last) {
     NodePool nodes;
-    const auto read = read_json_list(body, "health/service", [&](JsonValue entry) {
-        if (auto instance = instance_of(entry, nodes)) out.instances.push_back(std::move(*instance));
+    auto list = read_entries<catalog::Instance>(
+        body, "health/service", last, [&](JsonValue entry) { return instance_of(entry, nodes); },
+        [&](const std::shared_ptr<const catalog::Instance>& same) { nodes.add(same->node); });
+    if (!list) return list.error();
+    ServiceBody out;
+    for (auto& instance : list->values) {
+        if (instance) out.instances.push_back(std::move(instance));
         else ++out.skipped;
-    });
-    if (!read) return read.error();
+    }
+    out.instances.trim();
+    out.read = list->read;
+    out.kept = std::move(list->kept);
     return out;
 }
 
-Result<std::vector<std::shared_ptr<const catalog::NodeRecord>>> parse_catalog_nodes(std::string_view body) {
-    std::vector<std::shared_ptr<const catalog::NodeRecord>> out;
-    const auto read = read_json_list(body, "catalog/nodes", [&](JsonValue entry) {
-        if (auto node = node_of(entry)) out.push_back(std::move(node));
-    });
-    if (!read) return read.error();
+Result<NodesBody> parse_catalog_nodes(std::string_view body, const LastReply<catalog::NodeRecord>& last) {
+    auto list = read_entries<catalog::NodeRecord>(body, "catalog/nodes", last, node_of, [](const auto&) {});
+    if (!list) return list.error();
+    NodesBody out;
+    out.nodes = std::move(list->values);
+    std::erase(out.nodes, nullptr);
+    out.read = list->read;
+    out.kept = std::move(list->kept);
     return out;
 }
 

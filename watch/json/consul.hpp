@@ -10,19 +10,46 @@
 
 #include "conf/base/result.hpp"
 #include "watch/catalog/catalog.hpp"
+#include "watch/json/elements.hpp"
 
 namespace lictor::json {
 
+/// The entries of a long list by their texts, for the next reply. Immutable.
+template <class T>
+struct KeptEntries {
+    std::vector<TextHash> hashes;
+    std::vector<std::shared_ptr<const T>> values;  ///< null: an entry without a usable name
+};
+template <class T>
+using Kept = std::shared_ptr<const KeptEntries<T>>;
+
+/// How entries of the reply before are found again.
+template <class T>
+struct LastReply {
+    std::uint64_t seed = 0;  ///< of the hashes; random, and the same for all replies of one watch
+    Kept<T> kept = {};       ///< null: there was none
+};
+
 /// health/service/<name>.
 struct ServiceBody {
-    std::vector<catalog::Instance> instances;
-    std::size_t skipped = 0;  ///< entries without a usable node or service name
+    catalog::Instances instances;
+    std::size_t skipped = 0;         ///< entries without a usable node or service name
+    std::size_t read = 0;            ///< entries that were parsed; the others are those of the last reply
+    Kept<catalog::Instance> kept{};  ///< for the next reply; null for a short one
+    /// Of the instances; null from `parse_health_service`. The caller makes it, in the thread that parses.
+    std::shared_ptr<const catalog::RecordTable> records{};
 };
-/// `null` is an empty list. The instances on one node share its record.
-Result<ServiceBody> parse_health_service(std::string_view body);
+/// `null` is an empty list. The instances on one node share its record. In a long list, entries whose text did not change since the last
+/// reply are not parsed: the result shares them.
+Result<ServiceBody> parse_health_service(std::string_view body, const LastReply<catalog::Instance>& last = {});
 
-/// catalog/nodes, in Consul's order; nodes without a usable name are left out.
-Result<std::vector<std::shared_ptr<const catalog::NodeRecord>>> parse_catalog_nodes(std::string_view body);
+/// catalog/nodes, in Consul's order; nodes without a usable name are left out. The other members are as in ServiceBody.
+struct NodesBody {
+    std::vector<std::shared_ptr<const catalog::NodeRecord>> nodes;
+    std::size_t read = 0;
+    Kept<catalog::NodeRecord> kept{};
+};
+Result<NodesBody> parse_catalog_nodes(std::string_view body, const LastReply<catalog::NodeRecord>& last = {});
 
 /// kv/<key>?recurse of a plain lock. Other keys with this prefix are ignored. An empty body (404) gives exists = false.
 struct LockBody {

@@ -31,6 +31,7 @@ BlockingQuery::BlockingQuery(WatchContext& context, polling::Poll::Kind kind)
 
 BlockingQuery::~BlockingQuery() {
     *alive_ = false;
+    count_in(nullptr);
     halt();
 }
 
@@ -197,6 +198,20 @@ void BlockingQuery::good() {
     if (!poll_.second_chance()) unconfirmed_since_.reset();
     why_.clear();
     last_good_ = loop::Loop::now();
+    recount();
+}
+
+void BlockingQuery::count_in(polling::WatchCounts* counts) {
+    if (counted_) --(counts_->*std::exchange(counted_, nullptr));
+    counts_ = counts;
+    recount();
+}
+
+void BlockingQuery::recount() {
+    if (!counts_) return;
+    if (counted_) --(counts_->*counted_);
+    counted_ = failing() ? &polling::WatchCounts::failing : last_good_ ? &polling::WatchCounts::fine : nullptr;
+    if (counted_) ++(counts_->*counted_);
 }
 
 void BlockingQuery::trouble(polling::Refusal refusal, std::string why) {
@@ -204,6 +219,7 @@ void BlockingQuery::trouble(polling::Refusal refusal, std::string why) {
     if (!failing_since_) failing_since_ = loop::Loop::now();
     if (!unconfirmed_since_) unconfirmed_since_ = loop::Loop::now();
     why_ = std::move(why);
+    recount();
     on_trouble(refusal, why_);
 }
 

@@ -73,6 +73,8 @@ public:
     /// Like `failing`; also true if the last reply came from a server without a Raft leader.
     bool unconfirmed() const { return unconfirmed_since_.has_value(); }
     bool unconfirmed_for(Now now, Now duration) const { return unconfirmed_since_ && now - *unconfirmed_since_ > duration; }
+    /// From now on `counts` has this watch as failing or fine; until another call or the watch's end. Null: in no counts.
+    void count_in(polling::WatchCounts* counts);
     /// A request was sent and its reply has not come.
     bool in_flight() const { return ticket_ != 0; }
     /// `halt` was called, or the watch has ended.
@@ -127,6 +129,7 @@ private:
     void good();
     void trouble(polling::Refusal refusal, std::string why);
     void conclude();
+    void recount();
     std::string request_path(const polling::PollRequest& request) const;
 
     polling::Poll poll_;
@@ -136,6 +139,8 @@ private:
     loop::Background::Ticket parsing_ = 0;
     bool parked_ = false, halted_ = false, waiting_ = false;
     std::optional<Now> failing_since_, unconfirmed_since_, last_good_;
+    polling::WatchCounts* counts_ = nullptr;
+    std::size_t polling::WatchCounts::*counted_ = nullptr;  ///< where this watch is counted
     std::string why_;
     std::uint64_t replies_ = 0, changes_ = 0, errors_ = 0;
     std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
@@ -152,13 +157,15 @@ protected:
     BlockingWatch(WatchContext& context, polling::Poll::Kind kind, Parse parse, Count count)
         : BlockingQuery(context, kind), parse_(std::move(parse)), count_(count) {}
 
+    /// The function that parses the reply that has come. Called on the control thread.
+    virtual Parse parse() const { return parse_; }
     /// New facts, to be put into the CatalogBuilder. Called on the control thread.
     virtual void on_facts(Facts facts, const polling::HttpReply& reply) = 0;
 
 private:
     ParseBody parse_body() final {
         // Only `deliver` uses the object, and it runs on the control thread before the object is destroyed.
-        return [this, parse = parse_, count = count_](std::string_view body) -> Result<Parsed> {
+        return [this, parse = parse(), count = count_](std::string_view body) -> Result<Parsed> {
             auto parsed = parse(body);
             if (!parsed) return parsed.error();
             const auto facts = std::make_shared<Facts>(*std::move(parsed));

@@ -3,28 +3,28 @@
 
 #include <utility>
 
-#include "watch/json/consul.hpp"
-
 namespace lictor::queries {
 namespace {
 
 constexpr Now stale_after = seconds(1);
 
 /// The whole table, because building it is the larger part of the work: it runs on the background thread for a large body.
-Result<catalog::NodeTable> parse_table(std::string_view body) {
-    auto nodes = json::parse_catalog_nodes(body);
-    if (!nodes) return nodes.error();
-    catalog::NodeTable table;
-    table.in_order = *std::move(nodes);
+Result<ReadNodes> parse_table(std::string_view body, const json::LastReply<catalog::NodeRecord>& last) {
+    auto read = json::parse_catalog_nodes(body, last);
+    if (!read) return read.error();
+    ReadNodes facts{{}, std::move(read->kept)};
+    catalog::NodeTable& table = facts.table;
+    table.in_order = std::move(read->nodes);
     table.by_name.reserve(table.in_order.size());
     for (const auto& node : table.in_order) table.by_name.emplace(node->name_lower, node);
-    return table;
+    return facts;
 }
 
 }  // namespace
 
 NodesWatch::NodesWatch(WatchContext& context, std::string datacenter)
-    : BlockingWatch(context, {}, parse_table, [](const catalog::NodeTable& table) { return table.in_order.size(); }) {
+    : BlockingWatch(context, {}, {}, [](const ReadNodes& read) { return read.table.in_order.size(); }),
+      last_reply_{.seed = context.random.next_u64(), .kept = {}} {
     auto table = std::make_shared<catalog::NodeTable>();
     table->datacenter = std::move(datacenter);
     put(std::move(table));
@@ -35,8 +35,13 @@ std::string NodesWatch::path() const {
     return "/v1/catalog/nodes" + (parameter.empty() ? "" : '?' + parameter);
 }
 
-void NodesWatch::on_facts(catalog::NodeTable facts, const polling::HttpReply&) {
-    auto table = std::make_shared<catalog::NodeTable>(std::move(facts));
+NodesWatch::Parse NodesWatch::parse() const {
+    return [last = last_reply_](std::string_view body) { return parse_table(body, last); };
+}
+
+void NodesWatch::on_facts(ReadNodes facts, const polling::HttpReply&) {
+    auto table = std::make_shared<catalog::NodeTable>(std::move(facts.table));
+    last_reply_.kept = std::move(facts.kept);
     table->datacenter = table_->datacenter;
     table->usage = table_->usage;
     table->state = catalog::FactState::known;

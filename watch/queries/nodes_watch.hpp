@@ -5,11 +5,18 @@
 #include <memory>
 #include <string>
 
+#include "watch/json/consul.hpp"
 #include "watch/queries/blocking_watch.hpp"
 
 namespace lictor::queries {
 
-class NodesWatch : public BlockingWatch<catalog::NodeTable> {
+/// A reply.
+struct ReadNodes {
+    catalog::NodeTable table;
+    json::Kept<catalog::NodeRecord> kept;  ///< for the next reply
+};
+
+class NodesWatch : public BlockingWatch<ReadNodes> {
 public:
     /// `datacenter` in lower case; empty = the agent's own. Puts a table that is loading.
     NodesWatch(WatchContext& context, std::string datacenter);
@@ -30,7 +37,8 @@ public:
 private:
     std::string path() const override;
     std::size_t held() const override { return table_->state == catalog::FactState::known ? table_->in_order.size() : 0; }
-    void on_facts(catalog::NodeTable table, const polling::HttpReply& reply) override;
+    Parse parse() const override;
+    void on_facts(ReadNodes facts, const polling::HttpReply& reply) override;
     void on_same() override;
     void on_trouble(polling::Refusal refusal, const std::string& why) override;
     bool goes_on() override { return !ends_; }
@@ -39,6 +47,7 @@ private:
     void put(std::shared_ptr<catalog::NodeTable> table);
 
     std::shared_ptr<const catalog::NodeTable> table_;
+    json::LastReply<catalog::NodeRecord> last_reply_;
     bool ends_ = false;
 };
 

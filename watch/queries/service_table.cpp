@@ -59,6 +59,7 @@ ServiceWatch& ServiceTable::add(const std::string& name, const std::string& data
                                                ServiceWatch::Hooks{[this](ServiceWatch& watch) { on_replied(watch); }, changed_});
     auto& watch = *made;
     watches_.emplace(key, std::move(made));
+    if (datacenter.empty()) watch.count_in(&counts_);
     watch.first = false;
     watch.touch(now);
     if (!context_.contact.open() && !context_.contact.reachable()) {
@@ -155,6 +156,7 @@ void ServiceTable::retire(ServiceWatch& watch, Now keep, Now now) {
     if (std::exchange(watch.first, false)) --first_reads_;
     watch.end();
     watch.halt();
+    watch.count_in(nullptr);
     const auto found = watches_.find(key);
     retired_.push_back(std::move(found->second));
     watches_.erase(found);
@@ -190,6 +192,7 @@ void ServiceTable::pin(const std::set<std::string>& names) {
     for (const auto& [key, watch] : watches_) watch->pinned = names.count(key) > 0;
     for (const auto& name : names)
         if (!watches_.count(name)) add(name, {}, now).pinned = true;
+    pinned_ = names.size();
 }
 
 void ServiceTable::on_tick(Now now) {
@@ -226,21 +229,9 @@ void ServiceTable::use_saved(const std::vector<std::shared_ptr<const catalog::Se
     }
 }
 
-void ServiceTable::add_counts(polling::WatchCounts& counts) const {
-    for (const auto& [key, watch] : watches_) {
-        if (!watch->entry()->datacenter.empty()) continue;
-        if (watch->failing()) ++counts.failing;
-        else if (watch->last_good()) ++counts.fine;
-    }
-}
-
 bool ServiceTable::pinned_known() const {
     return std::all_of(watches_.begin(), watches_.end(),
                        [](const auto& each) { return !each.second->pinned || each.second->entry()->state == catalog::FactState::known; });
-}
-
-std::size_t ServiceTable::unpinned() const {
-    return static_cast<std::size_t>(std::count_if(watches_.begin(), watches_.end(), [](const auto& each) { return !each.second->pinned; }));
 }
 
 std::size_t ServiceTable::empty() const {

@@ -38,8 +38,8 @@ public:
     /// The Consul addresses changed: all watches are restarted by the caller.
     void clear_queue() { queue_.clear(); }
 
-    /// Adds the watches of the agent's own datacenter.
-    void add_counts(polling::WatchCounts& counts) const;
+    /// The watches of the agent's own datacenter, counted as their replies come.
+    polling::WatchCounts counts() const { return counts_; }
     /// Every pinned service has been read.
     bool pinned_known() const;
     /// The entry of a watched service, by catalog::service_key; null if it is not watched.
@@ -70,11 +70,12 @@ private:
     void retire(ServiceWatch& watch, Now keep, Now now);
     /// Puts an entry without a watch into the Catalog.
     void put_unwatched(catalog::ServiceEntry entry, Now until);
-    std::size_t unpinned() const;
+    std::size_t unpinned() const { return watches_.size() - pinned_; }
     std::size_t empty() const;
 
     WatchContext& context_;
     Changed changed_;
+    polling::WatchCounts counts_;  ///< before the watches, which change it when they end
     Watches watches_;
     std::vector<std::unique_ptr<ServiceWatch>> retired_;  ///< freed by the next tick: one may be running now
     std::map<std::string, Now> unwatched_;                ///< entries without a watch: until when
@@ -83,7 +84,7 @@ private:
     std::deque<std::string> ended_order_;
     std::deque<std::string> queue_;  ///< keys of watches whose first read is not sent yet
     std::deque<Now> cancelled_;      ///< when the agent's connections of cancelled watches are free again
-    std::size_t first_reads_ = 0;
+    std::size_t first_reads_ = 0, pinned_ = 0;
     double tokens_ = 200;  ///< first reads allowed now
     Now tokens_at_{};
 };

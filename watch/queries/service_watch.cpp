@@ -6,6 +6,7 @@
 #include "conf/base/printable.hpp"
 #include "conf/base/rate_limit.hpp"
 #include "conf/log/log.hpp"
+#include "watch/catalog/record_table.hpp"
 #include "watch/polling/http_target.hpp"
 
 namespace lictor::queries {
@@ -18,8 +19,9 @@ constexpr const char* hidden = "Consul hides instances from the token (ACL)";
 
 ServiceWatch::ServiceWatch(WatchContext& context, std::string name, std::string datacenter,
                            std::shared_ptr<const catalog::ServiceEntry> last_known, Hooks hooks)
-    : BlockingWatch(context, {}, json::parse_health_service, [](const json::ServiceBody& body) { return body.instances.size(); }),
+    : BlockingWatch(context, {}, {}, [](const json::ServiceBody& body) { return body.instances.size(); }),
       key_(catalog::service_key(name, datacenter)),
+      last_reply_{.seed = context.random.next_u64(), .kept = {}},
       last_known_(std::move(last_known)),
       hooks_(std::move(hooks)) {
     auto entry = std::make_shared<catalog::ServiceEntry>();
@@ -33,6 +35,15 @@ std::string ServiceWatch::path() const {
     return "/v1/health/service/" + polling::url_encode(entry_->name) + (parameter.empty() ? "" : '?' + parameter);
 }
 
+/// With the table of records, because making it is a part of the work: it runs on the background thread for a large body.
+ServiceWatch::Parse ServiceWatch::parse() const {
+    return [last = last_reply_, other_datacenter = !entry_->datacenter.empty()](std::string_view body) {
+        auto parsed = json::parse_health_service(body, last);
+        if (parsed) parsed->records = catalog::RecordTable::make(parsed->instances, other_datacenter);
+        return parsed;
+    };
+}
+
 void ServiceWatch::on_facts(json::ServiceBody body, const polling::HttpReply& reply) {
     static RateLimit skipped{60};
     if (body.skipped > 0 && skipped.pass(loop::Loop::now() / seconds(1)))
@@ -44,6 +55,8 @@ void ServiceWatch::on_facts(json::ServiceBody body, const polling::HttpReply& re
     entry->state = catalog::FactState::known;
     entry->index = index();
     entry->instances = std::move(body.instances);
+    entry->records = std::move(body.records);
+    last_reply_.kept = std::move(body.kept);
     if (reply.filtered_by_acl) {
         entry->why = hidden;
         log_hidden();

@@ -46,6 +46,7 @@ public:
 private:
     std::string path() const override;
     std::size_t held() const override { return entry_->state == catalog::FactState::known ? entry_->instances.size() : 0; }
+    Parse parse() const override;
     void on_facts(json::ServiceBody body, const polling::HttpReply& reply) override;
     void on_same() override;
     void on_hidden() override;
@@ -57,6 +58,7 @@ private:
     void put(std::shared_ptr<catalog::ServiceEntry> entry);
 
     const std::string key_;
+    json::LastReply<catalog::Instance> last_reply_;
     std::shared_ptr<const catalog::ServiceEntry> entry_, last_known_;
     Hooks hooks_;
     bool ends_ = false;

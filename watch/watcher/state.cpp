@@ -253,8 +253,7 @@ void Watcher::State::judge_contact(Now now) {
         log::info("consul agent found at " + printable(running->http.current()) + ": its names are answered from memory");
     gave_way = way;
     if (running) {
-        polling::WatchCounts counts;
-        running->services.add_counts(counts);
+        polling::WatchCounts counts = running->services.counts();
         const auto add = [&counts](const queries::BlockingQuery& watch) {
             if (watch.failing()) ++counts.failing;
             else if (watch.last_good()) ++counts.fine;
