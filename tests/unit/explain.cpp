@@ -94,10 +94,8 @@ const char* const conf_text =
     "txt-record=info.example,hello\n"
     "domain-needed\n"
     "bogus-priv\n"
-    "leader-soa=example
-"
-    "cname=w.example,web.service.consul
-";
+    "leader-soa=example\n"
+    "cname=w.example,web.service.consul\n";
 
 }  // namespace
 
