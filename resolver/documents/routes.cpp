@@ -225,6 +225,8 @@ std::vector<std::string> own_host_names(std::string_view host_name, std::string_
     return names;
 }
 
+StatsReply stopping() { return refusal(503, "lictor is shutting down"); }
+
 StatsReply too_many_streams() { return refusal(503, "too many clients of /events; try again later"); }
 
 StatsReply answer_stats_request(const StatsRequest& request, const StatsSources& sources) {

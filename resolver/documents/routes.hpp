@@ -63,6 +63,8 @@ struct StatsSources {
 
 /// 503, for a client of /events above the bound.
 StatsReply too_many_streams();
+/// 503, for a request whose reply is still awaited when lictor ends.
+StatsReply stopping();
 
 /// The reply to a request: a document, or an error in JSON with the reason. Used on the control thread only.
 StatsReply answer_stats_request(const StatsRequest& request, const StatsSources& sources);

@@ -177,7 +177,7 @@ StatsServer::State::~State() {
     self.reset();
     for (auto& client : clients)
         if (std::exchange(client.suspended, false)) {
-            client.ready = documents::too_many_streams();
+            client.ready = documents::stopping();
             MHD_resume_connection(client.handle);
         }
     if (daemon) MHD_run(daemon);          // no connection may be suspended when it stops

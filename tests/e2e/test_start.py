@@ -170,9 +170,10 @@ def _(ctx):
     code, text = on_terminal([dnsmasq, "-h"], within=1)
     assert code is None and "usage: lictor" not in text, f"exit {code}\n{text}"
     broken = ctx.file("broken.conf", "no-such-option\n")
-    for words in (["help"], ["help", "leaders"], [f"--conf-file={broken}", "help"]):
+    for words, begin in ((["help"], "usage: lictor"), (["help", "leaders"], "lictor leaders [SCOPE]"),
+                         ([f"--conf-file={broken}", "help"], "usage: lictor"), ([f"--conf-file={broken}", "help", "wait"], "lictor wait")):
         code, out, err = run(ctx, *words)
-        assert code == 0 and "usage: lictor" in out and not err, f"{words}: exit {code}\n{out}{err}"
+        assert code == 0 and begin in out and not err, f"{words}: exit {code}\n{out}{err}"
     code, out, err = run(ctx, "version")
     assert code == 0 and out == run(ctx, "--version")[1], f"exit {code}\n{out}{err}"
     lictor = Lictor(ctx, "-h", "--address=/one.lan/10.0.0.1")

@@ -115,6 +115,24 @@ TEST_CASE("stats server: POST /flush needs `X-Lictor: 1`; it flushes one name, o
     CHECK(fixture.flushed() == std::vector<std::string>{"*", "www.example"});
 }
 
+TEST_CASE("stats server: requests whose replies come later do not hinder others, and the end of the server ends them") {
+    auto fixture = std::make_unique<StatsServerFixture>("127.0.0.1:0");
+    StatsClient never(fixture->address()), other(fixture->address()), gone_again(fixture->address());
+    REQUIRE(never.send(plain_request("/explain?name=never.example")));
+    REQUIRE(gone_again.send(plain_request("/explain?name=gone.example")));
+    for (int i = 0; i < 3; ++i) {
+        const auto reply = other.ask(plain_request("/explain?name=later.example&type=TXT"));
+        CHECK(reply.code == 200);
+        CHECK(Json::parse(reply.body) == Json{{"name", "later.example"}, {"type", "16"}});
+        CHECK(other.ask(plain_request("/health")).code == 200);
+    }
+    CHECK(fixture->longest_gap() < milliseconds(500));
+    fixture.reset();
+    const auto ended = never.receive();
+    CHECK((ended.code == 503 || ended.code == 0));
+    CHECK(never.closed_after_ms(2000) >= 0);
+}
+
 TEST_CASE("stats server: a body is refused, by Content-Length or chunked") {
     StatsServerFixture fixture("127.0.0.1:0");
     for (const char* headers : {"Content-Length: 5\r\n", "Transfer-Encoding: chunked\r\n", "Content-Length: 4294967296\r\n"})
