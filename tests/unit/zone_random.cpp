@@ -40,17 +40,17 @@ ZoneWorld sample() {
     return world;
 }
 
-constexpr std::array words = {"web",         "pg",       "mixed",    "alias",
-                              "loop",        "toleader", "onhost",   "odd",
-                              "badname",     "consul",   "far",      "many",
-                              "alpha",       "foo",      "Bar",      "hostnode",
-                              "under_score", "v1",       "2",        "master",
-                              "primary",     "replica",  "x",        "_web",
-                              "_pg",         "_tcp",     "_master",  "service",
-                              "node",        "addr",     "query",    "virtual",
-                              "dc1",         "DC2",      "dc9",      "dc",
-                              "peer",        "ns",       "0a010001", "20010db8000000000000000000000077",
-                              "0a01",        "\\.",      "\\000",    "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"};
+constexpr std::array labels = {"web",         "pg",       "mixed",    "alias",
+                               "loop",        "toleader", "onhost",   "odd",
+                               "badname",     "consul",   "far",      "many",
+                               "alpha",       "foo",      "Bar",      "hostnode",
+                               "under_score", "v1",       "2",        "master",
+                               "primary",     "replica",  "x",        "_web",
+                               "_pg",         "_tcp",     "_master",  "service",
+                               "node",        "addr",     "query",    "virtual",
+                               "dc1",         "DC2",      "dc9",      "dc",
+                               "peer",        "ns",       "0a010001", "20010db8000000000000000000000077",
+                               "0a01",        "\\.",      "\\000",    "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"};
 constexpr std::array types = {"A", "AAAA", "SRV", "TXT", "ANY", "CNAME", "MX", "SOA", "NS", "PTR", "DS", "AXFR", "IXFR", "HTTPS"};
 constexpr std::array tails = {"service.consul",     "service.dc2.consul", "node.consul", "consul",
                               "service.other.corp", "addr.consul",        "in-addr.arpa"};
@@ -81,7 +81,7 @@ TEST_CASE("zone: random queries get well-formed messages within their size") {
             world.leader("pg", pick(states), random.below(2) ? "10.0.0.1" : "db.test", 1, "10.0.0.2");
         }
         std::string line;
-        for (std::uint32_t left = random.below(4); left > 0; --left) line += std::string(pick(words)) + ".";
+        for (std::uint32_t left = random.below(4); left > 0; --left) line += std::string(pick(labels)) + ".";
         line += std::string(pick(tails)) + " " + pick(types);
         const bool tcp = random.below(3) == 0;
         const auto size = 400 + random.below(1200);
