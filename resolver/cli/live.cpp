@@ -128,18 +128,19 @@ std::optional<double> rate(const terminal::Json& before, const terminal::Json& n
 
 int show_live(const std::string& address, seconds interval) {
     int code = done;
-    auto answer = request(address, "/stats", endpoint::Method::get, code);
-    if (!answer) return code;
+    const auto first = request(address, "/stats", endpoint::Method::get, code);
+    if (!first) return code;
     const terminal::Style style = style_of_output();
     signal(SIGPIPE, SIG_IGN);
     Screen screen;
     terminal::Json before;
-    std::string problem;
+    bool replied = true;
+    std::string body = first->body, problem;
     for (;;) {
-        if (answer) {
-            const auto now = terminal::parse(answer->body);
+        if (replied) {
+            const auto now = terminal::parse(body);
             const auto queries = rate(before, now);
-            std::string text = terminal::stats_text(answer->body, style);
+            std::string text = terminal::stats_text(body, style);
             text += "\nqueries per second: " + (queries ? terminal::decimal(*queries, 1) : std::string("-")) + '\n';
             if (screen.drawn()) text += style.soft("q or Ctrl-C ends this view") + '\n';
             screen.show(text);
@@ -149,8 +150,8 @@ int show_live(const std::string& address, seconds interval) {
         }
         if (screen.wait(interval)) return done;
         auto next = endpoint::request_stats(address, "/stats", endpoint::Method::get);
-        answer.reset();
-        if (next) answer = *std::move(next);
+        replied = static_cast<bool>(next);
+        if (replied) body = std::move(next->body);
         else problem = terminal::refusal_text(next.error().text);
     }
 }
