@@ -388,9 +388,10 @@ def _(ctx):
             unread.terminate()
             lines = unread.communicate(timeout=10)[0].splitlines()
     reported = sum(int(n) for n in re.findall(r"overflow: (\d+) log entries lost", "\n".join(lines)))
-    assert reported == dropped, f"the log reports {reported} lost lines, /metrics {dropped:g}"
+    # The lines of the end, which come after /metrics was read, push others out of a full queue.
+    assert dropped <= reported <= dropped + 3, f"the log reports {reported} lost lines, /metrics {dropped:g}"
     written = sum("rec.lan" in line for line in lines)
-    assert 12000 <= written + dropped <= 12010, f"{written} lines written, {dropped:g} dropped"
+    assert 12000 <= written + reported <= 12010, f"{written} lines written, {reported} dropped"
 
 
 @test("log-facility writes the log to a file")
