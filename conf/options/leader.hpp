@@ -18,7 +18,7 @@ struct LeaderOptions {
     std::optional<std::uint64_t> leader_max_lag;  ///< bytes of WAL; none = no bound
     bool leader_last_resort = false;              ///< `replica.` is answered with the leader if no replica runs
     std::vector<std::string> leader_flush;
-    bool leader_cut = false;  ///< connections to a deposed leader are ended
+    bool leader_cut = false;              ///< connections to a deposed leader are ended
     std::vector<std::string> leader_soa;  ///< domains of aliases; see leader_zones.hpp
     bool operator==(const LeaderOptions&) const = default;
 };

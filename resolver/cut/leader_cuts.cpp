@@ -132,9 +132,10 @@ bool LeaderCuts::on_catalog(const catalog::Catalog& offered, Now now) {
     bool revoke = false;
     for (const auto& [name, leading] : services_) {
         if (!leading.last) continue;
+        const std::vector<Endpoint>& answered = leading.last->places;
         for (auto& [other, service] : services_)
             for (auto& deposed : service.deposed) {
-                const auto removed = std::erase_if(deposed.places, [&](const Endpoint& place) { return has(leading.last->places, place); });
+                const auto removed = std::erase_if(deposed.places, [&](const Endpoint& place) { return has(answered, place); });
                 if (removed == 0) continue;
                 if (deposed.asked) revoke = true;
                 else deposed.shared = true;

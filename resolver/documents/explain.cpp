@@ -157,7 +157,7 @@ std::string service_sentence(const answer::ServiceSeen& seen, const catalog::Con
 /// The whole result in one sentence.
 std::string summary(const Explanation& of, unsigned worker) {
     const auto& seen = of.seen;
-    const std::string last = seen.steps.empty() ? std::string() : sentence_of(seen.steps.back());
+    std::string last = seen.steps.empty() ? std::string() : sentence_of(seen.steps.back());
     if (of.kind == Answer::Kind::waits && of.hold)
         return "waits for " + need_text(of.hold->need) + ", up to " + std::to_string(of.hold->bound.count() / 1000) + " ms" +
                (of.hold->leader_gap && !seen.leaders.empty() ? ": " + leader::leader_why(*seen.leaders.back()) : std::string());

@@ -148,7 +148,7 @@ CutOutcome cut_connections(std::span<const Endpoint> places, const std::function
 }
 
 std::string cut_problem(int error) {
-    const std::string cause = std::string("leader-cut: no connection can be ended: ") + std::strerror(error);
+    std::string cause = std::string("leader-cut: no connection can be ended: ") + std::strerror(error);
     switch (error) {
         case EPERM:
         case EACCES:

@@ -125,7 +125,7 @@ Result<bool> become(const std::optional<Identity>& identity, bool keep_binding) 
 
 Result<bool> become_for_cuts(const std::optional<Identity>& identity) {
     constexpr std::uint32_t admin = CAP_TO_MASK(CAP_NET_ADMIN);
-    const auto became = become_keeping(identity, admin);
+    auto became = become_keeping(identity, admin);
     if (became && !keep_only(admin)) return Error{std::string("capabilities cannot be given up: ") + std::strerror(errno)};  // user=root
     return became;
 }

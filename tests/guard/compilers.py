@@ -22,10 +22,11 @@ LIBRARIES = re.findall(r"IMPORTED_TARGET (\S+)\)", (ROOT / "CMakeLists.txt").rea
 
 @functools.cache
 def flags():
-    """The -std, -I, -isystem and -D options of a file of the shell library, whose sources may include the headers of all libraries."""
-    commands = json.loads((BUILD / "compile_commands.json").read_text())
-    command = next(one["command"] for one in commands if one["file"] == str(ROOT / "conf/log/log.cpp"))
-    kept, words = [], iter(shlex.split(command))
+    """The -std, -I, -isystem and -D options of a file of the shell library, whose sources may include the headers of all libraries; and the -D
+    options of main.cpp."""
+    commands = {one["file"]: shlex.split(one["command"]) for one in json.loads((BUILD / "compile_commands.json").read_text())}
+    kept = [word for word in commands[str(ROOT / "resolver/main.cpp")] if word.startswith("-DLICTOR_COMMIT")]
+    words = iter(commands[str(ROOT / "conf/log/log.cpp")])
     for word in words:
         if word == "-isystem":
             kept += [word, next(words)]
