@@ -27,6 +27,7 @@ class Judge(CompleteAnswers):
         self.pair, self.facts, self.hosts = pair, facts, hosts
         self._samples = {}
         self.repeats = 0
+        self.missed = 0     # repeats without a reply
         self.aliases = Aliases(pair, facts, hosts, self.samples)
         self.unencodable = Unencodable(pair, facts, self.aliases)
 
@@ -36,6 +37,7 @@ class Judge(CompleteAnswers):
         """The replies, with None for each that did not arrive."""
         self.repeats += count
         out = pipeline.query_all([(self.pair.agent.dns, query.transport, [query.wire] * count)], tries)[0]
+        self.missed += out.count(None)
         return [wire and read(wire) for wire in out]
 
     def one(self, query, within=60):
