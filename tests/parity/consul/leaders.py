@@ -67,7 +67,7 @@ def expected(query, parse, facts, reply, strict):
         owner = None if strict else _zone(query, parse, facts)
         if owner is None:
             return None
-        due.records = collections.Counter([soa._replace(section=ANSWER, owner=owner)])
+        due.records = collections.Counter([soa._replace(section=ANSWER, owner=owner, ttl=0)])
         return due
     service, tag = _service(parsed, facts)
     group = facts.leaders.group(tag, strict) if service == SCOPE else None
