@@ -5,6 +5,7 @@
 #include "resolver/answer/conclude.hpp"
 #include "resolver/view/soa_zones.hpp"
 #include "resolver/wire/stored_reply.hpp"
+#include "resolver/zone/reply.hpp"
 
 namespace lictor::zone {
 
@@ -18,19 +19,13 @@ std::optional<answer::Answer> answer_alias_zone(const wire::Question& question, 
         for (const auto& usage : found->second.usages) usage->touch(at.now.count() / 1'000'000);
 
     const catalog::ConsulSettings& settings = *view.catalog->settings;
-    wire::Name primary = wire::Name::parse(settings.domains.front()).value_or(wire::Name{}), mailbox = primary;
-    primary.prepend("ns");
-    mailbox.prepend("hostmaster");
+    const SoaData soa(wire::Name::parse(settings.domains.front()).value_or(wire::Name{}), found->second.serial, settings);
     wire::Writer writer(buffer);
     writer.begin_reply(question, rcode::noerror, header_bit::aa | header_bit::ra);
     writer.limit(wire::size_limit(question.edns, question.over_tcp, udp_max));
     writer.reserve(answer::opt_room(question.edns, {}));
     if (writer.begin_record(wire::Writer::Section::answer, question.name, rrtype::soa, rrclass::in, 0)) {
-        writer.put_name(primary, wire::Writer::Form::compressed);
-        writer.put_name(mailbox, wire::Writer::Form::compressed);
-        for (const std::uint32_t number :
-             {found->second.serial, settings.soa_refresh, settings.soa_retry, settings.soa_expire, settings.soa_min_ttl})
-            writer.put_u32(number);
+        soa.put(writer);
         writer.end_record();
     }
     if (writer.full()) writer.set_tc();

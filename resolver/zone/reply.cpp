@@ -252,17 +252,22 @@ bool ZoneReply::put_soa(Section section) {
 bool ZoneReply::put_leader_soa(const wire::Name& owner, std::uint32_t serial) { return put_soa(Section::answer, owner, serial, 0); }
 
 bool ZoneReply::put_soa(Section section, const wire::Name& owner, std::uint32_t serial, std::uint32_t ttl) {
-    wire::Name primary = soa_domain(), mailbox = primary;
-    primary.prepend("ns");
-    mailbox.prepend("hostmaster");
     soa_ = true;
-    const std::size_t size = primary.size() + mailbox.size() + 20;
-    return put_record(section, owner, rrtype::soa, ttl, size, [&](wire::Writer& data) {
-        data.put_name(primary, wire::Writer::Form::compressed);
-        data.put_name(mailbox, wire::Writer::Form::compressed);
-        for (const std::uint32_t number : {serial, settings.soa_refresh, settings.soa_retry, settings.soa_expire, settings.soa_min_ttl})
-            data.put_u32(number);
-    });
+    const SoaData soa(soa_domain(), serial, settings);
+    return put_record(section, owner, rrtype::soa, ttl, soa.size(), [&](wire::Writer& data) { soa.put(data); });
+}
+
+SoaData::SoaData(const wire::Name& domain, std::uint32_t serial, const catalog::ConsulSettings& settings)
+    : primary_(domain), mailbox_(domain), serial_(serial), settings_(settings) {
+    primary_.prepend("ns");
+    mailbox_.prepend("hostmaster");
+}
+
+void SoaData::put(wire::Writer& writer) const {
+    writer.put_name(primary_, wire::Writer::Form::compressed);
+    writer.put_name(mailbox_, wire::Writer::Form::compressed);
+    for (const std::uint32_t number : {serial_, settings_.soa_refresh, settings_.soa_retry, settings_.soa_expire, settings_.soa_min_ttl})
+        writer.put_u32(number);
 }
 
 std::optional<answer::Answer> ZoneReply::finish(Outcome outcome) {

@@ -24,6 +24,19 @@ enum class Outcome : std::uint8_t {
     expired,      ///< the facts are older than consul-max-stale: SERVFAIL
 };
 
+/// The data of an SOA as the agent writes it: `ns.` and `hostmaster.` of `domain`, and the settings' numbers. `settings` must outlive it.
+class SoaData {
+public:
+    SoaData(const wire::Name& domain, std::uint32_t serial, const catalog::ConsulSettings& settings);
+    std::size_t size() const { return primary_.size() + mailbox_.size() + 20; }  ///< bytes at most
+    void put(wire::Writer& writer) const;
+
+private:
+    wire::Name primary_, mailbox_;
+    std::uint32_t serial_;
+    const catalog::ConsulSettings& settings_;
+};
+
 /// Made for one query, on the stack. All references passed to it must outlive it.
 class ZoneReply {
 public:
