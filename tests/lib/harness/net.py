@@ -8,6 +8,8 @@ import time
 
 import dns.exception
 
+from .busy import busy
+
 
 class Timeout(AssertionError):
     """A condition did not come true within its deadline."""
@@ -54,18 +56,6 @@ def port_is_free(address, port, also_udp=True):
 def loopback_net():
     """Three octets `127.x.y` of a random loopback network."""
     return f"127.{random.randrange(16, 250)}.{random.randrange(0, 250)}"
-
-
-BUSY_MAX = 10.0
-
-
-def busy():
-    """How many times as long as on an idle machine may a program need now? Tasks that run or wait for a processor, for each processor: the
-    average of the last minute, or now if that is more. 1 to BUSY_MAX."""
-    with open("/proc/loadavg") as file:
-        minute, _five, _fifteen, tasks, _last = file.read().split()
-    waiting = max(float(minute), float(tasks.split("/")[0]))
-    return min(BUSY_MAX, max(1.0, waiting / (os.cpu_count() or 1)))
 
 
 def allowed(seconds):
