@@ -47,9 +47,10 @@ bool shows_deposed(const catalog::LeaderEntry& entry) {
         case LeaderReason::node_failed:
         case LeaderReason::grace_over:
         case LeaderReason::overtaken:
-        case LeaderReason::standby_cluster: return true;
-        // The holder of a plain lock whose address cannot be read still holds it. A Patroni member holds its lock and is no primary.
-        case LeaderReason::holder_unconfirmed: return !entry.lock;
+        case LeaderReason::standby_cluster:
+        case LeaderReason::holder_unconfirmed: return true;
+        // The same leader still leads, and its address cannot be read.
+        case LeaderReason::address_unknown:
         case LeaderReason::not_read_yet:
         case LeaderReason::confirmed:
         case LeaderReason::confirmed_probe:

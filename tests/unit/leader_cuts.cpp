@@ -91,9 +91,10 @@ TEST_CASE("leader-cut: a deposed leader's place is due at once, and another lead
 
 TEST_CASE("leader-cut: which reasons of a withdrawal depose the leader") {
     const std::map<LeaderReason, LeaderState> no{
-        {LeaderReason::not_read_yet, LeaderState::loading}, {LeaderReason::no_keys, LeaderState::vacant},
-        {LeaderReason::announced, LeaderState::vacant},     {LeaderReason::access_denied, LeaderState::unreadable},
-        {LeaderReason::scope_gone, LeaderState::gone},      {LeaderReason::stale_expired, LeaderState::vacant}};
+        {LeaderReason::not_read_yet, LeaderState::loading},  {LeaderReason::no_keys, LeaderState::vacant},
+        {LeaderReason::announced, LeaderState::vacant},      {LeaderReason::access_denied, LeaderState::unreadable},
+        {LeaderReason::scope_gone, LeaderState::gone},       {LeaderReason::stale_expired, LeaderState::vacant},
+        {LeaderReason::address_unknown, LeaderState::vacant}};
     const std::map<LeaderReason, LeaderState> yes{
         {LeaderReason::lock_free, LeaderState::vacant},   {LeaderReason::released, LeaderState::vacant},
         {LeaderReason::other_owner, LeaderState::vacant}, {LeaderReason::holder_unconfirmed, LeaderState::vacant},
@@ -283,7 +284,7 @@ TEST_CASE("leader-cut: a plain lock: another holder at another address, also on 
     lock.lock = true;
     lock.lock_index = 7;
     stage.lead("node1", "10.0.0.1", 9000, "jobs.leader");
-    stage.withdraw(LeaderReason::holder_unconfirmed, LeaderState::vacant, "jobs.leader");
+    stage.withdraw(LeaderReason::address_unknown, LeaderState::vacant, "jobs.leader");
     CHECK(stage.due().empty());
     stage.entry("jobs.leader").lock_index = 8;
     stage.lead("node1", "10.0.0.1", 9001, "jobs.leader");

@@ -628,7 +628,7 @@ TEST_CASE("queries are held for a leader without a known address", "[leader]") {
     rule.source = LeaderRule::Source::service;
     Stage stage("4.1.0", rule);
     stage.play("kv lock=A A=primary");
-    CHECK(shown(stage.fusion.verdict()) == "vacant: holder is not primary yet");
+    CHECK(shown(stage.fusion.verdict()) == "vacant: address is not known");
     // The record shows a primary: the sentence names what is missing.
     const std::string lacks =
         " holds the lock and its record shows primary/running, but its address is not known: no instance of the service "

@@ -84,20 +84,20 @@ TEST_CASE("lock: the lock is held, moves and becomes free, and a former holder i
     Play play;
     CHECK(play.state.verdict().service == "jobs.leader");
     CHECK(play.shown() == "loading: not read yet");
-    CHECK(play.key("s1") == "vacant: holder is not primary yet");
+    CHECK(play.key("s1") == "vacant: address is not known");
     CHECK(play.state.session_to_look_up() == "s1");
-    CHECK(play.session("s0", "n0") == "vacant: holder is not primary yet");  // a reply about an earlier session
-    CHECK(play.session("s1", "n1") == "vacant: holder is not primary yet");
+    CHECK(play.session("s0", "n0") == "vacant: address is not known");  // a reply about an earlier session
+    CHECK(play.session("s1", "n1") == "vacant: address is not known");
     CHECK(play.state.session_to_look_up().empty());
-    CHECK(play.node("n0", "10.0.0.9") == "vacant: holder is not primary yet");
+    CHECK(play.node("n0", "10.0.0.9") == "vacant: address is not known");
     CHECK(play.node("n1", "10.0.0.1") == "n1@10.0.0.1#0: confirmed");
     const auto version = play.state.verdict().version;
     CHECK(play.key("s1", "another value") == "n1@10.0.0.1#0: confirmed");
     CHECK(play.state.verdict().version == version);
     CHECK(play.key("s2") == "vacant: lock moved");
     CHECK(play.state.verdict().host.empty());
-    CHECK(play.session("s2", "n2") == "vacant: holder is not primary yet");
-    CHECK(play.node("n1", "10.0.0.1") == "vacant: holder is not primary yet");
+    CHECK(play.session("s2", "n2") == "vacant: address is not known");
+    CHECK(play.node("n1", "10.0.0.1") == "vacant: address is not known");
     CHECK(play.node("n2", "10.0.0.2") == "n2@10.0.0.2#0: confirmed");
     CHECK(leader_why(play.state.verdict()) == "10.0.0.2 is answered: n2 holds the key (index 3)");
     CHECK(play.key("") == "vacant: lock is free");
@@ -120,7 +120,7 @@ TEST_CASE("lock: the address comes from the key's value and the port from the op
     CHECK(play.session("s1", "n1") == "n1@10.1.0.1#81: confirmed");
     CHECK(play.node("n1", "10.0.0.1") == "n1@10.1.0.1#81: confirmed");
     CHECK(play.state.verdict().node_address.text == "10.0.0.1");
-    CHECK(play.key("s1", "no address") == "vacant: holder is not primary yet");
+    CHECK(play.key("s1", "no address") == "vacant: address is not known");
     Play fixed(LeaderRule::Source::node, 9000);
     fixed.key("s1");
     fixed.session("s1", "n1");

@@ -200,6 +200,7 @@ enum class LeaderReason : std::uint8_t {
     released,
     announced,
     holder_unconfirmed,
+    address_unknown,
     other_owner,
     demoted,
     stopping,

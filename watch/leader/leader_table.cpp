@@ -91,8 +91,10 @@ LeaderFusion::Decision LeaderFusion::judge_held(Moment at) {
     if (facts_.standby_cluster) return {catalog::LeaderState::standby, catalog::LeaderReason::standby_cluster};
     const bool deposes = entry_.state == catalog::LeaderState::led || entry_.reason == catalog::LeaderReason::other_owner ||
                          entry_.reason == catalog::LeaderReason::announced || entry_.reason == catalog::LeaderReason::released;
+    if (deposes && entry_.member != holder) return {catalog::LeaderState::vacant, catalog::LeaderReason::other_owner};
+    // Only an unknown address keeps a running primary that holds the lock from being answered.
     return {catalog::LeaderState::vacant,
-            deposes && entry_.member != holder ? catalog::LeaderReason::other_owner : catalog::LeaderReason::holder_unconfirmed};
+            row && is_running_primary(*row) ? catalog::LeaderReason::address_unknown : catalog::LeaderReason::holder_unconfirmed};
 }
 
 /// The lock is free: only the member that is answered now may be kept, for the grace period.

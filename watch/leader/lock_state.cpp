@@ -128,9 +128,9 @@ catalog::LeaderReason LockState::judge(Moment at) {
         session_to_look_up_ = body_.session;
         return entry_.state == catalog::LeaderState::led || entry_.reason == catalog::LeaderReason::other_owner
                    ? catalog::LeaderReason::other_owner
-                   : catalog::LeaderReason::holder_unconfirmed;
+                   : catalog::LeaderReason::address_unknown;
     }
-    if (!locate()) return catalog::LeaderReason::holder_unconfirmed;
+    if (!locate()) return catalog::LeaderReason::address_unknown;
     if (!outage_.lost()) return catalog::LeaderReason::confirmed;
     deadline_ = outage_.ends();
     if (deadline_ && at.now >= *deadline_) {

@@ -19,6 +19,10 @@ struct ReasonRow {
     const char* because;
 };
 
+constexpr const char* address_unknown =
+    "{holder} holds the lock and its record shows {role}, but its address is not known: no instance of the service {service} belongs to "
+    "it, or its record has no conn_url; see service= and address= of the leader line";
+
 constexpr std::array reason_rows{
     ReasonRow{catalog::LeaderReason::not_read_yet, "not read yet", "the cluster's keys have not been read yet"},
     ReasonRow{catalog::LeaderReason::confirmed, "confirmed",
@@ -40,6 +44,7 @@ constexpr std::array reason_rows{
               "a switchover from {member} is requested, and Patroni is about to stop its PostgreSQL"},
     ReasonRow{catalog::LeaderReason::holder_unconfirmed, "holder is not primary yet",
               "{holder} holds the lock and its record shows {role}: not primary yet"},
+    ReasonRow{catalog::LeaderReason::address_unknown, "address is not known", address_unknown},
     ReasonRow{catalog::LeaderReason::other_owner, "lock moved",
               "the lock moved from {member} to {holder}, whose record shows {role}: not primary yet"},
     ReasonRow{catalog::LeaderReason::demoted, "demoted", "the record of {one} shows that it was demoted"},
@@ -75,17 +80,14 @@ std::string_view because(const catalog::LeaderEntry& entry) {
             case catalog::LeaderReason::confirmed: return "{member} holds the key (index {lock})";
             case catalog::LeaderReason::lock_free: return "no session holds the key";
             case catalog::LeaderReason::no_keys: return "there is no key {keys}{hint}";
-            case catalog::LeaderReason::holder_unconfirmed: return "a session holds the key, and its address is not known";
+            case catalog::LeaderReason::address_unknown: return "a session holds the key, and its address is not known";
             case catalog::LeaderReason::other_owner: return "another session holds the key now, and its node is not known yet";
             case catalog::LeaderReason::access_denied: return "the token may not read the key";
             default: break;
         }
     }
-    // Only an unknown address keeps a running primary that holds the lock from being answered.
-    const bool held = entry.reason == catalog::LeaderReason::holder_unconfirmed || entry.reason == catalog::LeaderReason::other_owner;
-    if (const auto* holder = row_of(entry, entry.holder); held && entry.host.text.empty() && holder && is_running_primary(*holder))
-        return "{holder} holds the lock and its record shows {role}, but its address is not known: no instance of the service {service} "
-               "belongs to it, or its record has no conn_url; see service= and address= of the leader line";
+    const bool moved = entry.reason == catalog::LeaderReason::other_owner && entry.host.text.empty();
+    if (const auto* holder = row_of(entry, entry.holder); moved && holder && is_running_primary(*holder)) return address_unknown;
     return row_of(entry.reason).because;
 }
 
