@@ -16,14 +16,6 @@ from harness.upstream import Scripted, echo
 HOSTS = ["10.75.0.1", "10.75.0.2", "10.75.0.3"]
 
 
-def usual_agent(ctx, **settings):
-    """An agent in development mode on the usual ports of 127.0.0.1, not started."""
-    agent = consul.Agent(ctx, "dev1", "127.0.0.1", {"dns": 8600, "http": 8500, "server": 8300, "serf_lan": 8301},
-                         dict({"server": True, "bootstrap": True}, **settings), dev=True)
-    ctx.undo.callback(lambda: agent.process and agent.kill())
-    return agent
-
-
 def cluster(ctx, agent, scope="pglab"):
     patroni = Patroni(scope, [agent] * 3, HOSTS, namespace="/service/")
     ctx.undo.callback(patroni.stop)
@@ -59,7 +51,7 @@ def _(ctx):
     assert lictor.http("/ready")[0] == 200, lictor.http("/ready")
     assert any("no agent answers on this machine" in line for line in warnings(lictor)), warnings(lictor)
 
-    agent = usual_agent(ctx).start().wait_ready()
+    agent = consul.usual_agent(ctx).start().wait_ready()
     agent.api.register("web1", "10.9.0.1", {"Service": "web", "Port": 80})
     lictor.until_resolves("web.service.consul", ["10.9.0.1"], within=5)
     lictor.until_logged(r"consul agent found at http://127\.0\.0\.1:8500", within=2)
@@ -174,7 +166,7 @@ def forms(agent, domain):
 def _(ctx):
     for settings, domains in (({}, ["consul"]), ({"domain": "lon"}, ["lon"]), ({"domain": "consul", "alt_domain": "lon"}, ["consul", "lon"]),
                               ({"domain": "consul.example"}, ["consul.example"])):
-        agent = usual_agent(ctx, **settings).start().wait_ready()
+        agent = consul.usual_agent(ctx, **settings).start().wait_ready()
         patroni = cluster_of_usual(agent)
         patroni.register(patroni.members[1], "primary")         # the catalog has two leaders: the agent's DNS gives both
         for domain in domains:

@@ -1,7 +1,7 @@
 """Which capabilities of a container does lictor need, and what does it do without them?
 
-README.md shows the result in two tables. The tests measure both and compare them with the text of README.md; with
-LICTOR_WRITE_GENERATED=1 they write them there. Each test has its own network and mount namespace.
+container/README.md shows the result in two tables. The tests measure both and compare them with its text; with LICTOR_WRITE_GENERATED=1
+they write them there. Each test has its own network and mount namespace.
 """
 
 import itertools
@@ -15,7 +15,7 @@ from harness.lictor import binary
 from harness.process import Process
 from harness.runner import ONCE, test
 
-README = os.path.join(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))), "README.md")
+README = os.path.join(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))), "container", "README.md")
 
 # The capabilities that Docker and podman give a container. Those that change nothing for lictor are left out one at a time.
 RELEVANT = ("NET_BIND_SERVICE", "SETUID", "SETGID", "CHOWN", "KILL", "DAC_OVERRIDE")
@@ -132,20 +132,20 @@ def condition(cases):
 
 
 def compare(header, rows):
-    """README.md holds this table; with LICTOR_WRITE_GENERATED=1 it is written there."""
+    """container/README.md holds this table; with LICTOR_WRITE_GENERATED=1 it is written there."""
     table = "\n".join([header, "|---" * (header.count("|") - 1) + "|"] + rows) + "\n"
     with open(README) as file:
         text = file.read()
     found = re.search(re.escape(header) + r"\n(\|.*\n)+", text)
-    assert found, f"README.md has no table {header}"
+    assert found, f"container/README.md has no table {header}"
     if os.environ.get("LICTOR_WRITE_GENERATED"):
         with open(README, "w") as file:
             file.write(text[:found.start()] + table + text[found.end():])
     else:
-        assert found.group(0) == table, f"README.md says\n{found.group(0)}\nmeasured was\n{table}"
+        assert found.group(0) == table, f"container/README.md says\n{found.group(0)}\nmeasured was\n{table}"
 
 
-@test("all subsets of the default container capabilities: what each thing needs is what README.md says", ONCE, within=240, namespace=True)
+@test("all subsets of the default container capabilities: what each thing needs is what container/README.md says", ONCE, within=240, namespace=True)
 def _(ctx):
     prepare(ctx)
     full = measure(ctx, RELEVANT + OTHERS)
@@ -166,7 +166,7 @@ def _(ctx):
     compare("| if lictor is started as root | capabilities |", rows)
 
 
-@test("users, read-only roots and user namespaces of containers: the results are those of README.md", ONCE, namespace=True)
+@test("users, read-only roots and user namespaces of containers: the results are those of container/README.md", ONCE, namespace=True)
 def _(ctx):
     prepare(ctx)
     os.chmod(ctx.folder, 0o777)

@@ -8,16 +8,22 @@ import os
 import pathlib
 import re
 import subprocess
+import sys
 import time
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BUILD = ROOT / os.environ.get("LICTOR_BUILD", "build")
+ONLY = sys.argv[2] if len(sys.argv) == 3 and sys.argv[1] == "--only" else ""
+if len(sys.argv) > 1 and not ONLY:
+    sys.exit("usage: tests/guard/run [--only TEXT]    runs the checks whose names contain TEXT, or all")
 results = []
 
 
 def check(name):
     """Runs the decorated function at once. It returns or yields its problems, one line each. Without a problem the check has passed."""
     def run(function):
+        if ONLY not in name:
+            return
         begun = time.monotonic()
         try:
             problems = list(function() or [])

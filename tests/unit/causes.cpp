@@ -1,5 +1,5 @@
 // Is each cause counted, logged and sent with its extended error and text? A case for each cause makes a Resolver return it. The test fails
-// for a cause without a case, and if the list in README differs from the table.
+// for a cause without a case, and if the list in resolver/ANSWERS.md differs from the table.
 #include <catch2/catch.hpp>
 
 #include <fstream>
@@ -374,8 +374,8 @@ TEST_CASE("causes: the reply for an alias has the extended error of its target, 
     CHECK(stage.counters.rcode_servfail.get() == 1);
 }
 
-TEST_CASE("causes: the list in README equals the table") {
-    std::ifstream file(LICTOR_SOURCE_DIR "/README.md");
+TEST_CASE("causes: the list in ANSWERS.md equals the table") {
+    std::ifstream file(LICTOR_SOURCE_DIR "/resolver/ANSWERS.md");
     std::stringstream all;
     all << file.rdbuf();
     for (const metrics::CauseRow& row : metrics::cause_rows) {

@@ -254,6 +254,14 @@ def dev_agent(owner, name="dev1", address=None, **settings):
     return dev_agent_unready(owner, name, address, **settings).wait_ready()
 
 
+def usual_agent(owner, **settings):
+    """An agent in development mode on the usual ports of 127.0.0.1, not started. It needs a network of its own."""
+    agent = Agent(owner, "dev1", "127.0.0.1", {"dns": 8600, "http": 8500, "server": 8300, "serf_lan": 8301},
+                  dict({"server": True, "bootstrap": True}, **settings), dev=True)
+    owner.undo.callback(lambda: agent.process and agent.kill())
+    return agent
+
+
 def dev_agent_unready(owner, name="dev1", address=None, **settings):
     """One agent in development mode, started but possibly not ready yet."""
     address = address or net.loopback_net() + ".1"

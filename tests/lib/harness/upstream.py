@@ -282,7 +282,7 @@ class Scripted:
             os.write(self._out, f"{time.monotonic()} {transport} ? ? {peer[1]} 0 0\n".encode())
             return None
         if (name, kind) == (".", "NS"):      # lictor's own probe: the behaviours are about names
-            send(dns.message.make_response(message).to_wire())
+            send(dns.message.make_response(message, recursion_available=True).to_wire())
             return None
         key = (name.lower(), kind)
         self._seen[key] = self._seen.get(key, 0) + 1
