@@ -18,6 +18,9 @@ namespace lictor::conf {
 /// The file that is read when no conf-file is named on the command line; it may be missing.
 inline constexpr std::string_view default_conf_file = "/etc/lictor.conf";
 
+/// The sub-command that looks at a configuration: options may also stand behind it.
+inline constexpr std::string_view configured_command = "doctor";
+
 /// Environment variables by name.
 using Environment = std::map<std::string, std::string, std::less<>>;
 

@@ -58,14 +58,18 @@ void Parser::read_words(const std::vector<std::string>& arguments) {
             ++at;
             break;
         }
-        if (word.starts_with("--")) read_long(arguments, at);
+        const bool configured = !parsed_.words.empty();
+        if (configured && (word == "--help" || word == "-h")) parsed_.words.push_back(word);
+        else if (word.starts_with("--")) read_long(arguments, at);
         else if (word.starts_with('-') && word.size() > 1) read_letters(arguments, at);
-        else if (!trimmed(word).empty()) break;  // an unset variable in a script leaves an empty word
+        else if (trimmed(word).empty()) continue;  // an unset variable in a script leaves an empty word
+        else if (configured || word == configured_command) parsed_.words.push_back(word);
+        else break;
     }
-    if (json && at >= arguments.size()) unknown("json", command_line);
-    if (at >= arguments.size()) return;
-    // All words after the sub-command are its arguments.
-    parsed_.words.assign(arguments.begin() + static_cast<std::ptrdiff_t>(at), arguments.end());
+    if (json && at >= arguments.size() && parsed_.words.empty()) unknown("json", command_line);
+    if (at >= arguments.size() && parsed_.words.empty()) return;
+    // All words after another sub-command are its arguments.
+    parsed_.words.insert(parsed_.words.end(), arguments.begin() + static_cast<std::ptrdiff_t>(at), arguments.end());
     if (json) parsed_.words.emplace_back("--json");
     if (parsed_.action == Action::serve) parsed_.action = Action::command;
 }

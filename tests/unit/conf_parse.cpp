@@ -147,6 +147,21 @@ TEST_CASE("the command line is parsed as getopt_long does") {
     CHECK_THAT(only_error(parse_words({"--prot=1"})), Contains("command line: unknown option 'prot'; did you mean 'port'?"));
 }
 
+TEST_CASE("doctor takes the options of the service before and behind it") {
+    const auto parsed =
+        parse_words({"--leader=pglab", "doctor", "--port", "5353", "", "-R", "--json", "--stats-address=127.0.0.1:99", "-h"});
+    CHECK(parsed.errors.empty());
+    CHECK(parsed.action == Action::command);
+    CHECK(parsed.words == std::vector<std::string>{"doctor", "-h", "--json"});
+    CHECK(parsed.options.port == 5353);
+    CHECK(parsed.options.no_resolv);
+    CHECK(parsed.options.stats_address == "127.0.0.1:99");
+    CHECK(parsed.options.leader.size() == 1);
+    CHECK(parse_words({"doctor", "web"}).words == std::vector<std::string>{"doctor", "web"});
+    CHECK_THAT(only_error(parse_words({"doctor", "--prot=1"})), Contains("did you mean 'port'?"));
+    CHECK(parse_words({"wait", "--leader=pglab"}).options.leader.empty());
+}
+
 TEST_CASE("the first bare word is a command, and the following words are its arguments") {
     const auto parsed = parse_words({"--stats-address=127.0.0.1:99", "flush", "--all", "web"});
     CHECK(parsed.errors.empty());
