@@ -75,7 +75,9 @@ constexpr Row rows[] = {
      .argument = "<path>",
      .help = "file with nameserver lines, in place of /etc/resolv.conf",
      .reference = "Reads `nameserver` lines from this file instead of /etc/resolv.conf and follows its changes, also when it is a bind "
-                  "mount. lictor's own addresses are skipped. Empty: no file is read, as with `no-resolv`.",
+                  "mount. lictor's own addresses are skipped. Without this option, if /etc/resolv.conf names only lictor and the stub of "
+                  "systemd-resolved (127.0.0.53), lictor reads the servers that systemd-resolved asks itself, "
+                  "/run/systemd/resolve/resolv.conf. Empty: no file is read, as with `no-resolv`.",
      .default_text = "/etc/resolv.conf",
      .sample = "/etc/resolv.conf",
      .field = field_with<&UpstreamOptions::resolv_file, set_resolv_file, get_texts<&UpstreamOptions::resolv_file>>},
@@ -109,8 +111,11 @@ constexpr Row rows[] = {
     {.name = "dns-loop-detect",
      .times = Times::repeatable,
      .help = "detect upstreams that forward back to lictor",
-     .reference = "Sends each upstream a query for a unique name. If that query comes back to lictor, the upstream forwards to "
-                  "lictor and is no longer used.",
+     .reference =
+         "Sends each upstream a query for a unique name. If that query comes back to lictor, the upstream forwards to "
+         "lictor and is no longer used, which the log and `/ready` name. Upstreams at port 53 of a loopback address that are asked "
+         "for all names (systemd-resolved's stub, a container engine's resolver) are tested without this option, too. The test is "
+         "repeated when resolv.conf changes and at a reload.",
      .default_text = "off",
      .field = flag<&UpstreamOptions::dns_loop_detect>},
 };

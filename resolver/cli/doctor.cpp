@@ -131,6 +131,7 @@ void read_machine(Facts& facts) {
     facts.resolv_link = link_of("/etc/resolv.conf");
     disk::DiskFiles files;
     if (auto file = files.read("/etc/resolv.conf")) facts.resolv_conf = file->text;
+    if (auto file = files.read("/etc/nsswitch.conf")) facts.nsswitch = file->text;
     find_processes(facts);
 
     std::string first_free = text_of("/proc/sys/net/ipv4/ip_unprivileged_port_start");
@@ -247,6 +248,25 @@ bool comes_back(const Endpoint& upstream, const std::string& stats_address) {
     return false;
 }
 
+/// The servers in a resolv.conf, without lictor.
+std::vector<rules::ResolvServer> servers_in(const std::string& path) {
+    std::vector<std::string> notes;
+    auto servers = rules::parse_resolv_conf(text_of(path), path, notes);
+    std::erase_if(servers, [](const rules::ResolvServer& server) {
+        return server.address.is_loopback() && !rules::is_resolved_stub(server.address) && server.address != Address::v4(127, 0, 0, 11);
+    });
+    return servers;
+}
+
+/// The files with the upstreams: without resolv-file, in place of systemd-resolved's stub the file with the servers that it asks itself.
+std::vector<std::string> resolv_paths(const conf::Options& options) {
+    if (!options.resolv_file.empty()) return options.resolv_file;
+    const std::string usual = "/etc/resolv.conf", resolved(rules::resolved_servers_path);
+    const bool stub_only =
+        std::ranges::all_of(servers_in(usual), [](const auto& server) { return rules::is_resolved_stub(server.address); });
+    return {stub_only && !servers_in(resolved).empty() ? resolved : usual};
+}
+
 void ask_upstreams(const conf::Options& options, Facts& facts) {
     const auto add = [&](const Endpoint& endpoint, const std::string& from) {
         const bool known = std::ranges::any_of(facts.upstreams, [&](const auto& row) { return row.endpoint == endpoint; });
@@ -261,15 +281,9 @@ void ask_upstreams(const conf::Options& options, Facts& facts) {
     if (facts.upstreams.empty()) {
         for (const auto& rule : options.server)
             if (rule.upstream && rule.upstream->host.empty()) add(rule.upstream->endpoint, "server=");
-        static const std::vector<std::string> usual = {"/etc/resolv.conf"};
         if (!options.no_resolv)
-            for (const auto& path : options.resolv_file.empty() ? usual : options.resolv_file) {
-                std::vector<std::string> notes;
-                for (const auto& server : rules::parse_resolv_conf(text_of(path), path, notes))
-                    if (!server.address.is_loopback() || server.address == Address::v4(127, 0, 0, 53) ||
-                        server.address == Address::v4(127, 0, 0, 11))
-                        add({server.address, 53}, path);
-            }
+            for (const auto& path : resolv_paths(options))
+                for (const auto& server : servers_in(path)) add({server.address, 53}, path);
     }
     for (auto& one : facts.upstreams) {
         const auto began = std::chrono::steady_clock::now();

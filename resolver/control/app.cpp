@@ -329,6 +329,7 @@ documents::Status App::status() const {
                                           .agent_dns_answers = rules_->agent_dns_answers(),
                                           .has_leader_lines = !options_.leader.empty(),
                                           .has_upstream = rules_->has_upstream(),
+                                          .has_loop = !publisher_->current()->rules->looping.empty(),
                                           .upstream_answered = rules_->upstream_answered(status.upstreams)};
     status.not_ready_because = lifecycle::not_ready_because(facts);
     status.ready = status.not_ready_because.empty();

@@ -90,6 +90,16 @@ void FollowedDisk::read_hosts(rules::FollowedFiles& fresh) {
     }
 }
 
+/// The servers of systemd-resolved, if it runs here and knows one.
+void FollowedDisk::read_resolved(rules::FollowedFiles& fresh) {
+    const std::string path(rules::resolved_servers_path);
+    if (!options_.no_poll) seen_.push_back({path, true, stamp_of(path)});
+    auto file = disk::DiskFiles().read(path);
+    std::vector<std::string> ignored;
+    if (file && !rules::parse_resolv_conf(file->text, path, ignored).empty())
+        fresh.resolved = rules::FollowedFiles::Text{path, std::move(file->text)};
+}
+
 void FollowedDisk::read_resolv(rules::FollowedFiles& fresh) {
     auto paths = options_.resolv_file.empty() ? std::vector<std::string>{"/etc/resolv.conf"} : options_.resolv_file;
     // dnsmasq's rule for several files: the newest one is used.
@@ -107,6 +117,7 @@ void FollowedDisk::read_resolv(rules::FollowedFiles& fresh) {
             newest_at = info.st_mtim;
         }
     }
+    if (options_.resolv_file.empty()) read_resolved(fresh);
     Result<conf::FileSource::File> file =
         newest.empty() ? Result<conf::FileSource::File>(Error{"no such file"}) : disk::DiskFiles().read(newest);
     std::vector<std::string> ignored;  // make_rules parses the text again and makes the notes
@@ -175,16 +186,17 @@ void FollowedDisk::check() {
     if (same && hosts_paths().size() == hosts_seen) return;
     const rules::FollowedFiles before = files_;
     read_all();
-    if (options_.no_poll) files_.resolv = before.resolv;
+    if (options_.no_poll) files_.resolv = before.resolv, files_.resolved = before.resolved;
     const auto texts = [](const std::vector<rules::FollowedFiles::Text>& list) {
         std::string all;
         for (const auto& text : list) all += text.path + '\0' + text.text + '\0';
         return all;
     };
-    const auto servers = [](const rules::FollowedFiles& files) { return files.servers ? files.servers->text : std::string(); };
+    const auto text = [](const std::optional<rules::FollowedFiles::Text>& file) { return file ? file->text : std::string(); };
     note_folders(before.hosts);
-    if (texts(before.hosts) != texts(files_.hosts) || texts(before.resolv) != texts(files_.resolv) || servers(before) != servers(files_))
-        changed_();
+    const bool nameservers = texts(before.resolv) != texts(files_.resolv) || text(before.resolved) != text(files_.resolved);
+    if (nameservers) files_.looping.clear();  // probed again
+    if (nameservers || texts(before.hosts) != texts(files_.hosts) || text(before.servers) != text(files_.servers)) changed_();
     else notes_.clear();  // take_notes is not called without a change: drop the notes, so that the list stays bounded
 }
 

@@ -29,7 +29,7 @@ public:
     const rules::FollowedFiles& files() const { return files_; }
     /// Notes of the last readings, for the log. The call empties the list.
     std::vector<std::string> take_notes() { return std::exchange(notes_, {}); }
-    /// dns-loop-detect: queries to this upstream come back to lictor; kept until the next `adopt`. False if that was known.
+    /// Queries to this upstream come back to lictor; kept until resolv.conf changes or the next `adopt`. False if that was known.
     bool on_loop(const Endpoint& upstream);
     /// Inputs of the Rules that are not files; they are kept in `files`. `changed` is not called.
     void set_servers_by_name(std::map<std::string, std::vector<Address>> servers) { files_.servers_by_name = std::move(servers); }
@@ -47,6 +47,7 @@ private:
     void read_all();
     void read_hosts(rules::FollowedFiles& fresh);
     void read_resolv(rules::FollowedFiles& fresh);
+    void read_resolved(rules::FollowedFiles& fresh);
     void watch_folders();
     void note_folders(const std::vector<rules::FollowedFiles::Text>& before);
     static std::string stamp_of(const std::string& path);

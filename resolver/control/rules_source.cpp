@@ -42,7 +42,11 @@ void RulesSource::adopt() {
 
 void RulesSource::on_loops(const std::vector<Endpoint>& upstreams) {
     bool found = false;
-    for (const auto& upstream : upstreams) found = disk_.on_loop(upstream) || found;
+    for (const auto& upstream : upstreams) {
+        if (!disk_.on_loop(upstream)) continue;
+        found = true;
+        log::warning(lifecycle::looping_upstream(upstream));
+    }
     if (found) publish();
 }
 

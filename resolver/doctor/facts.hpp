@@ -54,6 +54,7 @@ struct LeaderFact {
 /// Missing values: not found out.
 struct Facts {
     std::optional<std::string> resolv_conf;  ///< the text of /etc/resolv.conf
+    std::optional<std::string> nsswitch;     ///< the text of /etc/nsswitch.conf
     std::string resolv_link;                 ///< where it leads, if it is a symbolic link
     std::vector<Holder> holders;
 

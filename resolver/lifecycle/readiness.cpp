@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "resolver/rules/resolv_conf.hpp"
 #include "resolver/rules/rules.hpp"
 #include "resolver/zone/operator_route.hpp"
 #include "watch/leader/words.hpp"
@@ -44,6 +45,7 @@ std::string not_ready_because(const ReadinessFacts& facts) {
                     : "the first reads from Consul are not done") +
                behind_colon(facts.consul_failure);
     }
+    if (facts.has_loop && !facts.has_upstream) return "the only upstream " + std::string(loop_words);
     if (!facts.upstream_answered) return "no upstream has answered yet";
     return {};
 }
@@ -62,6 +64,7 @@ std::vector<std::string> standing_warnings(const ReadinessFacts& facts, const ca
     if (!facts.has_upstream)
         consul.push_back(
             "there is no upstream for all names: only local data, Consul's names and the domains of server= lines are answered");
+    for (const Endpoint& upstream : rules.looping) consul.push_back(looping_upstream(upstream));
     std::vector<std::string> warnings;
     for (const auto& [service, entry] : *catalog.leaders) {
         for (const std::string& domain : catalog.settings->domains)
@@ -74,6 +77,13 @@ std::vector<std::string> standing_warnings(const ReadinessFacts& facts, const ca
     warnings.insert(warnings.begin(), consul.begin(), consul.end());
     if (warnings.size() > warnings_max) warnings.resize(warnings_max);
     return warnings;
+}
+
+std::string looping_upstream(const Endpoint& upstream) {
+    const bool stub = rules::is_resolved_stub(upstream.address);
+    return upstream.text() + (stub ? ", the stub of systemd-resolved, " : " ") + std::string(loop_words) + " and is not used (" +
+           (stub ? "set resolv-file=" + std::string(rules::resolved_servers_path) : "name the servers behind it with server=") +
+           ", or remove lictor from its upstreams; it is tested again when resolv.conf changes and at a reload)";
 }
 
 bool waits_for_upstream(const rules::Rules& rules) {

@@ -27,14 +27,15 @@ struct FollowedFiles {
         std::string path, text;
     };
     std::vector<Text> hosts;
-    std::vector<Text> resolv;     ///< the resolv-file in use (the newest of several)
-    std::optional<Text> servers;  ///< servers-file
+    std::vector<Text> resolv;      ///< the resolv-file in use (the newest of several)
+    std::optional<Text> resolved;  ///< the servers that systemd-resolved asks itself; read only with the default resolv-file
+    std::optional<Text> servers;   ///< servers-file
     std::vector<InterfaceAddress> interfaces;
     /// Addresses of upstreams that are configured by name; only names resolved so far.
     std::map<std::string, std::vector<Address>> servers_by_name;
     std::string host_name;          ///< of this machine
     std::uint64_t loop_token = 0;   ///< random key of this process for the names of loop probes
-    std::vector<Endpoint> looping;  ///< upstreams that forward queries back to lictor (dns-loop-detect)
+    std::vector<Endpoint> looping;  ///< upstreams that forward queries back to lictor
 };
 
 }  // namespace lictor::rules

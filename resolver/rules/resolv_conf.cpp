@@ -26,6 +26,8 @@ std::vector<ResolvServer> parse_resolv_conf(std::string_view text, std::string_v
     return servers;
 }
 
+bool is_resolved_stub(const Address& address) { return address == Address::v4(127, 0, 0, 53) || address == Address::v4(127, 0, 0, 54); }
+
 std::string search_domain(std::string_view text) {
     std::string found;
     std::string_view line;

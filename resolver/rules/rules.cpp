@@ -53,10 +53,9 @@ public:
                 add_server(rule);
         if (!options_.no_resolv) add_resolv(files);
         settle_routes();
-        if (options_.dns_loop_detect)
-            for (const Upstream& upstream : rules_->upstreams)
-                if (!upstream.agent_dns)
-                    rules_->loop_probes.emplace_back(loop_probe_name(files.loop_token, upstream.endpoint), upstream.endpoint);
+        for (std::uint32_t index = 0; index < rules_->upstreams.size(); ++index)
+            if (const Endpoint& endpoint = rules_->upstreams[index].endpoint; may_loop(index))
+                rules_->loop_probes.emplace_back(loop_probe_name(files.loop_token, endpoint), endpoint);
         take_settings(files);
         find_plain_names();
         return rules_;
@@ -71,6 +70,17 @@ private:
         });
     }
 
+    /// Which upstreams are tested: with dns-loop-detect all, else resolvers of this machine that are asked for all names. Such a resolver
+    /// (systemd-resolved, a container engine's) often has lictor as its own upstream.
+    bool may_loop(std::uint32_t index) const {
+        const Upstream& upstream = rules_->upstreams[index];
+        if (upstream.agent_dns) return false;
+        if (options_.dns_loop_detect) return true;
+        const UpstreamGroup* standard = default_route(*rules_);
+        return upstream.endpoint.address.is_loopback() && upstream.endpoint.port == dns_port && standard &&
+               std::find(standard->members.begin(), standard->members.end(), index) != standard->members.end();
+    }
+
     /// Index of the upstream; none if it is lictor itself or forwards back to lictor. `suffix` is appended to the log line.
     std::optional<std::uint32_t> add_upstream(const Upstream& upstream, const std::string& suffix) {
         if (is_own(upstream.endpoint)) {
@@ -79,6 +89,8 @@ private:
         }
         if (std::find(looping_.begin(), looping_.end(), upstream.endpoint) != looping_.end()) {
             notes_.push_back("NOT using nameserver " + upstream.endpoint.text() + " - query loop detected");
+            if (std::find(rules_->looping.begin(), rules_->looping.end(), upstream.endpoint) == rules_->looping.end())
+                rules_->looping.push_back(upstream.endpoint);
             return std::nullopt;
         }
         auto& all = rules_->upstreams;
@@ -155,8 +167,21 @@ private:
         }
     }
 
+    /// True if `named` leads only to lictor and to systemd-resolved's stub, while it is known which servers systemd-resolved asks. The stub
+    /// would be one hop more, and a loop as soon as systemd-resolved asks lictor.
+    bool replaced_by_resolved(const FollowedFiles::Text& named, const FollowedFiles& files) const {
+        if (!files.resolved) return false;
+        std::vector<std::string> ignored;
+        const auto servers = [&](const FollowedFiles::Text& file) { return parse_resolv_conf(file.text, file.path, ignored); };
+        const auto is_lictor = [&](const ResolvServer& server) { return is_own({server.address, dns_port}); };
+        return std::ranges::all_of(servers(named),
+                                   [&](const auto& server) { return is_resolved_stub(server.address) || is_lictor(server); }) &&
+               !std::ranges::all_of(servers(*files.resolved), is_lictor);
+    }
+
     void add_resolv(const FollowedFiles& files) {
-        for (const auto& file : files.resolv) {
+        for (const auto& named : files.resolv) {
+            const auto& file = replaced_by_resolved(named, files) ? *files.resolved : named;
             notes_.push_back("reading " + file.path);
             const auto servers = parse_resolv_conf(file.text, file.path, notes_);
             if (servers.empty()) notes_.push_back("no servers found in " + file.path + ", will retry");
@@ -175,7 +200,8 @@ private:
         const auto standard = domains_.find(wire::Name{});
         if (standard != domains_.end() && (!standard->second.members.empty() || standard->second.local)) return;
         const std::string path = files.resolv.empty() ? "resolv.conf" : files.resolv.front().path;
-        const bool kept = before_ && !before_->from_resolv.empty();
+        const auto loops = [&](const Upstream& upstream) { return std::ranges::find(looping_, upstream.endpoint) != looping_.end(); };
+        const bool kept = before_ && !std::ranges::all_of(before_->from_resolv, loops);
         notes_.push_back("warning: " + path + " names no nameserver that can be used" + (kept ? "; the last ones are kept" : "") +
                          ". Set resolv-file= to a file that names the upstreams, or server= to each");
         if (!kept) return;

@@ -51,15 +51,17 @@ struct Rules : conf::ForwardOptions, conf::CacheOptions, conf::ReplyOptions, con
     std::uint16_t port_min = 1024, port_max = 65535;           ///< of random source ports
     std::size_t cache_bytes = 5'120'000;                       ///< largest size of one worker's cache, in bytes
     bool sample = false;                                       ///< shadow: samples of the clients' queries are compared
-    std::vector<std::pair<wire::Name, Endpoint>> loop_probes;  ///< dns-loop-detect: the name asked of each upstream
+    std::vector<std::pair<wire::Name, Endpoint>> loop_probes;  ///< the name asked of each upstream that is tested for a loop
+    std::vector<Endpoint> looping;                             ///< upstreams left out because they forward queries back to lictor
     bool local_service = false;                   ///< only clients on this machine and on networks of `interfaces` are answered
     std::vector<InterfaceAddress> interfaces;     ///< empty unless local_service or localise_queries is on
     bool log_queries = false, log_extra = false;  ///< `log_extra`: each line starts with serial number and client
 };
 
 /// Options and files → Rules. `own`: the endpoints that lictor listens on, which are never used as upstreams. Lines for the log
-/// (nameservers used or skipped, invalid lines of hosts files) are appended to `notes`. `before`: the rules in force; if resolv.conf names
-/// no usable server any more, the ones that it named last are kept.
+/// (nameservers used or skipped, invalid lines of hosts files) are appended to `notes`. If the default resolv.conf names only lictor and
+/// the stub of systemd-resolved, the servers of FollowedFiles::resolved are used. `before`: the rules in force; if resolv.conf names no
+/// usable server any more, the ones that it named last are kept.
 std::shared_ptr<const Rules> make_rules(const conf::Options& options, const FollowedFiles& files, const std::vector<Endpoint>& own,
                                         std::vector<std::string>& notes, const Rules* before = nullptr);
 

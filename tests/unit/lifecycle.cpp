@@ -111,6 +111,11 @@ TEST_CASE("lifecycle: ready, or the first cause that it is not") {
     // Without Consul nothing is read from it.
     facts = {.workers_alive = true, .has_upstream = true, .upstream_answered = true};
     CHECK(not_ready_because(facts).empty());
+    // One of several upstreams is left out because of a loop; or all are.
+    facts.has_loop = true;
+    CHECK(not_ready_because(facts).empty());
+    facts.has_upstream = false;
+    CHECK(not_ready_because(facts) == "the only upstream sends queries back to lictor");
 }
 
 TEST_CASE("lifecycle: ready without Consul's HTTP API, in each combination") {
@@ -177,6 +182,19 @@ TEST_CASE("lifecycle: a reload has an effect only on what it changes") {
     CHECK(effects.warnings == std::vector<std::string>{"threads changed: this takes effect at the next start"});
     CHECK(effects.restart_shadow);
     CHECK_FALSE(effects_of_reload(after, after).restart_shadow);
+}
+
+TEST_CASE("lifecycle: an upstream that is left out because of a loop is a warning with its remedy") {
+    rules::Rules rules;
+    rules.looping = {at("127.0.0.53"), at("192.0.2.1")};
+    const auto warnings =
+        standing_warnings({.workers_alive = true, .has_upstream = true, .upstream_answered = true}, {}, rules, seconds(4), seconds(100));
+    REQUIRE(warnings.size() == 2);
+    CHECK(warnings[0] ==
+          "127.0.0.53#53, the stub of systemd-resolved, sends queries back to lictor and is not used (set "
+          "resolv-file=/run/systemd/resolve/resolv.conf, or remove lictor from its upstreams; it is tested again when resolv.conf changes "
+          "and at a reload)");
+    CHECK(warnings[1].starts_with("192.0.2.1#53 sends queries back to lictor and is not used (name the servers behind it"));
 }
 
 TEST_CASE("lifecycle: new Rules have an effect only on what they change") {

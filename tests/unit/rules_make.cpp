@@ -183,6 +183,68 @@ TEST_CASE("rules: a resolv.conf that names only lictor keeps the last upstreams,
     }
 }
 
+TEST_CASE("rules: in place of systemd-resolved's stub the servers that it asks itself are used") {
+    Made made;
+    made.options.no_resolv = false;
+    made.own = {*Endpoint::parse("127.0.0.1", 53)};
+    made.files.resolv = {{"/etc/resolv.conf", "nameserver 127.0.0.53\noptions edns0\n"}};
+    made.files.resolved = FollowedFiles::Text{std::string(resolved_servers_path), "nameserver 192.0.2.1\nnameserver 127.0.0.1\n"};
+    CHECK(route(*made.make(), "a.example") == "192.0.2.1#53");
+    CHECK(made.noted("reading /run/systemd/resolve/resolv.conf"));
+    SECTION("also when lictor is the nameserver of resolv.conf, with and without the stub") {
+        made.files.resolv[0].text = "nameserver 127.0.0.1\n";
+        CHECK(route(*made.make(), "a.example") == "192.0.2.1#53");
+        made.files.resolv[0].text = "nameserver 127.0.0.1\nnameserver 127.0.0.54\n";
+        CHECK(route(*made.make(), "a.example") == "192.0.2.1#53");
+    }
+    SECTION("not if resolv.conf names another server") {
+        made.files.resolv[0].text = "nameserver 127.0.0.53\nnameserver 192.0.2.9\n";
+        CHECK(route(*made.make(), "a.example") == "127.0.0.53#53 192.0.2.9#53");
+        made.files.resolv[0].text = "nameserver 127.0.0.2\n";
+        CHECK(route(*made.make(), "a.example") == "127.0.0.2#53");
+    }
+    SECTION("not if systemd-resolved knows only lictor, or nothing is known of it") {
+        made.files.resolved->text = "nameserver 127.0.0.1\n";
+        CHECK(route(*made.make(), "a.example") == "127.0.0.53#53");
+        made.files.resolved.reset();
+        CHECK(route(*made.make(), "a.example") == "127.0.0.53#53");
+    }
+}
+
+TEST_CASE("rules: resolvers of this machine that are asked for all names are tested for a loop, and left out if there is one") {
+    Made made;
+    made.server({}, "127.0.0.53");
+    made.server({}, "127.0.0.2#5300");
+    made.server({}, "192.0.2.1");
+    made.server({"corp.example"}, "127.0.0.54");
+    const auto tested = [](const Rules& rules) {
+        std::string all;
+        for (const auto& [name, endpoint] : rules.loop_probes) all += (all.empty() ? "" : " ") + endpoint.text();
+        return all;
+    };
+    auto rules = made.make();
+    CHECK(tested(*rules) == "127.0.0.53#53");
+    CHECK(rules->looping.empty());
+    made.files.looping = {*Endpoint::parse("127.0.0.53", 53)};
+    rules = made.make();
+    CHECK(tested(*rules).empty());
+    CHECK(rules->looping == made.files.looping);
+    CHECK(route(*rules, "a.example") == "127.0.0.2#5300 192.0.2.1#53");
+    made.files.looping.clear();
+    made.options.dns_loop_detect = true;
+    CHECK(tested(*made.make()) == "127.0.0.53#53 127.0.0.2#5300 192.0.2.1#53 127.0.0.54#53");
+
+    // The last servers of resolv.conf are not said to be kept if all of them are loops.
+    Made stub;
+    stub.options.no_resolv = false;
+    stub.files.resolv = {{"/etc/resolv.conf", "nameserver 127.0.0.53\n"}};
+    const auto before = stub.make();
+    stub.files.looping = {*Endpoint::parse("127.0.0.53", 53)};
+    stub.notes.clear();
+    CHECK(route(*make_rules(stub.options, stub.files, stub.own, stub.notes, before.get()), "a.example").empty());
+    CHECK(std::ranges::none_of(stub.notes, [](const std::string& note) { return note.find("kept") != std::string::npos; }));
+}
+
 TEST_CASE("rules: a resolv.conf without servers is reported") {
     Made made;
     made.options.no_resolv = false;
