@@ -15,9 +15,11 @@
 #include "conf/parse/parse.hpp"
 #include "conf/render/render.hpp"
 #include "resolver/cli/command.hpp"
+#include "resolver/cli/complaints.hpp"
 #include "resolver/cli/version.hpp"
 #include "resolver/control/app.hpp"
 #include "resolver/hooks/cut_process.hpp"
+#include "resolver/init/init.hpp"
 #include "resolver/process/preflight.hpp"
 
 extern char** environ;  // NOLINT: POSIX
@@ -44,6 +46,10 @@ bool is_help_on_terminal(int argc, char** argv) {
 int run(int argc, char** argv) {
     if (argc > 0) log::called(argv[0]);
     const control::Invocation invocation{{argv + 1, argv + argc}, environment_of_process(), std::make_shared<disk::DiskFiles>()};
+    // Its command's words are not lictor's.
+    if (!invocation.arguments.empty() && invocation.arguments.front() == "init")
+        return init::run_init({invocation.arguments.begin() + 1, invocation.arguments.end()}, invocation.environment, *invocation.files,
+                              [] { return cli::run_help("init"); });
     conf::Parsed parsed = conf::parse_configuration(invocation.arguments, invocation.environment, *invocation.files);
     const auto is_command = [&](std::string_view word) { return parsed.action == conf::Action::command && parsed.words.front() == word; };
     // These work even if the configuration has errors, as --help and --version do.
@@ -60,19 +66,7 @@ int run(int argc, char** argv) {
     }
     // import reads another program's files, even if lictor's own have errors.
     if (is_command("import")) return cli::run_import(parsed.words, *invocation.files);
-    const bool prints_warnings = parsed.action == conf::Action::test || !parsed.errors.empty();
-    for (const auto& warning : parsed.warnings)
-        if (prints_warnings) std::fprintf(stderr, "lictor: warning: %s\n", one_line(warning.line()).c_str());
-    bool file_missing = false;
-    for (const auto& complaint : parsed.errors) {
-        std::fprintf(stderr, "lictor: %s\n", one_line(complaint.line()).c_str());
-        file_missing = file_missing || complaint.file_missing;
-    }
-    if (!parsed.errors.empty()) {
-        std::fprintf(stderr, "lictor: %zu error%s in the configuration; see lictor --help\n", parsed.errors.size(),
-                     parsed.errors.size() == 1 ? "" : "s");
-        return file_missing ? 3 : 1;
-    }
+    if (const int code = cli::print_complaints(parsed, parsed.action == conf::Action::test); code != 0) return code;
     if (parsed.action == conf::Action::test) {
         for (const auto& sentence : process::find_start_problems(parsed.options, parsed.files))
             std::fprintf(stderr, "lictor: warning: %s\n", one_line(sentence).c_str());

@@ -1,7 +1,7 @@
 # An application node: the application, lictor and (in set-up 1) a Consul agent, under supervisor; lictor is the only nameserver. It is the
 # lictor image with Python added. The command selects the kind of node: setup-1, setup-2, ... (application/supervisor.*.conf).
 
-ARG LICTOR_IMAGE=lictor
+ARG LICTOR_IMAGE=lictor-debian
 ARG CONSUL_IMAGE=hashicorp/consul:1.20
 FROM ${CONSUL_IMAGE} AS consul
 

@@ -1,7 +1,7 @@
 # HAProxy, with lictor added in two lines as to any image: its servers can then come from lictor (haproxy-lictor.cfg).
 
 ARG BASE_IMAGE=debian:bookworm-slim
-ARG LICTOR_IMAGE=lictor
+ARG LICTOR_IMAGE=lictor-debian
 FROM ${LICTOR_IMAGE} AS lictor
 
 FROM ${BASE_IMAGE}

@@ -153,6 +153,17 @@ constexpr OtherCommand other_commands[] = {
      "Needs no running lictor. With --json the result is a JSON object. Exit codes: 0 all lines are taken or ignored, 1 a line is "
      "refused,\n"
      "3 a file is missing.\n"},
+    {"init", "[OPTION…] -- COMMAND…", "runs COMMAND in a container, with lictor as its nameserver",
+     "For the ENTRYPOINT of an image; needs no shell. OPTION…: options of lictor; more may be in LICTOR_OPTIONS, separated by blanks, and\n"
+     "in /etc/lictor.conf. It keeps the container engine's resolv.conf in /var/lib/lictor/resolv.conf (or /run/lictor/, or LICTOR_KEPT) "
+     "as\n"
+     "lictor's upstreams, starts lictor, makes it the only nameserver once it serves, and runs COMMAND. It passes signals on to COMMAND,\n"
+     "reaps the processes that others leave, and starts lictor again when it ends; until that serves, the engine's nameservers are back "
+     "in\n"
+     "resolv.conf. At the end of COMMAND it restores resolv.conf and stops lictor.\n"
+     "--supervised: COMMAND starts lictor itself, for instance under supervisor; init only changes and restores resolv.conf.\n"
+     "Exit codes: COMMAND's, or 128 and the number of the signal that ended it; 127 there is no such program, 126 it cannot be executed;\n"
+     "lictor's exit code if it does not start; 1 wrong words or files.\n"},
     {"help", "[COMMAND]", "all options, or the text of one command", ""},
     {"version", "", "the version", ""},
 };
@@ -178,8 +189,7 @@ std::string list_of_commands() {
     };
     for (const auto& command : commands) add(command.word, command.arguments, command.help);
     for (const auto& command : other_commands) add(command.word, command.arguments, command.help);
-    return text +
-           "Each but the last three takes --json (the reply as JSON) and --stats-address=ADDRESS. `lictor help COMMAND` says more.\n";
+    return text + "Each but the last four takes --json (the reply as JSON) and --stats-address=ADDRESS. `lictor help COMMAND` says more.\n";
 }
 
 /// The command's own help; empty if there is no such command.
