@@ -204,6 +204,21 @@ TEST_CASE("a configured file must exist; the default file need not") {
     CHECK(parse_configuration({"--conf-file="}, {}, files).files.empty());
 }
 
+TEST_CASE("of the two default files one is read, and a warning names the other if it has lines") {
+    Files packaged{{"/etc/lictor/lictor.conf", "port=6\n"}};
+    CHECK(parse_configuration({}, {}, packaged).options.port == 6);
+    Files both{{"/etc/lictor.conf", "port=5\n"}, {"/etc/lictor/lictor.conf", "port=6\n"}};
+    const auto chosen = parse_configuration({}, {}, both);
+    CHECK(chosen.options.port == 5);
+    CHECK(chosen.files == std::vector<std::string>{"/etc/lictor.conf"});
+    REQUIRE(chosen.warnings.size() == 1);
+    CHECK_THAT(chosen.warnings[0].text, Contains("/etc/lictor/lictor.conf is not read, because /etc/lictor.conf exists"));
+    Files comments{{"/etc/lictor.conf", "port=5\n"}, {"/etc/lictor/lictor.conf", "# port=6\n\n"}};
+    CHECK(parse_configuration({}, {}, comments).warnings.empty());
+    CHECK(parse_configuration({"--conf-file=/etc/lictor/lictor.conf"}, {}, both).options.port == 6);
+    CHECK(parse_configuration({"--conf-file="}, {}, both).warnings.empty());
+}
+
 TEST_CASE("standard input is read like a file") {
     Files files{{"-", "\nport=x\n"}};
     CHECK_THAT(only_error(parse_configuration({"--conf-file=-"}, {}, files)), Contains("standard input:2: port:"));
