@@ -131,7 +131,7 @@ void Parser::read_credential() {
         if (given != given_.end() && !place_of(name).empty()) return;
     }
     const auto path = folder->second + '/' + std::string(token_credential);
-    if (files_.exists(path)) apply(*find_option("consul-token-file"), path, Origin::environment, folder->first);
+    if (files_.read(path)) apply(*find_option("consul-token-file"), path, Origin::environment, folder->first);
 }
 
 void Parser::read_environment() {

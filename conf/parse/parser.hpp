@@ -43,7 +43,8 @@ private:
     void read_letters(const std::vector<std::string>& arguments, std::size_t& at);
     /// Options that neither the command line nor a file gives; an empty variable counts as not set.
     void read_environment();
-    /// systemd's credential with Consul's token, if nothing else gives a token.
+    /// systemd's credential with Consul's token, if it can be read and nothing else gives a token. (In containers whose mounts are private
+    /// systemd leaves an empty folder that only root can open.)
     void read_credential();
     /// Reads CONSUL_HTTP_SSL first, because it changes how Consul's addresses are parsed.
     void read_tls_variable();
