@@ -14,9 +14,10 @@ constexpr Row rows[] = {
      .argument = "<path>",
      .help = "file to read; - = standard input",
      .reference = "Reads this file. Files may include other files; each file is read only once. On the command line it replaces "
-                  "/etc/lictor.conf, which is read if it exists. Empty on the command line: no file is read.",
-     .default_text = "/etc/lictor.conf",
-     .sample = "/etc/lictor.more.conf",
+                  "the default file: /etc/lictor.conf if it exists, else /etc/lictor/lictor.conf if that exists. If both have lines, a "
+                  "warning names the one that is not read. Empty on the command line: no file is read.",
+     .default_text = "/etc/lictor.conf, else /etc/lictor/lictor.conf",
+     .sample = "/etc/lictor/more.conf",
      .steer = Steer::conf_file},
     {.name = "conf-dir",
      .letter = '7',
@@ -28,7 +29,7 @@ constexpr Row rows[] = {
                   "written as `*ENDING`, only files with these endings are read. Names that begin with `.`, end with `~` or begin and end "
                   "with `#` are never read.",
      .default_text = "none",
-     .sample = "/etc/lictor.d,*.conf",
+     .sample = "/etc/lictor/conf.d,*.conf",
      .steer = Steer::conf_dir},
     {.name = "test",
      .times = Times::repeatable,

@@ -77,9 +77,10 @@ constexpr Row rows[] = {
      .help = "file with the ACL token for Consul",
      .reference = "File with the ACL token. Blanks around the token are removed. It takes precedence over `CONSUL_HTTP_TOKEN` and is read "
                   "again on HUP and after a change. A file that only root may read is read before the user is changed; then a change of it "
-                  "takes effect at the next start, and the log reports it.",
+                  "takes effect at the next start, and the log reports it. If no option and no variable gives a token, lictor reads the "
+                  "file lictor.consul-token in `CREDENTIALS_DIRECTORY`, if it exists (`LoadCredential=` of systemd).",
      .default_text = "`CONSUL_HTTP_TOKEN_FILE`",
-     .sample = "/etc/lictor.token",
+     .sample = "/etc/lictor/token",
      .field = text<&ConsulHttpOptions::consul_token_file>},
     {.name = "CONSUL_HTTP_AUTH",
      .shape = Shape::environment,

@@ -99,7 +99,7 @@ constexpr Row rows[] = {
      .reference = "File with `server` and `rev-server` lines and nothing else. It is read again when it changes and on HUP. An invalid "
                   "line is logged and ignored.",
      .default_text = "none",
-     .sample = "/etc/lictor.servers",
+     .sample = "/etc/lictor/servers",
      .field = text<&UpstreamOptions::servers_file>},
     {.name = "no-poll",
      .letter = 'n',

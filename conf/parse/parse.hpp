@@ -15,8 +15,12 @@
 
 namespace lictor::conf {
 
-/// The file that is read when no conf-file is named on the command line; it may be missing.
-inline constexpr std::string_view default_conf_file = "/etc/lictor.conf";
+/// The file that is read when no conf-file is named on the command line: the first of these that exists. /etc/lictor.conf was written by
+/// an operator; the packages install the other one, which holds comments only at first.
+inline constexpr std::string_view default_conf_files[] = {"/etc/lictor.conf", "/etc/lictor/lictor.conf"};
+
+/// The name of the file with Consul's token in the folder of systemd's credentials (CREDENTIALS_DIRECTORY, systemd.exec(5)).
+inline constexpr std::string_view token_credential = "lictor.consul-token";
 
 /// The sub-command that looks at a configuration: options may also stand behind it.
 inline constexpr std::string_view configured_command = "doctor";

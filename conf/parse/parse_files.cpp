@@ -28,16 +28,39 @@ struct Endings {
     }
 };
 
+/// Whether a file has a line that is neither empty nor a comment.
+bool has_option(std::string_view text) {
+    for (std::string_view rest = without_byte_order_mark(text); !rest.empty();) {
+        const auto end = std::min(rest.find('\n'), rest.size());
+        const auto line = parse_line(rest.substr(0, end));
+        if (!line || !line->name.empty()) return true;
+        rest.remove_prefix(std::min(end + 1, rest.size()));
+    }
+    return false;
+}
+
 }  // namespace
+
+/// Silent while the file has only comments, or is the other file by another name.
+void Parser::warn_of_unread(const std::string& path, const std::string& chosen) {
+    const auto file = files_.read(path), other = files_.read(chosen);
+    if (file && (!has_option(file->text) || (other && other->identity == file->identity))) return;
+    warning("", path + " is not read, because " + chosen + " exists; move the lines of one into the other and remove it");
+}
 
 void Parser::read_files() {
     for (const auto& source : sources_) {
         if (source.folder) read_folder(source.path, "command line");
         else read_file(source.path, "command line");
     }
-    const std::string fallback(default_conf_file);
     if (!conf_file_) {
-        if (files_.exists(fallback)) read_file(fallback, "");
+        std::string chosen;
+        for (const auto path : default_conf_files) {
+            if (!files_.exists(std::string(path))) continue;
+            if (chosen.empty()) chosen = path;
+            else warn_of_unread(std::string(path), chosen);
+        }
+        if (!chosen.empty()) read_file(chosen, "");
     } else if (!conf_file_->empty()) {
         read_file(*conf_file_, "command line");
     }

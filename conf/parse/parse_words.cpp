@@ -127,6 +127,17 @@ void Parser::read_tls_variable() {
     if (found != environment_.end() && !found->second.empty()) apply(*row, found->second, Origin::environment, found->first);
 }
 
+void Parser::read_credential() {
+    const auto folder = environment_.find("CREDENTIALS_DIRECTORY");
+    if (folder == environment_.end() || !folder->second.starts_with('/') || has_control_byte(folder->second)) return;
+    for (const std::string_view name : {"consul-token-file", "CONSUL_HTTP_TOKEN"}) {
+        const auto given = given_.find(name);
+        if (given != given_.end() && !place_of(name).empty()) return;
+    }
+    const auto path = folder->second + '/' + std::string(token_credential);
+    if (files_.read(path)) apply(*find_option("consul-token-file"), path, Origin::environment, folder->first);
+}
+
 void Parser::read_environment() {
     for (const auto& row : option_rows()) {
         if (row.variable.empty() || row.variable == "CONSUL_HTTP_SSL") continue;
@@ -137,6 +148,7 @@ void Parser::read_environment() {
         if (has_control_byte(found->second)) error(found->first, "control character in the value");
         else apply(row, found->second, Origin::environment, found->first);
     }
+    read_credential();
     for (const std::string_view name : {"CONSUL_NAMESPACE", "CONSUL_PARTITION"})
         if (const auto found = environment_.find(name); found != environment_.end() && !found->second.empty())
             warning(found->first, "namespaces and partitions of Consul Enterprise are not supported: the variable is ignored");

@@ -43,14 +43,19 @@ private:
     void read_letters(const std::vector<std::string>& arguments, std::size_t& at);
     /// Options that neither the command line nor a file gives; an empty variable counts as not set.
     void read_environment();
+    /// systemd's credential with Consul's token, if it can be read and nothing else gives a token. (In containers whose mounts are private
+    /// systemd leaves an empty folder that only root can open.)
+    void read_credential();
     /// Reads CONSUL_HTTP_SSL first, because it changes how Consul's addresses are parsed.
     void read_tls_variable();
     /// `--test` allows no sub-command.
     void check_words();
 
     // parse_files.cpp: files, folders and their lines
-    /// Files and directories of the command line, then the first conf-file, or the default file if it exists.
+    /// Files and directories of the command line, then the first conf-file, or the first default file that exists.
     void read_files();
+    /// A warning that `path` has lines and is not read, because `chosen` is.
+    void warn_of_unread(const std::string& path, const std::string& chosen);
     /// Each file once, at most 32 deep and 4096 in all. `asked_at` is the place of errors.
     void read_file(const std::string& path, const std::string& asked_at);
     /// `DIRECTORY[,ENDING…]`, in the order of names. `ENDING` skips files, `*ENDING` selects them; hidden files and backups are skipped.

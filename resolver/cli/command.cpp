@@ -1,4 +1,4 @@
-// The table of sub-commands, with their arguments, texts and exit codes.
+// Reads the arguments of the sub-commands (the table is resolver/manual/commands), runs them, and gives their exit codes.
 #include "resolver/cli/command.hpp"
 
 #include <algorithm>
@@ -17,6 +17,7 @@
 #include "resolver/cli/wait.hpp"
 #include "resolver/doctor/checks.hpp"
 #include "resolver/documents/doctor.hpp"
+#include "resolver/manual/commands.hpp"
 #include "resolver/terminal/format.hpp"
 #include "resolver/terminal/render.hpp"
 
@@ -38,23 +39,16 @@ struct Words {
     }
 };
 
-/// An option of a command. `value`: none, after `=` only, or `=VALUE` or the next word.
-struct CommandOption {
-    enum class Value : std::uint8_t { none, optional, needed } value = Value::none;
-    std::string_view name;
-};
+using manual::Command;
+using manual::CommandOption;
 
-struct Command {
-    std::string_view word;
-    std::string_view arguments = {};  ///< for help
-    std::size_t least = 0, most = 0;
+/// How a live command is run.
+struct Action {
+    std::string_view word;       ///< of the command
     const char* path = nullptr;  ///< null: `run` does it all
     endpoint::Method method = endpoint::Method::get;
     Text text = nullptr;
     int (*run)(const Words& words, const conf::Options& options) = nullptr;
-    std::span<const CommandOption> options = {};
-    std::string_view help = {};
-    std::string_view details = {};  ///< further lines of `lictor help COMMAND`
 };
 
 int run_doctor(const Words& words, const conf::Options& options);
@@ -70,102 +64,19 @@ int run_services(const Words& words, const conf::Options&) {
 }
 
 using enum endpoint::Method;
-constexpr CommandOption stats_options[] = {{CommandOption::Value::optional, "--watch"}};
-constexpr CommandOption wait_options[] = {
-    {CommandOption::Value::none, "--ready"}, {CommandOption::Value::needed, "--leader"}, {CommandOption::Value::needed, "--timeout"}};
-
-constexpr Command commands[] = {
-    {.word = "stats",
-     .arguments = "[--watch[=SECONDS]]",
-     .run = run_stats,
-     .options = stats_options,
-     .help = "counters, state, leaders, upstreams",
-     .details =
-         "With --watch the statistics are shown again at each interval (1 s). On a terminal they are redrawn in place, and q or Ctrl-C\n"
-         "ends the view; elsewhere one block of lines is printed at each interval.\n"},
-    {.word = "explain",
-     .arguments = "NAME [TYPE]",
-     .least = 1,
-     .most = 2,
-     .path = "/explain",
-     .text = terminal::explain_text,
-     .help = "how NAME would be answered now, from which data, by which line",
-     .details =
-         "Shows the decision that a query from this machine would get now (type A unless TYPE is given): the records, the rules with\n"
-         "file and line, the leader, the instances that are left out and why, the cache of each worker, and the upstreams that would\n"
-         "be asked. Nothing is sent, cached, counted or watched because of it.\n"},
-    {.word = "leaders",
-     .arguments = "[SCOPE]",
-     .most = 1,
-     .run = run_leaders,
-     .help = "the leader of each scope, since when, or why there is none",
-     .details = "SCOPE: a Patroni scope, a lock, or a service. Exit code 1 if it is not known.\n"},
-    {.word = "failovers",
-     .path = "/failovers",
-     .text = terminal::failovers_text,
-     .help = "the phases of each change of leader, with times"},
-    {.word = "services",
-     .arguments = "[NAME]",
-     .most = 1,
-     .run = run_services,
-     .help = "the watches on Consul and the instances known",
-     .details = "Exit code 1 if no service of this name is known: it was not asked for yet, or its watch has ended.\n"},
-    {.word = "shadow", .path = "/shadow", .text = terminal::shadow_text, .help = "differences between our answers and another server's"},
-    {.word = "health", .path = "/health", .text = terminal::health_text, .help = "exit code 0 if every worker's loop runs"},
-    {.word = "ready", .path = "/ready", .text = terminal::ready_text, .help = "exit code 0 once Consul was read and an upstream answered"},
-    {.word = "wait",
-     .arguments = "[--ready] [--leader SCOPE] [--timeout SECONDS]",
-     .run = run_wait,
-     .options = wait_options,
-     .help = "waits until lictor is ready, or until SCOPE has a leader",
-     .details =
-         "For start scripts. Without --leader it waits until `lictor ready` would succeed; --leader may be given several times, and with\n"
-         "--ready both must hold. --timeout: 60 s; 0 looks once. What is missing is printed on standard error when it changes.\n"
-         "Exit codes: 0 done, 1 not in time, 2 nothing answered at stats-address in that time.\n"},
-    {.word = "flush",
-     .arguments = "[NAME]",
-     .most = 1,
-     .path = "/flush",
-     .method = post,
-     .text = terminal::flush_text,
-     .help = "removes cache entries: all, or at and below NAME",
-     .details = "Forwarded answers only. What is known of Consul stays.\n"},
-    {.word = "reload",
-     .path = "/reload",
-     .method = post,
-     .text = terminal::reload_text,
-     .help = "reads the configuration and all files again, as HUP does",
-     .details = "Prints the errors of the new configuration; then the configuration in force stays, and the exit code is 1.\n"},
-    {.word = "doctor",
-     .run = run_doctor,
-     .help = "what is wrong on this node, with remedies",
-     .details =
-         "Looks at resolv.conf, port 53, the running lictor (if there is one), the upstreams, Consul, the token, the scopes, the leaders,\n"
-         "limits and clients. Give it the options of the service (--conf-file=…). As root it also finds who holds port 53.\n"
-         "Exit codes: 0 nothing or hints only, 1 a warning, 2 an error.\n"},
-};
-
-struct OtherCommand {
-    std::string_view word, arguments, help, details;
-};
-constexpr OtherCommand other_commands[] = {
-    {"import", "FILE…", "what each line of dnsmasq's configuration would do in lictor",
-     "Needs no running lictor. With --json the result is a JSON object. Exit codes: 0 all lines are taken or ignored, 1 a line is "
-     "refused,\n"
-     "3 a file is missing.\n"},
-    {"init", "[OPTION…] -- COMMAND…", "runs COMMAND in a container, with lictor as its nameserver",
-     "For the ENTRYPOINT of an image; needs no shell. OPTION…: options of lictor; more may be in LICTOR_OPTIONS, separated by blanks, and\n"
-     "in /etc/lictor.conf. It keeps the container engine's resolv.conf in /var/lib/lictor/resolv.conf (or /run/lictor/, or LICTOR_KEPT) "
-     "as\n"
-     "lictor's upstreams, starts lictor, makes it the only nameserver once it serves, and runs COMMAND. It passes signals on to COMMAND,\n"
-     "reaps the processes that others leave, and starts lictor again when it ends; until that serves, the engine's nameservers are back "
-     "in\n"
-     "resolv.conf. At the end of COMMAND it restores resolv.conf and stops lictor.\n"
-     "--supervised: COMMAND starts lictor itself, for instance under supervisor; init only changes and restores resolv.conf.\n"
-     "Exit codes: COMMAND's, or 128 and the number of the signal that ended it; 127 there is no such program, 126 it cannot be executed;\n"
-     "lictor's exit code if it does not start; 1 wrong words or files.\n"},
-    {"help", "[COMMAND]", "all options, or the text of one command", ""},
-    {"version", "", "the version", ""},
+constexpr Action actions[] = {
+    {.word = "stats", .run = run_stats},
+    {.word = "explain", .path = "/explain", .text = terminal::explain_text},
+    {.word = "leaders", .run = run_leaders},
+    {.word = "failovers", .path = "/failovers", .text = terminal::failovers_text},
+    {.word = "services", .run = run_services},
+    {.word = "shadow", .path = "/shadow", .text = terminal::shadow_text},
+    {.word = "health", .path = "/health", .text = terminal::health_text},
+    {.word = "ready", .path = "/ready", .text = terminal::ready_text},
+    {.word = "wait", .run = run_wait},
+    {.word = "flush", .path = "/flush", .method = post, .text = terminal::flush_text},
+    {.word = "reload", .path = "/reload", .method = post, .text = terminal::reload_text},
+    {.word = "doctor", .run = run_doctor},
 };
 
 /// Insertions, deletions and replacements between two short words.
@@ -187,26 +98,20 @@ std::string list_of_commands() {
         line.append(21 - std::min<std::size_t>(terminal::width(line), 21), ' ');
         text += line + ' ' + std::string(help) + '\n';
     };
-    for (const auto& command : commands) add(command.word, command.arguments, command.help);
-    for (const auto& command : other_commands) add(command.word, command.arguments, command.help);
-    return text + "Each but the last four takes --json (the reply as JSON) and --stats-address=ADDRESS. `lictor help COMMAND` says more.\n";
+    for (const auto& command : manual::commands()) add(command.word, command.arguments, command.help);
+    return text +
+           "Each but the last four takes --json (the reply as JSON) and --stats-address=ADDRESS. `lictor help COMMAND` says more.\n";
 }
 
 /// The command's own help; empty if there is no such command.
 std::string help_of(std::string_view word) {
-    const auto text = [](std::string_view name, std::string_view arguments, std::string_view help, std::string_view details) {
-        return "lictor " + std::string(name) + (arguments.empty() ? "" : ' ' + std::string(arguments)) + "\n  " + std::string(help) + '\n' +
-               (details.empty() ? "" : '\n' + std::string(details));
-    };
-    for (const auto& command : commands)
-        if (command.word == word)
-            return text(command.word, command.arguments, command.help, command.details) +
-                   "\nAlso: --json, --stats-address=ADDRESS. Exit codes if not said otherwise: 0 yes, 1 no or wrong arguments, 2 nothing "
-                   "answers\n"
-                   "at stats-address.\n";
-    for (const auto& command : other_commands)
-        if (command.word == word) return text(command.word, command.arguments, command.help, command.details);
-    return {};
+    const auto* command = manual::find_command(word);
+    if (!command) return {};
+    return "lictor " + std::string(word) + (command->arguments.empty() ? "" : ' ' + std::string(command->arguments)) + "\n  " +
+           std::string(command->help) + '\n' + (command->details.empty() ? "" : '\n' + std::string(command->details)) +
+           (command->live ? "\nAlso: --json, --stats-address=ADDRESS. Exit codes if not said otherwise:\n" +
+                                std::string(manual::live_exit_codes) + ".\n"
+                          : "");
 }
 
 int unknown(const std::string& word) {
@@ -218,8 +123,7 @@ int unknown(const std::string& word) {
         const auto consider = [&](std::string_view name) {
             if (const auto edits = distance(word, name); edits < least) nearest = name, least = edits;
         };
-        for (const auto& command : commands) consider(command.word);
-        for (const auto& command : other_commands) consider(command.word);
+        for (const auto& command : manual::commands()) consider(command.word);
         if (!nearest.empty()) text += "; did you mean '" + std::string(nearest) + "'?";
     }
     std::fputs((text + "\nThe commands are:\n" + list_of_commands()).c_str(), stderr);
@@ -232,7 +136,7 @@ std::optional<Words> wrong(const Command& command, const std::string& text) {
 }
 
 std::optional<Words> read_words(const std::vector<std::string>& words, const Command& command, const std::string& address) {
-    constexpr CommandOption address_option{CommandOption::Value::needed, "--stats-address"};
+    constexpr std::string_view address_option = "--stats-address";
     Words read{.address = address, .names = {}, .options = {}};
     for (std::size_t i = 1; i < words.size(); ++i) {
         const std::string_view word = words[i];
@@ -245,9 +149,10 @@ std::optional<Words> read_words(const std::vector<std::string>& words, const Com
             continue;
         }
         const auto name = word.substr(0, word.find('='));
-        const CommandOption* option = name == address_option.name ? &address_option : nullptr;
-        for (const auto& row : command.options)
-            if (row.name == name) option = &row;
+        const CommandOption* option = nullptr;
+        for (const auto& rows : {manual::live_options(), command.options})
+            for (const auto& row : rows)
+                if (row.name == name) option = &row;
         if (option) {
             using Value = CommandOption::Value;
             const bool given = name.size() < word.size();
@@ -255,7 +160,7 @@ std::optional<Words> read_words(const std::vector<std::string>& words, const Com
             if (!given && option->value == Value::needed && i + 1 >= words.size())
                 return wrong(command, std::string(name) + " needs a value");
             const std::string value = given ? std::string(word.substr(name.size() + 1)) : option->value == Value::needed ? words[++i] : "";
-            if (option == &address_option) read.address = value;
+            if (option->name == address_option) read.address = value;
             else read.options.emplace_back(option->name, value);
         } else if (read.names.size() < command.most && !word.empty() && !word.starts_with('-')) {
             read.names.emplace_back(word);
@@ -385,18 +290,19 @@ int run_help(const std::string& word) {
 
 int run_command(const std::vector<std::string>& words, const conf::Options& options) {
     const std::string asked = words.empty() ? "" : words.front();
-    const auto* command = std::find_if(std::begin(commands), std::end(commands), [&](const auto& row) { return row.word == asked; });
-    if (command == std::end(commands)) return unknown(asked);
+    const auto* command = manual::find_command(asked);
+    const auto* action = std::find_if(std::begin(actions), std::end(actions), [&](const auto& row) { return row.word == asked; });
+    if (!command || action == std::end(actions)) return unknown(asked);
     const auto read = read_words(words, *command, options.stats_address);
     if (!read) return no;
     if (read->help) return run_help(asked);
-    if (command->run) return command->run(*read, options);
+    if (action->run) return action->run(*read, options);
     std::string query;
     if (!read->names.empty()) query += "?name=" + endpoint::percent_encoded(read->names[0]);
     if (read->names.size() > 1) query += "&type=" + endpoint::percent_encoded(read->names[1]);
     int code = done;
-    const auto answer = request(read->address, command->path + query, command->method, code);
-    return answer ? show(*read, *answer, command->text, code) : code;
+    const auto answer = request(read->address, action->path + query, action->method, code);
+    return answer ? show(*read, *answer, action->text, code) : code;
 }
 
 }  // namespace lictor::cli

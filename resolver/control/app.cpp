@@ -22,6 +22,7 @@
 #include "resolver/hooks/connection_cutter.hpp"
 #include "resolver/lifecycle/listen_plan.hpp"
 #include "resolver/lifecycle/readiness.hpp"
+#include "resolver/net/inherited_sockets.hpp"
 #include "resolver/process/daemonize.hpp"
 #include "resolver/process/privileges.hpp"
 #include "resolver/process/this_process.hpp"
@@ -40,8 +41,9 @@ constexpr milliseconds stop_wait_max = milliseconds(900);
 /// All parts of a running lictor. Members are destroyed in reverse order.
 class App {
 public:
-    /// The processes that were forked first; null if they are not configured.
+    /// What was there before the start: sockets, and the processes that were forked first (null if they are not configured).
     struct Helpers {
+        std::vector<net::BoundSocket> sockets;  ///< from systemd
         std::unique_ptr<hooks::HookProcess> hooks;
         std::unique_ptr<hooks::CutProcess> cuts;
     };
@@ -55,7 +57,8 @@ private:
     void start_snapshots();
     void on_mail();
     void on_interfaces();
-    void reload();
+    void reload();        ///< systemd learns of its begin and its end
+    void apply_reload();  ///< there are workers
     documents::Reloaded reload_on_request();
     void explain(const wire::Name& name, std::uint16_t type, documents::Explained done);
     void log_statistics();
@@ -90,11 +93,14 @@ private:
     std::vector<loop::Signal> signals_;
     loop::Timer heartbeat_{loop_, [this] {
                                pool_.wake();
+                               if (watchdog_.due(loop::Loop::now()) && pool_.healthy(loop::Loop::now()))
+                                   process::notify_systemd("WATCHDOG=1");
                                counters_.log_dropped.set(log::dropped());
                                if (!options_.consul_http_addr.empty() && !watcher_->first_sync_done())
                                    rules_->probe_agent_dns(publisher_->current()->catalog->settings->domains.front());
                            }};
     loop::Timer stop_timer_{loop_, [this] { loop_.stop(); }};
+    process::Watchdog watchdog_;
     bool stopping_ = false;
     std::string stopped_by_;
     process::BackgroundStart background_;
@@ -111,6 +117,7 @@ int App::run() {
     signals_.emplace_back(loop_, SIGINT, [this] { stop("SIGINT"); });
     signals_.emplace_back(loop_, SIGUSR1, [this] { log_statistics(); });
     signals_.emplace_back(loop_, SIGUSR2, [] { log::reopen(); });
+    startup_.endpoints.inherit(std::move(helpers_.sockets));
     if (const int code = start_up(configuration_.parsed(), counters_, startup_); code != 0) return code;
     start_parts();
     malloc_trim(0);
@@ -249,6 +256,13 @@ void App::reload() {
         reload_at_start_ = true;
         return;
     }
+    process::notify_systemd("RELOADING=1\nMONOTONIC_USEC=" + std::to_string(process::monotonic_microseconds()));
+    apply_reload();
+    process::notify_systemd(configuration_.reload_errors().empty() ? "READY=1\nSTATUS="
+                                                                   : "READY=1\nSTATUS=the last reload was refused: see the log");
+}
+
+void App::apply_reload() {
     // New endpoints are bound before anything else changes: if that fails, nothing has changed.
     ListenEndpoints::Change change;
     const auto effects = configuration_.reload(counters_, [&](const conf::Options& fresh) {
@@ -355,8 +369,13 @@ int serve(conf::Parsed parsed, const Invocation& invocation) {
     mallopt(M_ARENA_MAX, 2);
     mallopt(M_TRIM_THRESHOLD, 256 * 1024);
     choose_log_facility(parsed.options);
+    auto inherited = net::take_inherited_sockets();
+    if (!inherited) {
+        log::error(inherited.error().text);
+        return 2;
+    }
     auto background = process::goes_to_background(parsed.options) ? process::BackgroundStart::go() : process::BackgroundStart();
-    // Before there is a socket, a loop or a thread: these processes inherit none of them.
+    // Before there is a socket of lictor's own, a loop or a thread: these processes inherit none of them, and close those of systemd.
     auto hooks = hooks::HookProcess::start(parsed.options);
     auto cuts = hooks::CutProcess::start(parsed.options);
     if (!hooks || !cuts) {
@@ -368,7 +387,7 @@ int serve(conf::Parsed parsed, const Invocation& invocation) {
         log::error(problem);
         return 5;
     }
-    App app(std::move(parsed), invocation, {*std::move(hooks), *std::move(cuts)}, std::move(background));
+    App app(std::move(parsed), invocation, {*std::move(inherited), *std::move(hooks), *std::move(cuts)}, std::move(background));
     const int code = app.run();
     if (code != 0) log::error("FAILED to start up");
     return code;

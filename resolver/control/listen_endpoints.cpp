@@ -8,6 +8,7 @@
 #include "conf/log/log.hpp"
 #include "resolver/control/interfaces.hpp"
 #include "resolver/lifecycle/listen_plan.hpp"
+#include "resolver/net/inherited_sockets.hpp"
 
 namespace lictor::control {
 namespace {
@@ -39,6 +40,14 @@ Result<ListenEndpoints::PerWorker> ListenEndpoints::bind_more(const conf::Option
     return net::bind_all(request);
 }
 
+std::vector<Endpoint> ListenEndpoints::to_serve(const conf::Options& options,
+                                                const std::vector<rules::InterfaceAddress>& interfaces) const {
+    auto endpoints = lifecycle::endpoints_to_serve(options, interfaces);
+    for (const auto& socket : inherited_)
+        if (!lifecycle::contains(endpoints, socket.endpoint())) endpoints.push_back(socket.endpoint());
+    return endpoints;
+}
+
 Result<bool> ListenEndpoints::bind(const conf::Options& options, unsigned owner) {
     owner_ = owner;
     const auto interfaces = read_interfaces();
@@ -47,15 +56,31 @@ Result<bool> ListenEndpoints::bind(const conf::Options& options, unsigned owner)
         return Error{"interface=" + printable(missing.front()) +
                      ": no such interface is up with an address, and bind-interfaces is set; correct the name, bring the interface up "
                      "first, or remove bind-interfaces: then lictor starts and listens there when the interface comes"};
-    auto bound = bind_more(options, lifecycle::endpoints_to_serve(options, interfaces), options.threads);
-    if (!bound) return bound.error();
+    std::vector<Endpoint> inherited;
+    for (const auto& socket : inherited_)
+        if (!lifecycle::contains(inherited, socket.endpoint())) inherited.push_back(socket.endpoint());
+    auto bound = bind_more(options, lifecycle::endpoints_to_bind(to_serve(options, interfaces), inherited), options.threads);
+    if (!bound) {
+        std::string text = bound.error().text;
+        for (const auto& endpoint : inherited) text += (&endpoint == inherited.data() ? " (systemd holds " : ", ") + endpoint.text();
+        return Error{inherited.empty()
+                         ? text
+                         : text + " for lictor; if lictor is to bind all addresses itself: systemctl disable --now lictor.socket)"};
+    }
     bound_ = std::move(*bound);
+    // All workers read the same queues: a queue of one worker alone would be lost at a restart.
+    for (auto& sockets : bound_)
+        for (const auto& socket : inherited_) {
+            auto second = net::duplicate(socket);
+            if (!second) return Error{"cannot duplicate the socket of " + socket.endpoint().text() + ": " + second.error().text};
+            sockets.push_back(std::move(*second));
+        }
     listening_ = endpoints_of(bound_);
     return true;
 }
 
 Result<ListenEndpoints::Change> ListenEndpoints::prepare(const conf::Options& options, const workers::WorkerPool& pool) const {
-    Change change{lifecycle::endpoints_to_serve(options, read_interfaces()), {}};
+    Change change{to_serve(options, read_interfaces()), {}};
     const auto missing = lifecycle::endpoints_to_bind(change.to_serve, listening_);
     auto to_bind = missing;
     std::erase_if(to_bind, [&](const Endpoint& endpoint) { return failure_of(endpoint); });
@@ -94,10 +119,10 @@ void ListenEndpoints::adopt(Change change, workers::WorkerPool& pool) {
 }
 
 void ListenEndpoints::follow(const conf::Options& options, workers::WorkerPool& pool) {
-    const auto to_serve = lifecycle::endpoints_to_serve(options, read_interfaces());
+    const auto wanted = to_serve(options, read_interfaces());
     PerWorker added(pool.size());
     std::vector<Failure> failures;
-    for (const auto& endpoint : lifecycle::endpoints_to_bind(to_serve, listening_)) {
+    for (const auto& endpoint : lifecycle::endpoints_to_bind(wanted, listening_)) {
         auto bound = bind_more(options, {endpoint}, pool.size());
         if (!bound) {
             failures.push_back({endpoint, bound.error().text});
@@ -111,7 +136,7 @@ void ListenEndpoints::follow(const conf::Options& options, workers::WorkerPool& 
     failures_ = std::move(failures);
     std::vector<Endpoint> now;
     for (const auto& endpoint : listening_) {
-        if (lifecycle::contains(to_serve, endpoint)) now.push_back(endpoint);
+        if (lifecycle::contains(wanted, endpoint)) now.push_back(endpoint);
         else log::info("no longer listening on " + endpoint.text());
     }
     for (const auto& endpoint : endpoints_of(added)) {

@@ -7,6 +7,7 @@
 
 #include "conf/options/options.hpp"
 #include "resolver/net/listen_sockets.hpp"
+#include "resolver/rules/followed_files.hpp"
 #include "resolver/workers/worker_pool.hpp"
 
 namespace lictor::control {
@@ -17,6 +18,9 @@ public:
     /// One row of sockets per worker.
     using PerWorker = std::vector<std::vector<net::BoundSocket>>;
 
+    /// Takes over the sockets that systemd has bound (net::take_inherited_sockets). They are served until the end, whatever addresses the
+    /// options name. Before `bind`.
+    void inherit(std::vector<net::BoundSocket> sockets) { inherited_ = std::move(sockets); }
     /// Binds at the start, with the rights that ports below 1024 need. `owner`: user id of all sockets, of later ones too (SO_REUSEPORT).
     /// An error, that of net::bind_all, if an address cannot be bound. An address that this machine does not have is left out; with
     /// bind-interfaces it is an error, and so is a name in `interface=` without an interface.
@@ -44,9 +48,12 @@ public:
     const std::vector<Endpoint>& listening() const { return listening_; }
 
 private:
+    /// What the options choose on these interfaces, and the inherited sockets.
+    std::vector<Endpoint> to_serve(const conf::Options& options, const std::vector<rules::InterfaceAddress>& interfaces) const;
     Result<PerWorker> bind_more(const conf::Options& options, const std::vector<Endpoint>& endpoints, std::size_t workers) const;
 
     unsigned owner_ = 0;
+    std::vector<net::BoundSocket> inherited_;  ///< each worker has duplicates
     std::vector<Endpoint> listening_;
     PerWorker bound_;
     /// An address that came and cannot be bound. It does not refuse a reload, and is tried again when addresses change.

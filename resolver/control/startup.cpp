@@ -114,6 +114,9 @@ int start_up(const conf::Parsed& parsed, metrics::ControlCounters& counters, Sta
             log::info(printable(path, 1000) +
                       " can be read by root only: it was read at the start, and after a change it is read at the next start");
     }
+    if (geteuid() != 0 && !*configured)
+        if (const auto given_up = process::give_up_unneeded(); !given_up)
+            log::warning("capabilities cannot be given up: " + given_up.error().text + "; allow capset (systemd: SystemCallFilter=capset)");
     for (const auto& problem : rights_problems) log::warning(problem);
     if (!log_problem.empty()) log::warning(log_problem);
     for (const auto& warning : parsed.warnings) log::warning(warning.line());

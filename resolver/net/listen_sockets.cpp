@@ -69,19 +69,6 @@ std::uint32_t scope_id_of(const Address& address, const std::string& device) {
     return scope;
 }
 
-void tune_udp(int fd, const Address& address) {
-    // The FORCE options need CAP_NET_ADMIN. The others are limited by net.core.rmem_max and net.core.wmem_max.
-    if (!set_flag(fd, SOL_SOCKET, SO_RCVBUFFORCE, receive_buffer_bytes)) set_flag(fd, SOL_SOCKET, SO_RCVBUF, receive_buffer_bytes);
-    if (!set_flag(fd, SOL_SOCKET, SO_SNDBUFFORCE, send_buffer_bytes)) set_flag(fd, SOL_SOCKET, SO_SNDBUF, send_buffer_bytes);
-    // PMTUDISC_OMIT ignores ICMP "fragmentation needed" messages: forged ones would cause fragments (RFC 9715 §3.1).
-    if (address.v6) set_flag(fd, IPPROTO_IPV6, IPV6_MTU_DISCOVER, IPV6_PMTUDISC_OMIT);
-    else set_flag(fd, IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_OMIT);
-    // A socket on a wildcard address needs the destination address of each query, because it is the source address of the reply.
-    if (!address.is_unspecified()) return;
-    if (address.v6) set_flag(fd, IPPROTO_IPV6, IPV6_RECVPKTINFO);
-    else set_flag(fd, IPPROTO_IP, IP_PKTINFO);
-}
-
 Opened open_socket(const Endpoint& endpoint, answer::Transport transport, Purpose purpose, const BindRequest& request) {
     Opened out{.fd = -1, .endpoint = endpoint, .code = 0, .step = {}};
     const bool udp = transport == answer::Transport::udp;
@@ -189,6 +176,19 @@ struct TrialBind {
 };
 
 }  // namespace
+
+void tune_udp(int fd, const Address& address) {
+    // The FORCE options need CAP_NET_ADMIN. The others are limited by net.core.rmem_max and net.core.wmem_max.
+    if (!set_flag(fd, SOL_SOCKET, SO_RCVBUFFORCE, receive_buffer_bytes)) set_flag(fd, SOL_SOCKET, SO_RCVBUF, receive_buffer_bytes);
+    if (!set_flag(fd, SOL_SOCKET, SO_SNDBUFFORCE, send_buffer_bytes)) set_flag(fd, SOL_SOCKET, SO_SNDBUF, send_buffer_bytes);
+    // PMTUDISC_OMIT ignores ICMP "fragmentation needed" messages: forged ones would cause fragments (RFC 9715 §3.1).
+    if (address.v6) set_flag(fd, IPPROTO_IPV6, IPV6_MTU_DISCOVER, IPV6_PMTUDISC_OMIT);
+    else set_flag(fd, IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_OMIT);
+    // A socket on a wildcard address needs the destination address of each query, because it is the source address of the reply.
+    if (!address.is_unspecified()) return;
+    if (address.v6) set_flag(fd, IPPROTO_IPV6, IPV6_RECVPKTINFO);
+    else set_flag(fd, IPPROTO_IP, IP_PKTINFO);
+}
 
 Result<std::vector<std::vector<BoundSocket>>> bind_all(const BindRequest& request) {
     const auto has_port_zero = [](const Endpoint& endpoint) { return endpoint.port == 0; };

@@ -44,4 +44,8 @@ struct BindRequest {
 /// "cannot listen on ENDPOINT (UDP|TCP): CAUSE" has a remedy for the usual causes; nothing stays bound then. May be called by any thread.
 Result<std::vector<std::vector<BoundSocket>>> bind_all(const BindRequest& request);
 
+/// Sets the options of a UDP socket for clients: buffers for bursts, no fragmentation by forged ICMP messages, and the destination address
+/// of each query on a wildcard address. What the process may not set is left out.
+void tune_udp(int fd, const Address& address);
+
 }  // namespace lictor::net

@@ -123,6 +123,16 @@ Result<bool> become(const std::optional<Identity>& identity, bool keep_binding) 
     return become_keeping(identity, keep_binding ? CAP_TO_MASK(CAP_NET_BIND_SERVICE) : 0);
 }
 
+Result<bool> give_up_unneeded() {
+    __user_cap_header_struct header{.version = _LINUX_CAPABILITY_VERSION_3, .pid = 0};
+    __user_cap_data_struct data[2] = {};
+    const auto kept = CAP_TO_MASK(CAP_NET_BIND_SERVICE);
+    if (syscall(SYS_capget, &header, data) != 0) return Error{std::strerror(errno)};
+    if ((data[0].permitted & ~kept) == 0 && data[1].permitted == 0) return true;
+    if (!set_capabilities(data[0].permitted & kept, 0)) return Error{std::strerror(errno)};
+    return true;
+}
+
 Result<bool> become_for_cuts(const std::optional<Identity>& identity) {
     constexpr std::uint32_t admin = CAP_TO_MASK(CAP_NET_ADMIN);
     auto became = become_keeping(identity, admin);

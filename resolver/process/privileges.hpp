@@ -33,6 +33,9 @@ Attainable find_attainable(const std::optional<Identity>& identity);
 /// Irreversible; before any thread. `keep_binding`: CAP_NET_BIND_SERVICE is kept if the process has it, for ports below 1024 on addresses
 /// that appear later. True, or the error "cannot drop privileges: STEP: CAUSE"; then the process may have changed in part and must end.
 Result<bool> become(const std::optional<Identity>& identity, bool keep_binding);
+/// For a process that was started as an ordinary user with capabilities (a systemd unit): gives up all but CAP_NET_BIND_SERVICE, which a
+/// reload with a new address needs. Makes no system call that changes anything if there is no other one. The error has strerror(3)'s text.
+Result<bool> give_up_unneeded();
 /// The same for the process that runs the operator's programs, without no-new-privileges, so that sudo works. `net_admin`: CAP_NET_ADMIN is
 /// kept and inherited by the programs. If it cannot be kept, that is the error, and the user is set nevertheless.
 /// Without an identity the user stays. If the user cannot be set, the process exits with 5: programs never run as root by mistake.

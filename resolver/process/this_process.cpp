@@ -7,10 +7,12 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstddef>
 #include <cstdlib>
 #include <cstring>
+#include <ctime>
 #include <fstream>
 
 #include "conf/base/printable.hpp"
@@ -55,7 +57,25 @@ std::size_t count_descriptors() {
     return names ? names->size() : 0;
 }
 
-void notify_systemd(const char* state) {
+std::uint64_t monotonic_microseconds() {
+    timespec now{};
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return static_cast<std::uint64_t>(now.tv_sec) * 1'000'000 + static_cast<std::uint64_t>(now.tv_nsec) / 1000;
+}
+
+Watchdog::Watchdog() {
+    const char *const interval = std::getenv("WATCHDOG_USEC"), *const process = std::getenv("WATCHDOG_PID");
+    if (!interval || (process && std::strtol(process, nullptr, 10) != getpid())) return;
+    every_ = microseconds(static_cast<std::int64_t>(std::min<unsigned long long>(std::strtoull(interval, nullptr, 10), 1ull << 40) / 4));
+}
+
+bool Watchdog::due(Now now) {
+    if (every_ == microseconds(0) || now < next_) return false;
+    next_ = now + every_;
+    return true;
+}
+
+void notify_systemd(const std::string& state) {
     const char* const named = std::getenv("NOTIFY_SOCKET");
     if (!named) return;
     const std::string_view path = named;
@@ -74,7 +94,7 @@ void notify_systemd(const char* state) {
     setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &longest, sizeof longest);
     const auto size = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + path.size());
     const bool sent =
-        fd >= 0 && sendto(fd, state, std::strlen(state), MSG_NOSIGNAL, reinterpret_cast<const sockaddr*>(&address), size) >= 0;
+        fd >= 0 && sendto(fd, state.data(), state.size(), MSG_NOSIGNAL, reinterpret_cast<const sockaddr*>(&address), size) >= 0;
     const int code = errno;
     if (fd >= 0) close(fd);
     if (!sent) failed(std::strerror(code));

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <string>
 
+#include "conf/base/clock.hpp"
 #include "conf/base/random.hpp"
 
 namespace lictor::process {
@@ -18,9 +19,22 @@ std::size_t count_descriptors();
 /// Writes our process id and a line feed to `path`, mode 0644. As root the old file is unlinked and the new one created with O_EXCL, so
 /// that the owner of the directory cannot redirect the write with a symbolic link. Gives errno, 0 on success.
 int write_pid_file(const std::string& path);
-/// Sends `state`, "READY=1" or "STOPPING=1", to systemd: one datagram to the socket that NOTIFY_SOCKET names (sd_notify(3)). Does nothing
+/// Microseconds of CLOCK_MONOTONIC, as systemd counts them.
+std::uint64_t monotonic_microseconds();
+/// When does systemd expect a keep-alive message (WATCHDOG_USEC, sd_watchdog_enabled(3))? Reads the environment once. Not thread-safe.
+class Watchdog {
+public:
+    Watchdog();
+    /// True four times in each interval of systemd, and never if systemd expects nothing of this process.
+    bool due(Now now);
+
+private:
+    microseconds every_{0};
+    Now next_{};
+};
+/// Sends `state`, lines such as "READY=1", to systemd: one datagram to the socket that NOTIFY_SOCKET names (sd_notify(3)). Does nothing
 /// without NOTIFY_SOCKET in the environment. A failure is logged as a warning. Blocks for a second at most, while the
 /// socket's queue is full.
-void notify_systemd(const char* state);
+void notify_systemd(const std::string& state);
 
 }  // namespace lictor::process

@@ -104,13 +104,18 @@ std::vector<std::uint64_t> WorkerPool::generations_seen() const {
     return seen;
 }
 
+bool WorkerPool::healthy(Now now) const {
+    return std::all_of(workers_.begin(), workers_.end(), [&](const auto& worker) {
+        return std::chrono::duration<double>(now - worker->last_beat()).count() <= heartbeat_age_max_seconds;
+    });
+}
+
 void WorkerPool::report(documents::Status& status) const {
-    status.healthy = true;
+    status.healthy = healthy(status.now);
     for (const auto& worker : workers_) {
         status.workers.push_back(&worker->counters());
         const double age = std::chrono::duration<double>(status.now - worker->last_beat()).count();
         status.heartbeat_age_seconds.push_back(age);
-        if (age > heartbeat_age_max_seconds) status.healthy = false;
         for (const auto& report : worker->upstreams()) add_to(status.upstreams, report);
     }
 }

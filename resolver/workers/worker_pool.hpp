@@ -50,6 +50,8 @@ public:
     /// Counters, heartbeats (age in seconds, by `status.now`), health (a heartbeat within 2 s) and upstreams, summed up over the workers.
     /// `status.workers` points into this object.
     void report(documents::Status& status) const;
+    /// Whether every worker's loop ran within the last two seconds. Any thread that may call `report`.
+    bool healthy(Now now) const;
 
 private:
     std::vector<std::unique_ptr<Worker>> workers_;

@@ -219,6 +219,36 @@ TEST_CASE("a configured file must exist; the default file need not") {
     CHECK(parse_configuration({"--conf-file="}, {}, files).files.empty());
 }
 
+TEST_CASE("of the two default files one is read, and a warning names the other if it has lines") {
+    Files packaged{{"/etc/lictor/lictor.conf", "port=6\n"}};
+    CHECK(parse_configuration({}, {}, packaged).options.port == 6);
+    Files both{{"/etc/lictor.conf", "port=5\n"}, {"/etc/lictor/lictor.conf", "port=6\n"}};
+    const auto chosen = parse_configuration({}, {}, both);
+    CHECK(chosen.options.port == 5);
+    CHECK(chosen.files == std::vector<std::string>{"/etc/lictor.conf"});
+    REQUIRE(chosen.warnings.size() == 1);
+    CHECK_THAT(chosen.warnings[0].text, Contains("/etc/lictor/lictor.conf is not read, because /etc/lictor.conf exists"));
+    Files comments{{"/etc/lictor.conf", "port=5\n"}, {"/etc/lictor/lictor.conf", "# port=6\n\n"}};
+    CHECK(parse_configuration({}, {}, comments).warnings.empty());
+    CHECK(parse_configuration({"--conf-file=/etc/lictor/lictor.conf"}, {}, both).options.port == 6);
+    CHECK(parse_configuration({"--conf-file="}, {}, both).warnings.empty());
+}
+
+TEST_CASE("systemd's credential is Consul's token if nothing else gives one") {
+    Files files{{"/run/c/lictor.consul-token", "t\n"}, {"/c", "consul-token-file=/mine\n"}};
+    const Environment systemd{{"CREDENTIALS_DIRECTORY", "/run/c"}};
+    const auto file_with = [&](const std::vector<std::string>& words, const Environment& environment) {
+        return parse_configuration(words, environment, files).options.consul_token_file;
+    };
+    CHECK(file_with({"-C/none"}, {}) == "");
+    CHECK(file_with({"--conf-file="}, systemd) == "/run/c/lictor.consul-token");
+    CHECK(file_with({"-C/c"}, systemd) == "/mine");
+    CHECK(file_with({"--conf-file=", "--consul-token-file=/other"}, systemd) == "/other");
+    CHECK(file_with({"--conf-file="}, {{"CREDENTIALS_DIRECTORY", "/run/c"}, {"CONSUL_HTTP_TOKEN", "x"}}) == "");
+    CHECK(file_with({"--conf-file="}, {{"CREDENTIALS_DIRECTORY", "/run/c"}, {"CONSUL_HTTP_TOKEN_FILE", "/v"}}) == "/v");
+    CHECK(file_with({"--conf-file="}, {{"CREDENTIALS_DIRECTORY", "/run/d"}}) == "");
+}
+
 TEST_CASE("standard input is read like a file") {
     Files files{{"-", "\nport=x\n"}};
     CHECK_THAT(only_error(parse_configuration({"--conf-file=-"}, {}, files)), Contains("standard input:2: port:"));

@@ -33,7 +33,7 @@ class Process:
     `env`: variables added to the environment of the test process; a variable with the value None is removed.
     """
 
-    def __init__(self, name, command, log_path, env=None, cwd=None, preexec=None):
+    def __init__(self, name, command, log_path, env=None, cwd=None, preexec=None, pass_fds=()):
         self.name = name
         self.command = [str(word) for word in command]
         self.log_path = log_path
@@ -43,7 +43,8 @@ class Process:
             preexec = die_with_parent
         self._child = subprocess.Popen(
             self.command, stdin=subprocess.DEVNULL, stdout=self._log, stderr=subprocess.STDOUT,
-            env={key: value for key, value in dict(os.environ, **(env or {})).items() if value is not None}, cwd=cwd, start_new_session=True, preexec_fn=preexec)
+            env={key: value for key, value in dict(os.environ, **(env or {})).items() if value is not None}, cwd=cwd, start_new_session=True, preexec_fn=preexec,
+            pass_fds=pass_fds)
 
     @property
     def pid(self):
