@@ -50,6 +50,8 @@ public:
     /// Counters, heartbeats (age in seconds, by `status.now`), health (a heartbeat within 2 s) and upstreams, summed up over the workers.
     /// `status.workers` points into this object.
     void report(documents::Status& status) const;
+    /// The sums that the history stores.
+    documents::HistorySample history_sample() const;
 
 private:
     std::vector<std::unique_ptr<Worker>> workers_;
