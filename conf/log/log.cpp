@@ -188,6 +188,56 @@ std::atomic<bool> debug_on{false};
 /// Logs whose thread is blocked in write(2), perhaps forever; they end with the process.
 std::atomic<Log*> abandoned{nullptr};
 
+/// The latest warnings, written by any thread and read by any thread without a lock: a reader leaves out a slot that changes while it is
+/// read. Each field is stored with release and loaded with acquire, so that a new field is seen only after the odd version.
+class KeptWarnings {
+public:
+    void keep(Level level, std::string_view line) {
+        const auto number = next_.fetch_add(1, std::memory_order_relaxed);
+        Slot& slot = slots_[number % slots_.size()];
+        auto version = slot.version.load(std::memory_order_acquire);
+        // Another thread writes the slot: that takes as long as warnings_kept other warnings. This line is only in the log.
+        if (version % 2 == 1 || !slot.version.compare_exchange_strong(version, version + 1, std::memory_order_acq_rel)) return;
+        const auto size = std::min(line.size(), warning_bytes_max);
+        slot.number.store(number + 1, std::memory_order_release);
+        slot.unix_seconds.store(static_cast<std::int64_t>(std::time(nullptr)), std::memory_order_release);
+        slot.error.store(level == Level::error, std::memory_order_release);
+        slot.size.store(size, std::memory_order_release);
+        for (std::size_t i = 0; i < size; ++i) slot.text[i].store(line[i], std::memory_order_release);
+        slot.version.store(version + 2, std::memory_order_release);
+    }
+    std::vector<Warning> newest_first() const {
+        std::vector<std::pair<std::uint64_t, Warning>> found;
+        for (const auto& slot : slots_) {
+            const auto version = slot.version.load(std::memory_order_acquire);
+            if (version == 0 || version % 2 == 1) continue;
+            const auto number = slot.number.load(std::memory_order_acquire);
+            Warning warning{slot.unix_seconds.load(std::memory_order_acquire),
+                            slot.error.load(std::memory_order_acquire) ? Level::error : Level::warning,
+                            std::string(slot.size.load(std::memory_order_acquire), ' ')};
+            for (std::size_t i = 0; i < warning.line.size(); ++i) warning.line[i] = slot.text[i].load(std::memory_order_acquire);
+            if (slot.version.load(std::memory_order_acquire) == version) found.emplace_back(number, std::move(warning));
+        }
+        std::sort(found.begin(), found.end(), [](const auto& one, const auto& other) { return one.first > other.first; });
+        std::vector<Warning> warnings;
+        for (auto& [number, warning] : found) warnings.push_back(std::move(warning));
+        return warnings;
+    }
+
+private:
+    struct Slot {
+        std::atomic<std::uint64_t> version{0};  ///< odd: is being written
+        std::atomic<std::uint64_t> number{0};
+        std::atomic<std::int64_t> unix_seconds{0};
+        std::atomic<bool> error{false};
+        std::atomic<std::size_t> size{0};
+        std::array<std::atomic<char>, warning_bytes_max> text{};
+    };
+    std::atomic<std::uint64_t> next_{0};
+    std::array<Slot, warnings_kept> slots_{};
+};
+KeptWarnings kept_warnings;
+
 spdlog::level::level_enum spdlog_level(Level level) {
     switch (level) {
         case Level::debug: return spdlog::level::debug;
@@ -290,11 +340,14 @@ void write(Level level, std::string_view line) {
             one_line.begin(), one_line.end(), [](char c) { return c == '\r' || c == '\n'; }, ' ');
         line = one_line;
     }
+    if (level >= Level::warning) kept_warnings.keep(level, line);
     auto* log = current.load(std::memory_order_acquire);
     if (!log) return write_now(level, line);
     log->progress.taken.fetch_add(1, std::memory_order_acq_rel);
     log->logger->log(spdlog_level(level), spdlog::string_view_t(line.data(), line.size()));
 }
+
+std::vector<Warning> latest_warnings() { return kept_warnings.newest_first(); }
 
 std::uint64_t dropped() {
     auto* log = current.load(std::memory_order_acquire);

@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace lictor::log {
 
@@ -33,6 +34,16 @@ void write(Level level, std::string_view line);
 /// Lines lost since `open`: dropped from the full queue, or not accepted by the file. 0 before `open` and after `close`. May be called by
 /// any thread.
 std::uint64_t dropped();
+
+/// A line at level warning or error.
+struct Warning {
+    std::int64_t unix_seconds = 0;
+    Level level = Level::warning;
+    std::string line;  ///< cut to warning_bytes_max
+};
+inline constexpr std::size_t warnings_kept = 32, warning_bytes_max = 256;
+/// The latest warnings since the start of the process, newest first, at most warnings_kept. May be called by any thread.
+std::vector<Warning> latest_warnings();
 
 /// `debug`, `info`, `warning`, `error`: `write` with that level.
 inline void debug(std::string_view line) { write(Level::debug, line); }

@@ -91,11 +91,13 @@ private:
     std::unique_ptr<watcher::Watcher> watcher_;
     std::unique_ptr<SnapshotKeeper> keeper_;
     std::vector<loop::Signal> signals_;
+    documents::History history_;
     loop::Timer heartbeat_{loop_, [this] {
                                pool_.wake();
                                if (watchdog_.due(loop::Loop::now()) && pool_.healthy(loop::Loop::now()))
                                    process::notify_systemd("WATCHDOG=1");
                                counters_.log_dropped.set(log::dropped());
+                               if (const Now now = loop::Loop::now(); history_.due(now)) history_.add(pool_.history_sample(), now);
                                if (!options_.consul_http_addr.empty() && !watcher_->first_sync_done())
                                    rules_->probe_agent_dns(publisher_->current()->catalog->settings->domains.front());
                            }};
@@ -347,7 +349,22 @@ documents::Status App::status() const {
                                           .upstream_answered = rules_->upstream_answered(status.upstreams)};
     status.not_ready_because = lifecycle::not_ready_because(facts);
     status.ready = status.not_ready_because.empty();
-    status.warnings = lifecycle::standing_warnings(facts, catalog, *publisher_->current()->rules, options_.leader_hold, status.now);
+    const auto& rules = *publisher_->current()->rules;
+    for (auto& warning : lifecycle::standing_warnings(facts, catalog, rules, options_.leader_hold, status.now))
+        status.warnings.push_back(std::move(warning.text));
+    lifecycle::FaultFacts more{.contact_age_seconds = std::nullopt,
+                               .upstreams = status.upstreams,
+                               .failovers = status.failovers,
+                               .reload_refused = !status.reload_errors.empty()};
+    if (status.consul_last_contact_unix > 0)
+        more.contact_age_seconds =
+            static_cast<double>(status.started_unix) + status.uptime_seconds - static_cast<double>(status.consul_last_contact_unix);
+    for (const auto& watch : status.watches) more.stale_watches += watch.stale ? 1 : 0;
+    status.faults = lifecycle::standing_faults(facts, more, catalog, rules, options_.leader_hold, status.now);
+    for (auto& line : log::latest_warnings())
+        status.last_warnings.push_back({line.unix_seconds, line.level == log::Level::error, std::move(line.line)});
+    status.history = &history_;
+    status.host = process::host_name();
     if (shadow_) status.shadow = shadow_->report();
     status.resident_bytes = process::resident_bytes();
     status.open_descriptors = process::count_descriptors();

@@ -20,7 +20,8 @@ std::string failovers_json(const Status&);
 std::string failover_json(const failover::FailoverRecord& record, Now now);
 std::string leader_change_json(const failover::LeaderChange& change);
 std::string leader_cut_json(const cut::LeaderCuts::Finished& cut);
-std::string metrics_text(const Status&);  ///< Prometheus exposition format 0.0.4
+std::string history_json(const Status&, std::size_t last);  ///< the newest `last` points
+std::string metrics_text(const Status&);                    ///< Prometheus exposition format 0.0.4
 std::string shadow_json(const Status&);
 std::string health_json(const Status&);
 std::string ready_json(const Status&);

@@ -38,6 +38,19 @@ StatsReply get_failovers(const StatsRequest&, const StatsSources& from) { return
 StatsReply get_shadow(const StatsRequest&, const StatsSources& from) { return document(200, json_type, shadow_json(from.status())); }
 StatsReply get_services(const StatsRequest&, const StatsSources& from) { return document(200, json_type, services_json(from.status())); }
 
+/// `last`: how many points, at most; all without it.
+StatsReply get_history(const StatsRequest& request, const StatsSources& from) {
+    std::size_t last = History::points_max;
+    if (request.arguments.size() > 1 || (!request.arguments.empty() && request.arguments.front().first != "last"))
+        return refusal(400, "the only argument is last, at most once");
+    if (!request.arguments.empty()) {
+        const auto number = parse_number(request.arguments.front().second, History::points_max);
+        if (!number || *number == 0) return refusal(400, "last is a number from 1 to " + std::to_string(History::points_max));
+        last = *number;
+    }
+    return document(200, json_type, history_json(from.status(), last));
+}
+
 /// The body begins with the events after Last-Event-ID, or without one with the present leaders.
 StatsReply get_events(const StatsRequest& request, const StatsSources& from) {
     auto reply = document(200, events_type, "");
@@ -58,8 +71,10 @@ StatsReply get_ready(const StatsRequest&, const StatsSources& from) {
     return document(status.ready ? 200 : 503, json_type, ready_json(status));
 }
 
+std::vector<std::string_view> paths_to_read();
+
 StatsReply get_page(const StatsRequest& request, const StatsSources&) {
-    auto reply = document(200, page_type, stats_page(request.nonce));
+    auto reply = document(200, page_type, stats_page(request.nonce, paths_to_read()));
     const std::string nonce = "'nonce-" + std::string(request.nonce) + "'";
     reply.policy = "default-src 'none'; connect-src 'self'; img-src data:; script-src " + nonce + "; style-src " + nonce +
                    "; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
@@ -153,8 +168,17 @@ constexpr Route routes[] = {
     {"/reload", true, post_reload},
     {"/failovers", false, get_failovers},
     {"/events", false, get_events},
+    {"/history", false, get_history},
     {"/shadow", false, get_shadow},
 };
+
+/// All paths of documents but the page and the explanation, which needs an argument.
+std::vector<std::string_view> paths_to_read() {
+    std::vector<std::string_view> paths;
+    for (const auto& route : routes)
+        if (!route.changes && route.path != "/" && route.path != "/explain") paths.push_back(route.path);
+    return paths;
+}
 
 std::string list_of_paths() {
     std::string text;

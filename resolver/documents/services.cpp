@@ -1,8 +1,10 @@
 // Writes /services: the watches on Consul, and the services with their instances. Both lists are limited; their full lengths are given.
 #include <algorithm>
+#include <array>
 
 #include "resolver/documents/documents.hpp"
 #include "resolver/documents/status_parts.hpp"
+#include "watch/catalog/instances.hpp"
 
 namespace lictor::documents {
 namespace {
@@ -50,7 +52,33 @@ void write_instance(JsonWriter& json, const catalog::Instance& instance) {
     json.close_object();
 }
 
-void write_service(JsonWriter& json, const catalog::ServiceEntry& service, std::size_t& room) {
+/// What a query for the service gets now.
+const char* answer_of(const catalog::ServiceEntry& service, std::size_t usable, const catalog::Catalog& catalog) {
+    if (catalog.expired) return "SERVFAIL";
+    switch (service.state) {
+        case catalog::FactState::loading: return "held";
+        case catalog::FactState::failed: return "SERVFAIL";
+        case catalog::FactState::delegated: return "the agent's DNS";
+        case catalog::FactState::known: break;
+    }
+    return usable > 0 ? "instances" : "NXDOMAIN";
+}
+
+/// How many instances have each health, and how many pass the health filter.
+void write_health(JsonWriter& json, const catalog::ServiceEntry& service, const catalog::Catalog& catalog) {
+    std::array<std::size_t, 3> by_health{};
+    std::size_t usable = 0;
+    for (const auto& instance : service.instances) {
+        ++by_health[static_cast<std::size_t>(instance.health)];
+        usable += catalog::is_usable(instance, *catalog.settings) ? 1 : 0;
+    }
+    for (const auto health : {catalog::Health::passing, catalog::Health::warning, catalog::Health::critical})
+        json.field(word(health), by_health[static_cast<std::size_t>(health)]);
+    json.field("answered", usable);
+    json.field("answer", answer_of(service, usable, catalog));
+}
+
+void write_service(JsonWriter& json, const catalog::ServiceEntry& service, const catalog::Catalog& catalog, std::size_t& room) {
     json.open_object();
     json.field("name", shown(service.name));
     json.field("datacenter", shown(service.datacenter));
@@ -59,6 +87,7 @@ void write_service(JsonWriter& json, const catalog::ServiceEntry& service, std::
     json.field("stale", service.stale);
     json.field("index", service.index);
     json.field("instances_total", service.instances.size());
+    write_health(json, service, catalog);
     json.key("instances").open_list();
     const auto count = std::min({service.instances.size(), instances_shown_max, room});
     room -= count;
@@ -85,7 +114,7 @@ std::string services_json(const Status& status) {
     json.field("services_total", services.size());
     json.key("services").open_list();
     std::size_t room = instances_shown_total_max;
-    for (std::size_t i = 0; i < services.size() && i < services_shown_max; ++i) write_service(json, *services[i], room);
+    for (std::size_t i = 0; i < services.size() && i < services_shown_max; ++i) write_service(json, *services[i], catalog, room);
     json.close_list();
     json.close_object();
     return json.take();

@@ -37,6 +37,42 @@ void write_texts(JsonWriter& json, std::string_view key, const std::vector<std::
     json.close_list();
 }
 
+/// The worst fault in words, and the others.
+void write_state(JsonWriter& json, const Status& status) {
+    const auto write = [&](const lifecycle::Fault& fault) {
+        json.field("level", lifecycle::word(fault.level));
+        json.field("text", shown(fault.text));
+    };
+    json.key("state").open_object();
+    if (status.faults.empty()) {
+        json.field("level", "good");
+        json.field("text", "no fault is known");
+    } else {
+        write(status.faults.front());
+    }
+    json.key("others").open_list();
+    for (std::size_t i = 1; i < status.faults.size() && i < texts_shown_max; ++i) {
+        json.open_object();
+        write(status.faults[i]);
+        json.close_object();
+    }
+    json.close_list();
+    json.close_object();
+}
+
+void write_last_warnings(JsonWriter& json, const Status& status) {
+    json.key("last_warnings").open_list();
+    for (std::size_t i = 0; i < status.last_warnings.size() && i < texts_shown_max; ++i) {
+        const auto& line = status.last_warnings[i];
+        json.open_object();
+        json.field("unix", line.unix_seconds);
+        json.field("level", line.error ? "error" : "warning");
+        json.field("text", shown(line.text));
+        json.close_object();
+    }
+    json.close_list();
+}
+
 void write_config(JsonWriter& json, const Status& status) {
     json.key("config").open_object();
     write_texts(json, "files", status.config_files);
@@ -76,6 +112,7 @@ void write_upstreams(JsonWriter& json, const Status& status) {
         json.field("endpoint", report.endpoint.text());
         json.field("agent_dns", is_agent(status, report.endpoint));
         json.field("down", report.down);
+        json.field("failing", report.failing);
         json.field("sent", report.sent);
         json.field("answered", report.answered);
         json.field("failed", report.failed);
@@ -189,12 +226,15 @@ std::string stats_json(const Status& status) {
     JsonWriter json;
     json.open_object();
     json.field("version", status.version);
+    json.field("host", shown(status.host));
     json.field("started_unix", status.started_unix);
     json.field("uptime_seconds", status.uptime_seconds);
     json.field("healthy", status.healthy);
     json.field("ready", status.ready);
     json.field("not_ready_because", status.not_ready_because);
+    write_state(json, status);
     write_texts(json, "warnings", status.warnings);
+    write_last_warnings(json, status);
     json.field("threads", status.workers.size());
     json.key("listening").open_list();
     for (const auto& endpoint : status.listening) json.text(endpoint.text());
@@ -214,6 +254,12 @@ std::string stats_json(const Status& status) {
     write_totals(json, status);
     json.close_object();
     return json.take();
+}
+
+std::string history_json(const Status& status, std::size_t last) {
+    static const History nothing;
+    const auto now_unix = status.started_unix + static_cast<std::int64_t>(status.uptime_seconds);
+    return (status.history ? *status.history : nothing).json(last, status.now, now_unix);
 }
 
 std::string health_json(const Status& status) {

@@ -9,14 +9,24 @@
 
 #include "conf/metrics/metrics_fwd.hpp"
 #include "resolver/core/resolver.hpp"
+#include "resolver/documents/history.hpp"
 #include "resolver/failover/failovers.hpp"
+#include "resolver/lifecycle/faults.hpp"
 #include "resolver/shadow/compare.hpp"
 #include "watch/polling/watch_report.hpp"
 
 namespace lictor::documents {
 
+/// One line of the log at level warning or error.
+struct LoggedWarning {
+    std::int64_t unix_seconds = 0;
+    bool error = false;
+    std::string text;
+};
+
 struct Status {
     std::string version;
+    std::string host;  ///< this machine's name
     std::int64_t started_unix = 0;
     double uptime_seconds = 0;
     Now now{};  ///< monotonic, for ages
@@ -42,7 +52,10 @@ struct Status {
     bool healthy = false;  ///< each worker had a heartbeat within 2 s
     bool ready = false;    ///< `not_ready_because` is empty
     std::string not_ready_because;
-    std::vector<std::string> warnings;  ///< what does not work, whether ready or not (lifecycle::standing_warnings)
+    std::vector<std::string> warnings;         ///< what does not work, whether ready or not (lifecycle::standing_warnings)
+    std::vector<lifecycle::Fault> faults;      ///< the worst first; empty: no fault is known
+    std::vector<LoggedWarning> last_warnings;  ///< newest first
+    const History* history = nullptr;
     std::uint64_t resident_bytes = 0;
     std::size_t open_descriptors = 0;
 };

@@ -23,8 +23,9 @@ namespace lictor::forward {
 struct UpstreamReport {
     Endpoint endpoint;
     std::uint64_t sent = 0, answered = 0, failed = 0, timeouts = 0, refused = 0, nxdomain = 0;
-    microseconds rtt{0};  ///< smoothed; 0 = never answered
-    bool down = false;
+    microseconds rtt{0};   ///< smoothed; 0 = never answered
+    bool down = false;     ///< not queried for a time after failures
+    bool failing = false;  ///< at least three failures since its last reply
 };
 
 class Forward {

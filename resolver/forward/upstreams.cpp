@@ -85,6 +85,7 @@ UpstreamReport Target::report(Now now) const {
     UpstreamReport report = report_;
     report.endpoint = upstream_.endpoint;
     report.down = down(now);
+    report.failing = faults_ >= faults_until_down;
     return report;
 }
 

@@ -50,30 +50,34 @@ std::string not_ready_because(const ReadinessFacts& facts) {
     return {};
 }
 
-std::vector<std::string> standing_warnings(const ReadinessFacts& facts, const catalog::Catalog& catalog, const rules::Rules& rules,
-                                           milliseconds leader_hold, Now now) {
-    std::vector<std::string> consul;
+std::vector<StandingWarning> standing_warnings(const ReadinessFacts& facts, const catalog::Catalog& catalog, const rules::Rules& rules,
+                                               milliseconds leader_hold, Now now) {
+    std::vector<StandingWarning> consul;
     if (facts.consul_gives_way)
-        consul.push_back("Consul is not configured, and no agent answers on this machine (" + facts.consul_failure +
-                         "): names below consul are forwarded until an agent answers");
+        consul.push_back({WarningTopic::other, "Consul is not configured, and no agent answers on this machine (" + facts.consul_failure +
+                                                   "): names below consul are forwarded until an agent answers"});
     else if (is_dns_only(facts))
-        consul.push_back("Consul's HTTP API cannot be read (" + facts.consul_failure +
-                         "): the agent's DNS is asked for each name, and leaders are not followed (set consul-http-addr)");
+        consul.push_back(
+            {WarningTopic::other, "Consul's HTTP API cannot be read (" + facts.consul_failure +
+                                      "): the agent's DNS is asked for each name, and leaders are not followed (set consul-http-addr)"});
     else if (catalog.contact_lost)
-        consul.push_back("contact with Consul is lost: the last known answers are given" + behind_colon(facts.consul_failure));
+        consul.push_back(
+            {WarningTopic::contact, "contact with Consul is lost: the last known answers are given" + behind_colon(facts.consul_failure)});
     if (!facts.has_upstream)
         consul.push_back(
-            "there is no upstream for all names: only local data, Consul's names and the domains of server= lines are answered");
-    for (const Endpoint& upstream : rules.looping) consul.push_back(looping_upstream(upstream));
-    std::vector<std::string> warnings;
+            {WarningTopic::other,
+             "there is no upstream for all names: only local data, Consul's names and the domains of server= lines are answered"});
+    for (const Endpoint& upstream : rules.looping) consul.push_back({WarningTopic::other, looping_upstream(upstream)});
+    std::vector<StandingWarning> warnings;
     for (const auto& [service, entry] : *catalog.leaders) {
         for (const std::string& domain : catalog.settings->domains)
-            if (auto line = forwarded_leader(*entry, domain, catalog, rules); !line.empty()) warnings.push_back(std::move(line));
+            if (auto line = forwarded_leader(*entry, domain, catalog, rules); !line.empty())
+                warnings.push_back({WarningTopic::other, std::move(line)});
         const bool without = entry->state == catalog::LeaderState::vacant || entry->state == catalog::LeaderState::loading;
         if (!without || (entry->reason != catalog::LeaderReason::no_keys && now - entry->since <= leader_hold)) continue;
-        warnings.push_back("leader " + entry->scope + ": " + leader::leader_why(*entry));
+        warnings.push_back({WarningTopic::leader_without, "leader " + entry->scope + ": " + leader::leader_why(*entry)});
     }
-    std::sort(warnings.begin(), warnings.end());
+    std::sort(warnings.begin(), warnings.end(), [](const auto& a, const auto& b) { return a.text < b.text; });
     warnings.insert(warnings.begin(), consul.begin(), consul.end());
     if (warnings.size() > warnings_max) warnings.resize(warnings_max);
     return warnings;

@@ -1,6 +1,7 @@
 // Is lictor ready, and if not, why? Pure; the control thread collects the facts for /ready, /stats and the page.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -32,12 +33,23 @@ inline constexpr std::string_view loop_words = "sends queries back to lictor";
 /// Empty: ready. Else the first cause, in the order worker, Consul, upstream.
 std::string not_ready_because(const ReadinessFacts& facts);
 
+/// What a standing warning is about. `faults.hpp` has its own sentences for the first two.
+enum class WarningTopic : std::uint8_t {
+    contact,         ///< contact with Consul is lost
+    leader_without,  ///< a leader without an address
+    other,
+};
+struct StandingWarning {
+    WarningTopic topic = WarningTopic::other;
+    std::string text;
+};
+
 /// What does not work, whether ready or not. First the state of Consul and of the upstreams, a line for each upstream that is left out
 /// because of a loop, then a line for each leader without an address, if its keys do not exist or it has had none for longer than
 /// `leader_hold`, and for each whose name goes to an upstream by a `server=` line, in the order of their names. At most 100 lines. A line
 /// holds names from Consul unescaped.
-std::vector<std::string> standing_warnings(const ReadinessFacts& facts, const catalog::Catalog& catalog, const rules::Rules& rules,
-                                           milliseconds leader_hold, Now now);
+std::vector<StandingWarning> standing_warnings(const ReadinessFacts& facts, const catalog::Catalog& catalog, const rules::Rules& rules,
+                                               milliseconds leader_hold, Now now);
 
 /// The warning for an upstream that is left out because of a loop; it contains `loop_words` and the remedy.
 std::string looping_upstream(const Endpoint& upstream);

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <cstddef>
 #include <cstdlib>
@@ -30,6 +31,11 @@ Random::Seed kernel_seed() {
         else ensure(errno == EINTR, "getrandom works");
     }
     return seed;
+}
+
+std::string host_name() {
+    std::array<char, 256> name{};
+    return ::gethostname(name.data(), name.size() - 1) == 0 ? std::string(name.data()) : std::string();
 }
 
 int write_pid_file(const std::string& path) {

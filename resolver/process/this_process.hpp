@@ -16,6 +16,8 @@ Random::Seed kernel_seed();
 std::uint64_t resident_bytes();
 /// Number of open descriptors, the one that reads /proc/self/fd among them; 0 if that cannot be read.
 std::size_t count_descriptors();
+/// gethostname(2); empty if it fails.
+std::string host_name();
 /// Writes our process id and a line feed to `path`, mode 0644. As root the old file is unlinked and the new one created with O_EXCL, so
 /// that the owner of the directory cannot redirect the write with a symbolic link. Gives errno, 0 on success.
 int write_pid_file(const std::string& path);

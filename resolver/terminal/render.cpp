@@ -46,6 +46,15 @@ std::string warning_lines(const Json& object, const Style& style) {
     return text;
 }
 
+/// The worst fault in words, and how many more there are.
+std::string state_text(const Json& state, const Style& style) {
+    const auto text = words(member(state, "text"));
+    const auto level = words(member(state, "level"));
+    const auto& others = member(state, "others");
+    const std::string more = others.is_array() && !others.empty() ? " (and " + std::to_string(others.size()) + " more)" : "";
+    return (level == "good" ? style.good(text) : level == "notice" ? style.doubtful(text) : style.bad(text)) + more;
+}
+
 std::string counts(const Json& object) {
     std::string text;
     if (object.is_object())
@@ -99,6 +108,7 @@ std::string stats_text(const std::string& json, const Style& style) {
     std::string text = table({
         {"lictor", words(member(stats, "version")) + ", up " + span(number(member(stats, "uptime_seconds"))) + ", threads " +
                        words(member(stats, "threads"))},
+        {"state", state_text(member(stats, "state"), style)},
         {"health", (member(stats, "healthy") == Json(true) ? style.good("healthy") : style.bad("NOT HEALTHY")) + ", " +
                        (member(stats, "ready") == Json(true) ? style.good("ready")
                                                              : style.bad("not ready") + ": " + words(member(stats, "not_ready_because")))},
@@ -122,10 +132,13 @@ std::string stats_text(const std::string& json, const Style& style) {
     if (upstreams.is_array())
         for (const auto& up : upstreams) {
             const auto& rtt = member(up, "rtt_ms");
-            rows.push_back(
-                {words(member(up, "endpoint")), member(up, "down") == Json(true) ? style.bad("not in use") : style.good("in use"),
-                 rtt.is_number() ? decimal(number(rtt), 1) + "ms" : "-", words(member(up, "sent")), words(member(up, "answered")),
-                 words(member(up, "failed")), words(member(up, "refused")), words(member(up, "timeouts"))});
+            rows.push_back({words(member(up, "endpoint")),
+                            member(up, "failing") == Json(true) ? style.bad("no answer")
+                            : member(up, "down") == Json(true)  ? style.bad("not in use")
+                                                                : style.good("in use"),
+                            rtt.is_number() ? decimal(number(rtt), 1) + "ms" : "-", words(member(up, "sent")),
+                            words(member(up, "answered")), words(member(up, "failed")), words(member(up, "refused")),
+                            words(member(up, "timeouts"))});
         }
     if (rows.size() > 1) text += '\n' + table(rows);
     const auto& errors = member(stats, "config", "reload_errors");

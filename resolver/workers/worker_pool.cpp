@@ -26,6 +26,7 @@ void add_to(std::vector<forward::UpstreamReport>& sums, const forward::UpstreamR
     same->nxdomain += report.nxdomain;
     same->rtt = std::max(same->rtt, report.rtt);
     same->down = same->down || report.down;
+    same->failing = same->failing || report.failing;
 }
 
 }  // namespace
@@ -118,6 +119,22 @@ void WorkerPool::report(documents::Status& status) const {
         status.heartbeat_age_seconds.push_back(age);
         for (const auto& report : worker->upstreams()) add_to(status.upstreams, report);
     }
+}
+
+documents::HistorySample WorkerPool::history_sample() const {
+    documents::HistorySample sample;
+    for (const auto& worker : workers_) {
+        const auto& counters = worker->counters();
+        sample.queries += counters.queries_udp.get() + counters.queries_tcp.get();
+        sample.failures += counters.rcode_servfail.get();
+        sample.cache_hits += counters.cache_hits.get();
+        sample.cache_misses += counters.cache_misses.get();
+        sample.held += counters.held.get();
+        sample.waiting += counters.waiting.get();
+        for (const auto& report : worker->upstreams())
+            if (!report.failing && report.rtt.count() > 0 && (sample.rtt.count() == 0 || report.rtt < sample.rtt)) sample.rtt = report.rtt;
+    }
+    return sample;
 }
 
 }  // namespace lictor::workers

@@ -52,6 +52,8 @@ public:
     void report(documents::Status& status) const;
     /// Whether every worker's loop ran within the last two seconds. Any thread that may call `report`.
     bool healthy(Now now) const;
+    /// The sums that the history stores.
+    documents::HistorySample history_sample() const;
 
 private:
     std::vector<std::unique_ptr<Worker>> workers_;

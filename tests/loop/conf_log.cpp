@@ -182,6 +182,22 @@ TEST_CASE("a log that is not read blocks nothing, and dropped lines are counted"
     CHECK(std::chrono::steady_clock::now() - begin < std::chrono::milliseconds(900));
 }
 
+TEST_CASE("the latest warnings are kept, newest first, cut and of bounded number") {
+    Folder folder;
+    REQUIRE(log::open(folder.file("log"), false).empty());
+    log::info("no warning");
+    for (std::size_t i = 0; i < log::warnings_kept + 5; ++i) log::warning("warning " + std::to_string(i) + "\nline");
+    log::error(std::string(1000, 'x'));
+    const auto kept = log::latest_warnings();
+    log::close();
+    REQUIRE(kept.size() == log::warnings_kept);
+    CHECK(kept[0].level == log::Level::error);
+    CHECK(kept[0].line == std::string(log::warning_bytes_max, 'x'));
+    CHECK(kept[1].level == log::Level::warning);
+    CHECK(kept[1].line == "warning " + std::to_string(log::warnings_kept + 4) + " line");
+    CHECK(kept[1].unix_seconds > 1'700'000'000);
+}
+
 TEST_CASE("a log that cannot be opened is an error") {
     CHECK_THAT(log::open("/nonexistent/folder/log", false), Contains("cannot write the log file /nonexistent/folder/log: No such file"));
     log::close();

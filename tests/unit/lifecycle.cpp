@@ -4,6 +4,7 @@
 #include <functional>
 
 #include "conf/options/options.hpp"
+#include "resolver/lifecycle/faults.hpp"
 #include "resolver/lifecycle/listen_plan.hpp"
 #include "resolver/lifecycle/readiness.hpp"
 #include "resolver/lifecycle/reload.hpp"
@@ -33,6 +34,13 @@ std::vector<Endpoint> to_serve(const std::function<void(conf::Options&)>& set) {
     conf::Options options;
     set(options);
     return endpoints_to_serve(options, machine());
+}
+
+std::vector<std::string> warning_texts(const ReadinessFacts& facts, const catalog::Catalog& catalog, const rules::Rules& rules,
+                                       milliseconds leader_hold, Now now) {
+    std::vector<std::string> texts;
+    for (auto& warning : standing_warnings(facts, catalog, rules, leader_hold, now)) texts.push_back(std::move(warning.text));
+    return texts;
 }
 
 }  // namespace
@@ -121,7 +129,7 @@ TEST_CASE("lifecycle: ready, or the first cause that it is not") {
 TEST_CASE("lifecycle: ready without Consul's HTTP API, in each combination") {
     const catalog::Catalog catalog;
     const auto warnings = [&](const ReadinessFacts& facts) {
-        return standing_warnings(facts, catalog, *rules::no_rules(), seconds(4), seconds(100));
+        return warning_texts(facts, catalog, *rules::no_rules(), seconds(4), seconds(100));
     };
     ReadinessFacts facts{.workers_alive = true, .consul_on = true, .has_upstream = true, .upstream_answered = true};
     facts.consul_failure = "connection refused";
@@ -240,13 +248,13 @@ TEST_CASE("lifecycle: a leader without keys, or without an address for longer th
     add("loading", catalog::LeaderState::loading, catalog::LeaderReason::not_read_yet, seconds(90));
     add("standby", catalog::LeaderState::standby, catalog::LeaderReason::standby_cluster, Now{});
     catalog.leaders = leaders;
-    CHECK(standing_warnings(fine, catalog, *rules::no_rules(), seconds(4), seconds(100)) ==
+    CHECK(warning_texts(fine, catalog, *rules::no_rules(), seconds(4), seconds(100)) ==
           std::vector<std::string>{"leader loading: queries are held: the cluster's keys have not been read yet",
                                    "leader misspelt: queries are held: there is no key below service/misspelt/",
                                    "leader old: queries are held: no member holds the lock"});
     for (int i = 0; i < 300; ++i)
         add(("n" + std::to_string(i)).c_str(), catalog::LeaderState::vacant, catalog::LeaderReason::no_keys, Now{});
-    CHECK(standing_warnings(fine, catalog, *rules::no_rules(), seconds(4), seconds(100)).size() == 100);
+    CHECK(warning_texts(fine, catalog, *rules::no_rules(), seconds(4), seconds(100)).size() == 100);
 }
 
 TEST_CASE("lifecycle: a leader whose name is forwarded is a warning") {
@@ -267,7 +275,7 @@ TEST_CASE("lifecycle: a leader whose name is forwarded is a warning") {
         options.server.back().upstream = upstream;
         std::vector<std::string> notes;
         const auto rules = rules::make_rules(options, {}, {}, notes);
-        return standing_warnings(fine, catalog, *rules, seconds(4), seconds(100));
+        return warning_texts(fine, catalog, *rules, seconds(4), seconds(100));
     };
     CHECK(warned("pg.service.consul", at("192.0.2.1")) ==
           std::vector<std::string>{
@@ -277,4 +285,83 @@ TEST_CASE("lifecycle: a leader whose name is forwarded is a warning") {
     CHECK(warned("pg.service.consul", at("10.0.0.5", 8600)).empty());
     CHECK(warned("web.service.consul", at("192.0.2.1")).empty());
     CHECK(warned("example", at("192.0.2.1")).empty());
+}
+
+TEST_CASE("lifecycle: faults in words, the worst first") {
+    ReadinessFacts facts{.workers_alive = true, .consul_on = true, .consul_read = true, .has_upstream = true, .upstream_answered = true};
+    FaultFacts more;
+    catalog::Catalog catalog;
+    catalog.consul_on = catalog.reachable = true;
+    conf::Options options;
+    options.no_resolv = true;
+    options.server.emplace_back().upstream = at("192.0.2.1");
+    options.server.emplace_back().upstream = at("192.0.2.2");
+    std::vector<std::string> notes;
+    const auto rules = rules::make_rules(options, {}, {}, notes);
+    const auto texts = [&] {
+        std::vector<std::string> lines;
+        for (const auto& fault : standing_faults(facts, more, catalog, *rules, seconds(4), seconds(100)))
+            lines.push_back(std::string(word(fault.level)) + ": " + fault.text);
+        return lines;
+    };
+    using Lines = std::vector<std::string>;
+    CHECK(texts().empty());
+
+    // One of two upstreams may fail.
+    more.upstreams = {{.endpoint = at("192.0.2.1"), .failing = true}, {.endpoint = at("192.0.2.2")}};
+    CHECK(texts().empty());
+    more.upstreams[1].failing = true;
+    CHECK(texts() == Lines{"bad: no upstream answers"});
+    facts.upstream_answered = false;
+    CHECK(texts() == Lines{"bad: no upstream answers"});
+    more.upstreams.clear();
+    CHECK(texts() == Lines{"notice: not ready: no upstream has answered yet"});
+    facts.upstream_answered = true;
+
+    more.stale_watches = 3;
+    more.reload_refused = true;
+    CHECK(texts() == Lines{"notice: 3 watches on Consul fail: their last known data is answered",
+                           "notice: the last reload was refused: the earlier configuration is in force"});
+    more.stale_watches = 1;
+    CHECK(texts().front() == "notice: a watch on Consul fails: its last known data is answered");
+    more = {};
+
+    // Consul, with the time in the unit that fits.
+    catalog.reachable = false;
+    CHECK(texts() == Lines{"notice: the last request to Consul failed"});
+    catalog.contact_lost = true;
+    CHECK(texts() == Lines{"bad: Consul has not answered since the start: answers from the snapshot, if there is one"});
+    for (const auto& [age, text] : {std::pair{27.9, "27 s"}, {119.0, "119 s"}, {150.0, "2 min"}, {7300.0, "2 h"}, {-5.0, "0 s"}}) {
+        more.contact_age_seconds = age;
+        CHECK(texts() == Lines{"bad: Consul out of contact for " + std::string(text) + ": answers from memory"});
+    }
+    catalog.expired = true;
+    more.contact_age_seconds = 27;
+    CHECK(texts() == Lines{"bad: Consul out of contact for 27 s, longer than consul-max-stale: its names get SERVFAIL"});
+    catalog = {};
+    catalog.consul_on = catalog.reachable = true;
+
+    // Leaders: at once, not only after leader-hold.
+    auto leaders = std::make_shared<catalog::TableOf<catalog::LeaderEntry>>();
+    const auto add = [&](const char* scope, catalog::LeaderState state, catalog::LeaderReason reason) {
+        catalog::LeaderEntry entry;
+        entry.scope = entry.service = scope;
+        entry.state = state;
+        entry.reason = reason;
+        entry.since = seconds(97);
+        (*leaders)[scope] = std::make_shared<catalog::LeaderEntry>(entry);
+    };
+    add("led", catalog::LeaderState::led, catalog::LeaderReason::confirmed);
+    add("kept", catalog::LeaderState::led, catalog::LeaderReason::kept_grace);
+    add("empty", catalog::LeaderState::vacant, catalog::LeaderReason::lock_free);
+    add("standby", catalog::LeaderState::standby, catalog::LeaderReason::standby_cluster);
+    catalog.leaders = leaders;
+    facts.workers_alive = false;
+    const auto found = texts();
+    REQUIRE(found.size() == 3);
+    CHECK(found[0] == "bad: a worker's loop does not run: queries are not answered");
+    CHECK(found[1].starts_with("bad: empty: nobody leads for 3 s ("));
+    CHECK(found[2].starts_with("notice: kept: "));
+    for (int i = 0; i < 300; ++i) add(("n" + std::to_string(i)).c_str(), catalog::LeaderState::vacant, catalog::LeaderReason::lock_free);
+    CHECK(texts().size() == 100);
 }

@@ -260,6 +260,44 @@ TEST_CASE("services: the document has watches and instances") {
     CHECK(answer["services"][0]["name"] == "pg");
     CHECK(answer["services"][0]["instances"][0]["node_address"] == "10.0.0.1");
     CHECK(answer["services"][0]["instances"][0]["health"] == "passing");
+    CHECK(answer["services"][0]["passing"] == 1);
+    CHECK(answer["services"][0]["answered"] == 1);
+    CHECK(answer["services"][0]["answer"] == "instances");
+}
+
+TEST_CASE("services: what a query gets now, by the instances' health") {
+    const auto answer = [](Health health, bool only_passing, FactState state = FactState::known, bool expired = false) {
+        auto settings = std::make_shared<ConsulSettings>();
+        settings->only_passing = only_passing;
+        ServiceEntry service;
+        service.name = "web";
+        service.state = state;
+        Instance instance;
+        instance.health = health;
+        service.instances = {instance, instance};
+        auto services = std::make_shared<TableOf<ServiceEntry>>();
+        (*services)[service.name] = std::make_shared<ServiceEntry>(service);
+        auto catalog = std::make_shared<Catalog>();
+        catalog->settings = settings;
+        catalog->services = services;
+        catalog->expired = expired;
+        auto view = std::make_shared<View>();
+        view->catalog = catalog;
+        Status status;
+        status.view = view;
+        return Json::parse(services_json(status))["services"][0];
+    };
+    CHECK(answer(Health::passing, true)["answered"] == 2);
+    CHECK(answer(Health::warning, false)["answer"] == "instances");
+    CHECK(answer(Health::warning, false)["warning"] == 2);
+    CHECK(answer(Health::warning, true)["answer"] == "NXDOMAIN");
+    CHECK(answer(Health::critical, false)["answer"] == "NXDOMAIN");
+    CHECK(answer(Health::critical, false)["critical"] == 2);
+    CHECK(answer(Health::critical, false)["answered"] == 0);
+    CHECK(answer(Health::passing, false, FactState::loading)["answer"] == "held");
+    CHECK(answer(Health::passing, false, FactState::failed)["answer"] == "SERVFAIL");
+    CHECK(answer(Health::passing, false, FactState::delegated)["answer"] == "the agent's DNS");
+    CHECK(answer(Health::passing, false, FactState::known, true)["answer"] == "SERVFAIL");
 }
 
 TEST_CASE("services and leaders: lists are bounded, with the full counts") {
@@ -300,7 +338,7 @@ TEST_CASE("stats: hostile names do not break a document") {
     StatsSample sample;
     const Status status = sample.make(hostile_text());
     const Json rules = schema();
-    for (const std::string& text : {stats_json(status), leaders_json(status), services_json(status)}) {
+    for (const std::string& text : {stats_json(status), leaders_json(status), services_json(status), history_json(status, 600)}) {
         CHECK_NOTHROW(Json::parse(text));
         CHECK(text.find("</script") == std::string::npos);
         for (const char c : text.substr(0, text.size() - 1)) REQUIRE(static_cast<unsigned char>(c) >= 0x20);
@@ -308,6 +346,26 @@ TEST_CASE("stats: hostile names do not break a document") {
     CHECK(lines_of(SchemaCheck(rules).check(Json::parse(stats_json(status)))) == "");
     const Json shown = Json::parse(leaders_json(status));
     CHECK(shown["leaders"][0]["scope"].get<std::string>().starts_with("a\nb\r\t\x1b[2J\"'\\ </script><b>&\xEF\xBF\xBD"));
+}
+
+TEST_CASE("stats: the state has the worst fault first, and is good only without a fault") {
+    StatsSample sample;
+    Status status = sample.make();
+    auto state = Json::parse(stats_json(status))["state"];
+    CHECK(state["level"] == "bad");
+    CHECK(state["text"] == "pg: nobody leads for 3 s");
+    CHECK(state["others"] == Json{{{"level", "notice"}, {"text", "pg"}}});
+    status.faults.clear();
+    state = Json::parse(stats_json(status))["state"];
+    CHECK(state["level"] == "good");
+    CHECK(state["others"].empty());
+    status.faults.resize(500);
+    status.last_warnings.resize(500);
+    const auto stats = Json::parse(stats_json(status));
+    CHECK(stats["state"]["others"].size() == texts_shown_max - 1);
+    CHECK(stats["last_warnings"].size() == texts_shown_max);
+    CHECK(Json::parse(history_json(sample.make(), 600))["queries"] == Json{10.0, 10.0, 10.0});
+    CHECK(Json::parse(history_json(Status{}, 600))["points"] == 0);
 }
 
 TEST_CASE("stats: /health and /ready report their state") {

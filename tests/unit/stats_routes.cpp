@@ -108,7 +108,7 @@ TEST_CASE("stats routes: an unknown path gets 404") {
         const auto reply = routes.get(path);
         CHECK(reply.code == 404);
         CHECK(reply.body.find("no such path; paths: /, /stats, /metrics, /health, /ready, /leaders, /services, /explain, POST /flush, "
-                              "POST /reload, /failovers, /events, /shadow") != std::string::npos);
+                              "POST /reload, /failovers, /events, /history, /shadow") != std::string::npos);
     }
 }
 
@@ -244,6 +244,35 @@ TEST_CASE("stats routes: POST /flush needs `X-Lictor: 1`; it flushes one name, o
         CHECK(routes.ask(request).code == 400);
     }
     CHECK(routes.flushed.size() == 2);
+}
+
+TEST_CASE("stats routes: /history takes how many points") {
+    RoutesFixture routes;
+    CHECK(routes.get("/history").code == 200);
+    auto request = RoutesFixture::request("GET", "/history");
+    request.arguments = {{"last", "2"}};
+    CHECK(routes.ask(request).body.find("\"points\":2,") != std::string::npos);
+    for (const std::vector<std::pair<std::string_view, std::string_view>>& bad :
+         {std::vector<std::pair<std::string_view, std::string_view>>{{"last", "0"}},
+          {{"last", "601"}},
+          {{"last", ""}},
+          {{"last", "-1"}},
+          {{"lsat", "2"}},
+          {{"last", "2"}, {"last", "3"}}}) {
+        request.arguments = bad;
+        CHECK(routes.ask(request).code == 400);
+    }
+}
+
+TEST_CASE("stats page: it has links to the documents, and the phases of a fail-over") {
+    RoutesFixture routes;
+    const auto page = routes.get("/").body;
+    for (const char* path : {"stats", "metrics", "health", "ready", "leaders", "services", "failovers", "events", "history", "shadow"})
+        CHECK(page.find("<a href=\"" + std::string(path) + "\">/" + path + "</a>") != std::string::npos);
+    CHECK(page.find("href=\"flush\"") == std::string::npos);
+    CHECK(page.find(R"(["lock_gone","lock gone"])") != std::string::npos);
+    CHECK(page.find("@PHASES@") == std::string::npos);
+    CHECK(page.find("@media (max-width") != std::string::npos);
 }
 
 TEST_CASE("stats page: style and script have the nonce, and nothing is loaded from elsewhere") {

@@ -15,6 +15,7 @@ namespace lictor::test {
 struct StatsSample {
     metrics::WorkerCounters first, second;
     metrics::ControlCounters control;
+    documents::History history;
 
     documents::Status make(const std::string& outside = "pg") {
         first.queries_udp.set(40);
@@ -33,6 +34,7 @@ struct StatsSample {
 
         documents::Status status;
         status.version = "1.2.3";
+        status.host = outside;
         status.started_unix = 1'700'000'000;
         status.uptime_seconds = 3723.5;
         status.now = seconds(5000);
@@ -73,6 +75,11 @@ struct StatsSample {
         status.consul_last_contact_unix = 1'700'003'700;
         status.healthy = true;
         status.not_ready_because = "no upstream has answered yet";
+        status.faults = {{lifecycle::FaultLevel::bad, outside + ": nobody leads for 3 s"}, {lifecycle::FaultLevel::notice, outside}};
+        status.last_warnings = {{1'700'003'600, true, outside}};
+        history = {};
+        for (int i = 0; i <= 3; ++i) history.add({.queries = 10u * static_cast<unsigned>(i), .rtt = milliseconds(2)}, seconds(4997 + i));
+        status.history = &history;
         status.warnings = {"leader zz: queries are held"};
         status.resident_bytes = 14 << 20;
         status.open_descriptors = 21;

@@ -79,6 +79,10 @@ TEST_CASE("sub-commands: documents become tables for the terminal") {
     CHECK(leaders.find("  pg        replica  running  10.0.0.2:5432  timeline 3\n") != std::string::npos);
     const auto stats = stats_text(stats_json(status));
     CHECK(stats.find("lictor     1.2.3, up 1h2m, threads 2\n") == 0);
+    CHECK(stats.find("state      pg: nobody leads for 3 s (and 1 more)\n") != std::string::npos);
+    CHECK(stats_text(R"({"state":{"level":"good","text":"no fault is known","others":[]}})", {}).find("no fault is known\n") !=
+          std::string::npos);
+    CHECK(stats_text(R"({"upstreams":[{"endpoint":"x","failing":true}]})", {}).find("x         no answer") != std::string::npos);
     CHECK(stats.find("not ready: no upstream has answered yet") != std::string::npos);
     CHECK(stats.find("http://127.0.0.1:8500, in contact, last contact 23.5s ago") != std::string::npos);
     CHECK(stats.find("192.0.2.53#53   in use      12.3ms") != std::string::npos);
