@@ -198,7 +198,7 @@ TEST_CASE("lifecycle: an upstream that is left out because of a loop is a warnin
     const auto warnings =
         standing_warnings({.workers_alive = true, .has_upstream = true, .upstream_answered = true}, {}, rules, seconds(4), seconds(100));
     REQUIRE(warnings.size() == 2);
-    CHECK(warnings[0] ==
+    CHECK(warnings[0].text ==
           "127.0.0.53#53, the stub of systemd-resolved, sends queries back to lictor and is not used (set "
           "resolv-file=/run/systemd/resolve/resolv.conf, or remove lictor from its upstreams; it is tested again when resolv.conf changes "
           "and at a reload)");
