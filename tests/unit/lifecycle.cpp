@@ -202,7 +202,7 @@ TEST_CASE("lifecycle: an upstream that is left out because of a loop is a warnin
           "127.0.0.53#53, the stub of systemd-resolved, sends queries back to lictor and is not used (set "
           "resolv-file=/run/systemd/resolve/resolv.conf, or remove lictor from its upstreams; it is tested again when resolv.conf changes "
           "and at a reload)");
-    CHECK(warnings[1].starts_with("192.0.2.1#53 sends queries back to lictor and is not used (name the servers behind it"));
+    CHECK(warnings[1].text.starts_with("192.0.2.1#53 sends queries back to lictor and is not used (name the servers behind it"));
 }
 
 TEST_CASE("lifecycle: new Rules have an effect only on what they change") {
