@@ -108,7 +108,14 @@ Result<bool> become_keeping(const std::optional<Identity>& identity, std::uint32
         if (kept != 0 && prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) != 0) return failed("PR_SET_KEEPCAPS");
         if (setuid(identity->user) != 0) return failed("setuid");
     }
-    if ((!identity || (kept != 0 && identity->user != 0)) && !keep_only(kept)) return failed("capset");
+    if ((!identity || (kept != 0 && identity->user != 0)) && !keep_only(kept)) {
+        // The kernel never refuses to give up capabilities.
+        const int code = errno;
+        auto problem = failed("capset");
+        if (code == EPERM)
+            problem.text += ": a filter of system calls refuses it; allow capset (systemd: the lines for leader-cut in lictor.service)";
+        return problem;
+    }
     if (identity && identity->user != 0 && setuid(0) == 0) return Error{"cannot drop privileges: setuid(0) still works"};
     prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
 #ifdef __SANITIZE_ADDRESS__

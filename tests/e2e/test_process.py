@@ -485,6 +485,21 @@ def _(ctx):
     assert done.returncode == 2 and "192.0.2.1" in done.stdout + done.stderr, f"exit {done.returncode}\n{done.stdout}{done.stderr}"
 
 
+@test("started as an ordinary user with capabilities, lictor keeps NET_BIND_SERVICE alone", ONCE)
+def _(ctx):
+    os.chmod(ctx.folder, 0o755)
+    lictor = Lictor(ctx, start=False)
+    given = "+net_admin,+net_bind_service"
+    process = Process("user", ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", f"--inh-caps={given}", f"--ambient-caps={given}",
+                               *lictor.command], ctx.path("user.log"), env=lictor.env)
+    ctx.processes.append(process)
+    ctx.undo.callback(process.stop)
+    process.until(lambda: "listening on" in process.log(), 10, "it serves")
+    for name in ("CapPrm", "CapEff", "CapAmb"):
+        assert int(process.status(name)[0], 16) in (0, 1 << 10), f"{name}: {process.status(name)}"
+    assert int(process.status("CapEff")[0], 16) == 1 << 10
+
+
 @test("NOTIFY_SOCKET: READY=1 when lictor serves and STOPPING=1 at its end, over a path and an abstract name; a wrong one is reported", ONCE)
 def _(ctx):
     os.chmod(ctx.folder, 0o755)
