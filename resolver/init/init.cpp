@@ -281,14 +281,14 @@ int run_init(const std::vector<std::string>& words, const conf::Environment& env
     std::vector<std::string> copies{kept};
     if (kept.empty()) copies = {"/var/lib/lictor/resolv.conf", "/run/lictor/resolv.conf"};
     ResolvConf resolv(path.empty() ? "/etc/resolv.conf" : path, std::move(copies));
-    const auto is_kept = resolv.keep();
+    if (const auto found = resolv.find(); !found) return refuse(found.error());
     if (!read->supervised) {
         if (const int code = plan_lictor(*read, environment, files, plan); code != 0) return code;
     }
     plan.changes_resolv_conf = !resolv.names_only(plan.nameserver);
     if (plan.changes_resolv_conf) {
-        if (!is_kept) return refuse(is_kept.error());
         if (const auto may = resolv.can_be_taken(); !may) return refuse(may.error());
+        if (const auto kept_it = resolv.keep(); !kept_it) return refuse(kept_it.error());
         if (!read->supervised) plan.lictor.push_back("--resolv-file=" + resolv.copy());
         if (!supervise::has_nameserver(resolv.engine()))
             say("resolv.conf has no nameserver: lictor answers only names from Consul, and its server= lines");

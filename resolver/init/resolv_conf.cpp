@@ -59,15 +59,21 @@ int write_in_place(const std::string& path, std::string_view text) {
     return code;
 }
 
-/// Makes the folders of a path; a failure shows when the file is written.
-void make_folders(const std::string& path) {
-    for (auto slash = path.find('/', 1); slash != std::string::npos; slash = path.find('/', slash + 1))
-        mkdir(path.substr(0, slash).c_str(), 0755);
+/// Makes the folders of a path; 0 or an errno.
+int make_folders(const std::string& path) {
+    for (auto slash = path.find('/', 1); slash != std::string::npos; slash = path.find('/', slash + 1)) {
+        const auto folder = path.substr(0, slash);
+        if (mkdir(folder.c_str(), 0755) == 0 || errno == EEXIST) continue;
+        const int code = errno;
+        // A read-only file system is reported before the folder that is there.
+        if (struct stat info{}; stat(folder.c_str(), &info) != 0 || !S_ISDIR(info.st_mode)) return code;
+    }
+    return 0;
 }
 
 /// Replaces a file; 0 or an errno.
 int replace(const std::string& path, std::string_view text) {
-    make_folders(path);
+    if (const int code = make_folders(path); code != 0) return code;
     const std::string fresh = path + ".new";
     unlink(fresh.c_str());
     const int file = open(fresh.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0644);
@@ -96,7 +102,7 @@ const char* write_remedy(int code) {
 
 ResolvConf::ResolvConf(std::string path, std::vector<std::string> copies) : path_(std::move(path)), copies_(std::move(copies)) {}
 
-Result<bool> ResolvConf::keep() {
+Result<bool> ResolvConf::find() {
     int code = 0;
     auto found = read_text(path_, code);
     if (!found && code != ENOENT)
@@ -106,6 +112,11 @@ Result<bool> ResolvConf::keep() {
     for (const auto& path : copies_)
         if (int ignored = 0; !earlier || earlier->empty()) earlier = read_text(path, ignored);
     engine_ = supervise::engine_text(found_, earlier);
+    return true;
+}
+
+Result<bool> ResolvConf::keep() {
+    int code = 0;
     for (const auto& path : copies_) {
         copy_ = path;
         code = replace(path, engine_);

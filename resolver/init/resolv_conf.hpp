@@ -15,12 +15,14 @@ public:
     /// `path`: of resolv.conf. `copies`: where the copy may be, in order of preference; the first folder that can be written is used.
     ResolvConf(std::string path, std::vector<std::string> copies);
 
-    /// Finds the engine's text and writes the copy (mode 0644, its folder is made). resolv.conf itself is not changed. A missing
-    /// resolv.conf counts as an empty one. The error names the file and the remedy. A file of more than 64 KiB is refused.
+    /// Finds the engine's text: in resolv.conf, or in the copy of an earlier run. A missing resolv.conf counts as an empty one; one of
+    /// more than 64 KiB is refused. The errors of all functions name the file and the remedy.
+    Result<bool> find();
+    /// Writes the copy (mode 0644, its folder is made). resolv.conf itself is not changed. After `find`.
     Result<bool> keep();
     /// The engine's text; empty if it has none.
     const std::string& engine() const { return engine_; }
-    /// The path of the copy.
+    /// The path of the copy. After `keep`.
     const std::string& copy() const { return copy_; }
     /// True if resolv.conf names `nameserver` alone without being changed (`--dns 127.0.0.1`). Then neither `take` nor a copy is needed.
     bool names_only(const std::string& nameserver) const;
