@@ -113,7 +113,7 @@ int App::run() {
     signals_.emplace_back(loop_, SIGUSR2, [] { log::reopen(); });
     if (const int code = start_up(configuration_.parsed(), counters_, startup_); code != 0) return code;
     start_parts();
-    malloc_trim(0);
+    process::release_start_memory();
     process::notify_systemd("READY=1");
     background_.serving(options_.log_facility == "-" ? process::Stderr::keep : process::Stderr::close);
     if (!stopping_) loop_.run();
