@@ -91,10 +91,15 @@ private:
     loop::Timer heartbeat_{loop_, [this] {
                                pool_.wake();
                                counters_.log_dropped.set(log::dropped());
-                               if (!options_.consul_http_addr.empty() && !watcher_->first_sync_done())
+                               if (options_.consul_http_addr.empty()) return;
+                               if (!watcher_->first_sync_done()) {
                                    rules_->probe_agent_dns(publisher_->current()->catalog->settings->domains.front());
+                               } else if (std::exchange(first_reads_in_memory_, false)) {
+                                   process::release_start_memory();
+                               }
                            }};
     loop::Timer stop_timer_{loop_, [this] { loop_.stop(); }};
+    bool first_reads_in_memory_ = true;  ///< what the first reads from Consul needed was not given back yet
     bool stopping_ = false;
     std::string stopped_by_;
     process::BackgroundStart background_;
