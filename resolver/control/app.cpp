@@ -98,11 +98,16 @@ private:
                                    process::notify_systemd("WATCHDOG=1");
                                counters_.log_dropped.set(log::dropped());
                                if (const Now now = loop::Loop::now(); history_.due(now)) history_.add(pool_.history_sample(), now);
-                               if (!options_.consul_http_addr.empty() && !watcher_->first_sync_done())
+                               if (options_.consul_http_addr.empty()) return;
+                               if (!watcher_->first_sync_done()) {
                                    rules_->probe_agent_dns(publisher_->current()->catalog->settings->domains.front());
+                               } else if (std::exchange(first_reads_in_memory_, false)) {
+                                   process::release_start_memory();
+                               }
                            }};
     loop::Timer stop_timer_{loop_, [this] { loop_.stop(); }};
     process::Watchdog watchdog_;
+    bool first_reads_in_memory_ = true;  ///< what the first reads from Consul needed was not given back yet
     bool stopping_ = false;
     std::string stopped_by_;
     process::BackgroundStart background_;
@@ -122,7 +127,7 @@ int App::run() {
     startup_.endpoints.inherit(std::move(helpers_.sockets));
     if (const int code = start_up(configuration_.parsed(), counters_, startup_); code != 0) return code;
     start_parts();
-    malloc_trim(0);
+    process::release_start_memory();
     process::notify_systemd("READY=1");
     background_.serving(options_.log_facility == "-" ? process::Stderr::keep : process::Stderr::close);
     if (!stopping_) loop_.run();

@@ -2,6 +2,9 @@
 #include "resolver/process/this_process.hpp"
 
 #include <fcntl.h>
+#include <link.h>
+#include <malloc.h>
+#include <sys/mman.h>
 #include <sys/random.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -15,6 +18,8 @@
 #include <cstring>
 #include <ctime>
 #include <fstream>
+#include <span>
+#include <string_view>
 
 #include "conf/base/printable.hpp"
 #include "conf/disk/disk_files.hpp"
@@ -55,6 +60,21 @@ std::uint64_t resident_bytes() {
     std::uint64_t pages = 0, resident = 0;
     statm >> pages >> resident;
     return resident * static_cast<std::uint64_t>(sysconf(_SC_PAGESIZE));
+}
+
+void release_start_memory() {
+    malloc_trim(0);
+    static const auto page = static_cast<std::uintptr_t>(sysconf(_SC_PAGESIZE));
+    const auto of_object = [](dl_phdr_info* object, std::size_t, void*) {
+        for (const auto& segment : std::span(object->dlpi_phdr, object->dlpi_phnum)) {
+            // A segment that cannot be written to has the bytes of the file. The others may have been changed (relocations), and stay.
+            if (segment.p_type != PT_LOAD || segment.p_flags & PF_W) continue;
+            const std::uintptr_t begin = (object->dlpi_addr + segment.p_vaddr) / page * page;
+            madvise(reinterpret_cast<void*>(begin), object->dlpi_addr + segment.p_vaddr + segment.p_memsz - begin, MADV_DONTNEED);
+        }
+        return 0;
+    };
+    dl_iterate_phdr(of_object, nullptr);
 }
 
 std::size_t count_descriptors() {

@@ -14,6 +14,10 @@ namespace lictor::process {
 Random::Seed kernel_seed();
 /// Resident set size in bytes (/proc/self/statm, proc(5)); 0 if it cannot be read.
 std::uint64_t resident_bytes();
+/// Gives the memory back that only the start needed: free pages of the heap, and the pages of code and constants of the program and its
+/// libraries. The kernel maps those that are used again from the page cache at the next access, so this costs some page faults. Any thread.
+/// Breakpoints of a debugger that were set before are lost, because they are changed copies of such pages.
+void release_start_memory();
 /// Number of open descriptors, the one that reads /proc/self/fd among them; 0 if that cannot be read.
 std::size_t count_descriptors();
 /// gethostname(2); empty if it fails.
