@@ -116,8 +116,15 @@ _lictor() {
             fi
             _filedir
             return ;;
+        init)
+            if [[ $cur == -* ]]; then
+                COMPREPLY=($(compgen -W '--supervised' -- "$cur"))
+                [[ ${COMPREPLY-} == *= ]] && compopt -o nospace
+                return
+            fi
+            return ;;
         help)
-            COMPREPLY=($(compgen -W 'stats explain leaders failovers services shadow health ready wait flush reload doctor import help version' -- "$cur"))
+            COMPREPLY=($(compgen -W 'stats explain leaders failovers services shadow health ready wait flush reload doctor import init help version' -- "$cur"))
             return ;;
         version)
             return ;;
@@ -128,7 +135,7 @@ _lictor() {
         COMPREPLY=($(compgen -W '--port= --listen-address= --interface= --bind-interfaces --except-interface= --bind-dynamic --local-service= --local-service --max-tcp-connections= --server= --local= --no-resolv --resolv-file= --rev-server= --servers-file= --no-poll --dns-loop-detect --strict-order --all-servers --dns-forward-max= --query-port= --min-port= --max-port= --port-limit= --forward-timeout= --fast-dns-retry= --fast-dns-retry --do-0x20-encode --no-0x20-encode --proxy-dnssec --add-subnet= --add-subnet --strip-subnet --add-mac= --add-mac --strip-mac --add-cpe-id= --address= --host-record= --cname= --no-hosts --addn-hosts= --hostsdir= --expand-hosts --domain= --domain-suffix= --txt-record= --ptr-record= --srv-host= --mx-host= --mx-target= --localmx --selfmx --naptr-record= --caa-record= --dns-rr= --interface-name= --dynamic-host= --synth-domain= --bogus-nxdomain= --ignore-address= --stop-dns-rebind --rebind-localhost-ok --rebind-domain-ok= --filter-A --filter-AAAA --filter-rr= --alias= --edns-packet-max= --domain-needed --bogus-priv --local-ttl= --max-ttl= --localise-queries --no-ident --filterwin2k --no-round-robin --cache-size= --no-negcache --neg-ttl= --max-cache-ttl= --min-cache-ttl= --clear-on-reload --use-stale-cache= --use-stale-cache --cache-rr= --log-queries= --log-queries --log-facility= --log-async= --log-async --log-debug --dumpfile= --dumpmask= --user= --group= --pid-file= --keep-in-foreground --no-daemon --threads= --strict --consul-http-addr= --consul-token-file= --consul-ca-file= --consul-cert-file= --consul-key-file= --consul-tls-server-name= --consul-datacenter= --consul-domain= --consul-dns= --consul-consistency= --consul-only-passing= --consul-only-passing --consul-service-ttl= --consul-node-ttl= --consul-watch= --consul-watch-max= --consul-watch-idle= --consul-max-stale= --consul-dns-compat= --snapshot-file= --leader= --leader-probe= --leader-probe --leader-max-stale= --leader-max-lag= --leader-last-resort --leader-flush= --leader-cut --leader-soa= --leader-hold= --leader-hold-max= --leader-exec= --leader-exec-timeout= --leader-exec-net-admin --stats-address= --stats-host= --shadow= --conf-file= --conf-dir= --test --version --help' -- "$cur"))
         [[ ${COMPREPLY-} == *= ]] && compopt -o nospace
     else
-        COMPREPLY=($(compgen -W 'stats explain leaders failovers services shadow health ready wait flush reload doctor import help version' -- "$cur"))
+        COMPREPLY=($(compgen -W 'stats explain leaders failovers services shadow health ready wait flush reload doctor import init help version' -- "$cur"))
     fi
 } &&
     complete -F _lictor lictor

@@ -200,7 +200,10 @@ complete -c lictor -n '__fish_seen_subcommand_from doctor' -f
 complete -c lictor -n __fish_use_subcommand -f -a import -d 'what each line of dnsmasq\'s configuration would do in lictor'
 complete -c lictor -n '__fish_seen_subcommand_from import' -l json -f -d 'prints the result as JSON'
 complete -c lictor -n '__fish_seen_subcommand_from import' -F
+complete -c lictor -n __fish_use_subcommand -f -a init -d 'runs COMMAND in a container, with lictor as its nameserver'
+complete -c lictor -n '__fish_seen_subcommand_from init' -l supervised -f -d 'COMMAND starts lictor itself, as supervisor does: only resolv.conf is changed and restored'
+complete -c lictor -n '__fish_seen_subcommand_from init' -f
 complete -c lictor -n __fish_use_subcommand -f -a help -d 'all options, or the text of one command'
-complete -c lictor -n '__fish_seen_subcommand_from help' -f -a 'stats explain leaders failovers services shadow health ready wait flush reload doctor import help version'
+complete -c lictor -n '__fish_seen_subcommand_from help' -f -a 'stats explain leaders failovers services shadow health ready wait flush reload doctor import init help version'
 complete -c lictor -n __fish_use_subcommand -f -a version -d 'the version'
 complete -c lictor -n '__fish_seen_subcommand_from version' -f
