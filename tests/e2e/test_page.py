@@ -107,6 +107,9 @@ def _(ctx):
     for link in links:
         if link != "events":
             assert lictor.http("/" + link)[0] == 200, link
+    bare = page.value("[...document.querySelectorAll('th')].filter(head => head.scope !== 'col' || !head.textContent).length"
+                      " + [...document.querySelectorAll('table')].filter(table => !table.caption || !table.caption.textContent).length")
+    assert bare == 0, f"{bare} heads without scope or text, or tables without a caption"
     pictures(page, "services")
     no_complaint(page, lictor)
 
@@ -117,6 +120,7 @@ def _(ctx):
     for _ in range(30):
         lictor.udp("warm.example")
     lictor.process.until(lambda: sum(lictor.json("/history")["queries"]) >= 30, 5, "the queries are in the history")
+    lictor.process.until(lambda: sum(lictor.json("/history?last=10")["queries"]) == 0, 20, "the queries are more than ten seconds ago")
     page.open(f"http://127.0.0.1:{lictor.stats_port}/")
     page.until("(document.querySelector('#queries path:nth-of-type(2)').getAttribute('d') || '').length > 20")
     label = page.value("document.querySelector('#queries svg').getAttribute('aria-label')")
