@@ -9,7 +9,8 @@
 
 FROM scratch
 ARG VERSION=*
-ARG TARGETARCH=amd64
+# The engine sets it to the architecture of the image. A default here would win over that with BuildKit.
+ARG TARGETARCH
 COPY --chmod=755 lictor-${VERSION}-linux-${TARGETARCH} /lictor
 # nobody, by number: there is no /etc/passwd. A name would also hide from an orchestrator that the image does not run as root.
 USER 65534:65534
