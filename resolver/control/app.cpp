@@ -91,6 +91,11 @@ private:
     loop::Timer heartbeat_{loop_, [this] {
                                pool_.wake();
                                counters_.log_dropped.set(log::dropped());
+                               if (startup_.tap) {
+                                   counters_.dnstap_sent.set(startup_.tap->sent());
+                                   counters_.dnstap_dropped.set(startup_.tap->dropped());
+                                   counters_.dnstap_connected.set(startup_.tap->connected());
+                               }
                                if (!options_.consul_http_addr.empty() && !watcher_->first_sync_done())
                                    rules_->probe_agent_dns(publisher_->current()->catalog->settings->domains.front());
                            }};
@@ -180,6 +185,7 @@ void App::start_parts() {
 void App::start_workers() {
     pool_.start({.sockets = startup_.endpoints.take_sockets(),
                  .dump = startup_.dump,
+                 .tap = startup_.tap,
                  .descriptors = process::raise_file_limit(),
                  .listed = [this](std::vector<forward::TableRow> rows) { cache_dump_.take(std::move(rows)); }},
                 options_, board_, mailbox_);
@@ -334,8 +340,13 @@ documents::Status App::status() const {
     status.ready = status.not_ready_because.empty();
     status.warnings = lifecycle::standing_warnings(facts, catalog, *publisher_->current()->rules, options_.leader_hold, status.now);
     if (shadow_) status.shadow = shadow_->report();
-    status.resident_bytes = process::resident_bytes();
-    status.open_descriptors = process::count_descriptors();
+    const auto memory = process::memory();
+    status.process = {.cpu_seconds = process::cpu_seconds(),
+                      .resident_bytes = memory.resident_bytes,
+                      .virtual_bytes = memory.virtual_bytes,
+                      .open_descriptors = process::count_descriptors(),
+                      .threads = process::count_threads(),
+                      .descriptors_max = process::file_limit()};
     return status;
 }
 

@@ -15,6 +15,14 @@
 
 namespace lictor::documents {
 
+/// What the process uses.
+struct ProcessUse {
+    double cpu_seconds = 0;  ///< user and system
+    std::uint64_t resident_bytes = 0, virtual_bytes = 0;
+    std::size_t open_descriptors = 0, threads = 0;
+    std::uint64_t descriptors_max = 0;
+};
+
 struct Status {
     std::string version;
     std::int64_t started_unix = 0;
@@ -43,8 +51,7 @@ struct Status {
     bool ready = false;    ///< `not_ready_because` is empty
     std::string not_ready_because;
     std::vector<std::string> warnings;  ///< what does not work, whether ready or not (lifecycle::standing_warnings)
-    std::uint64_t resident_bytes = 0;
-    std::size_t open_descriptors = 0;
+    ProcessUse process;
 };
 
 }  // namespace lictor::documents

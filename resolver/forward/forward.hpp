@@ -10,6 +10,7 @@
 
 #include "conf/base/clock.hpp"
 #include "conf/base/random.hpp"
+#include "conf/metrics/histogram.hpp"
 #include "conf/metrics/metrics_fwd.hpp"
 #include "resolver/answer/actions.hpp"
 #include "resolver/answer/witness.hpp"
@@ -23,7 +24,8 @@ namespace lictor::forward {
 struct UpstreamReport {
     Endpoint endpoint;
     std::uint64_t sent = 0, answered = 0, failed = 0, timeouts = 0, refused = 0, nxdomain = 0;
-    microseconds rtt{0};  ///< smoothed; 0 = never answered
+    microseconds rtt{0};                ///< smoothed; 0 = never answered
+    metrics::Durations responses = {};  ///< of genuine replies
     bool down = false;
 };
 

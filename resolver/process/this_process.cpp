@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <sys/random.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -11,6 +12,7 @@
 #include <cstddef>
 #include <cstdlib>
 #include <cstring>
+#include <ctime>
 #include <fstream>
 
 #include "conf/base/printable.hpp"
@@ -42,11 +44,34 @@ int write_pid_file(const std::string& path) {
     return error;
 }
 
-std::uint64_t resident_bytes() {
+std::string host_name() {
+    char name[256] = {};
+    return gethostname(name, sizeof name - 1) == 0 ? name : "";
+}
+
+Memory memory() {
     std::ifstream statm("/proc/self/statm");
     std::uint64_t pages = 0, resident = 0;
     statm >> pages >> resident;
-    return resident * static_cast<std::uint64_t>(sysconf(_SC_PAGESIZE));
+    const auto page = static_cast<std::uint64_t>(sysconf(_SC_PAGESIZE));
+    return {resident * page, pages * page};
+}
+
+double cpu_seconds() {
+    timespec used{};
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &used);
+    return static_cast<double>(used.tv_sec) + static_cast<double>(used.tv_nsec) / 1e9;
+}
+
+std::size_t count_threads() {
+    disk::DiskFiles files;
+    const auto names = files.list("/proc/self/task");
+    return names ? names->size() : 0;
+}
+
+std::uint64_t file_limit() {
+    rlimit limit{};
+    return getrlimit(RLIMIT_NOFILE, &limit) == 0 ? limit.rlim_cur : 0;
 }
 
 std::size_t count_descriptors() {

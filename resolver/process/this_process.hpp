@@ -11,8 +11,19 @@ namespace lictor::process {
 
 /// 256 bits from getrandom(2). Blocks until the kernel's generator is seeded; ends the process on another failure.
 Random::Seed kernel_seed();
-/// Resident set size in bytes (/proc/self/statm, proc(5)); 0 if it cannot be read.
-std::uint64_t resident_bytes();
+/// The name of this host (gethostname(2)); empty if it cannot be read.
+std::string host_name();
+/// Memory in bytes (/proc/self/statm, proc(5)); 0 if it cannot be read.
+struct Memory {
+    std::uint64_t resident_bytes = 0, virtual_bytes = 0;
+};
+Memory memory();
+/// User and system CPU time of all threads, in seconds (CLOCK_PROCESS_CPUTIME_ID).
+double cpu_seconds();
+/// Number of threads (/proc/self/task); 0 if it cannot be read.
+std::size_t count_threads();
+/// The soft limit of open files (RLIMIT_NOFILE).
+std::uint64_t file_limit();
 /// Number of open descriptors, the one that reads /proc/self/fd among them; 0 if that cannot be read.
 std::size_t count_descriptors();
 /// Writes our process id and a line feed to `path`, mode 0644. As root the old file is unlinked and the new one created with O_EXCL, so
