@@ -26,6 +26,7 @@
 #include <utility>
 
 #include "conf/base/printable.hpp"
+#include "conf/base/utf8.hpp"
 
 namespace lictor::log {
 namespace {
@@ -59,6 +60,45 @@ public:
     std::unique_ptr<custom_flag_formatter> clone() const override { return std::make_unique<SyslogTime>(); }
 };
 
+bool as_json = false;  // set by `open`, before other threads write
+
+/// One JSON object (RFC 8259) for each line. Bytes that are not UTF-8 become U+FFFD.
+class JsonFormat final : public spdlog::formatter {
+public:
+    void format(const spdlog::details::log_msg& message, spdlog::memory_buf_t& out) override {
+        const auto put = [&out](std::string_view text) { out.append(text.data(), text.data() + text.size()); };
+        const auto since = message.time.time_since_epoch();
+        const std::time_t second = std::chrono::duration_cast<std::chrono::seconds>(since).count();
+        std::tm at{};
+        gmtime_r(&second, &at);
+        std::array<char, 64> text{};
+        const std::size_t size = std::strftime(text.data(), text.size(), "%Y-%m-%dT%H:%M:%S", &at);
+        put("{\"time\":\"");
+        put({text.data(), size});
+        std::snprintf(text.data(), text.size(), ".%03dZ",
+                      static_cast<int>(std::chrono::duration_cast<std::chrono::milliseconds>(since).count() % 1000));
+        put(text.data());
+        put("\",\"level\":\"");
+        put(message.level == spdlog::level::debug  ? "debug"
+            : message.level == spdlog::level::warn ? "warning"
+            : message.level == spdlog::level::err  ? "error"
+                                                   : "info");
+        put("\",\"program\":\"");
+        put(called_dnsmasq ? "dnsmasq" : "lictor");
+        std::snprintf(text.data(), text.size(), "\",\"pid\":%d,\"text\":\"", static_cast<int>(getpid()));
+        put(text.data());
+        each_utf8({message.payload.data(), message.payload.size()}, [&](std::string_view character) {
+            const auto byte = static_cast<unsigned char>(character.front());
+            if (byte == '"' || byte == '\\') put("\\");
+            if (byte >= 0x20 && byte != 0x7f) return put(character);
+            std::snprintf(text.data(), text.size(), "\\u%04x", byte);
+            put(text.data());
+        });
+        put("\"}\n");
+    }
+    std::unique_ptr<formatter> clone() const override { return std::make_unique<JsonFormat>(); }
+};
+
 /// dnsmasq's line format, for programs that parse it.
 std::unique_ptr<spdlog::formatter> dnsmasq_format(bool with_time) {
     auto format = std::make_unique<spdlog::pattern_formatter>(spdlog::pattern_time_type::local, "\n");
@@ -68,6 +108,7 @@ std::unique_ptr<spdlog::formatter> dnsmasq_format(bool with_time) {
 
 /// `2026-11-21T10:00:00.123Z info  text`
 std::unique_ptr<spdlog::formatter> line_format() {
+    if (as_json) return std::make_unique<JsonFormat>();
     auto format = std::make_unique<spdlog::pattern_formatter>(spdlog::pattern_time_type::utc, "\n");
     format->add_flag<LevelFlag>('*').set_pattern("%Y-%m-%dT%H:%M:%S.%eZ %* %v");
     return format;
@@ -104,7 +145,10 @@ struct Progress {
 class DescriptorSink final : public spdlog::sinks::base_sink<spdlog::details::null_mutex> {
 public:
     DescriptorSink(int fd, std::string path, Progress& progress)
-        : base_sink(called_dnsmasq ? dnsmasq_format(!path.empty()) : line_format()), fd_(fd), path_(std::move(path)), progress_(progress) {}
+        : base_sink(called_dnsmasq && !as_json ? dnsmasq_format(!path.empty()) : line_format()),
+          fd_(fd),
+          path_(std::move(path)),
+          progress_(progress) {}
     ~DescriptorSink() override {
         if (!path_.empty()) ::close(fd_);
     }
@@ -147,7 +191,9 @@ private:
 class SyslogSink final : public spdlog::sinks::base_sink<spdlog::details::null_mutex> {
 public:
     SyslogSink(int facility, Progress& progress)
-        : inner_(called_dnsmasq ? "dnsmasq" : "lictor", LOG_PID | LOG_NDELAY, facility, false), progress_(progress) {}
+        : inner_(called_dnsmasq ? "dnsmasq" : "lictor", LOG_PID | LOG_NDELAY, facility, as_json), progress_(progress) {
+        inner_.set_formatter(line_format());
+    }
 
 protected:
     void sink_it_(const spdlog::details::log_msg& message) override {
@@ -291,8 +337,9 @@ void called(std::string_view program) {
 
 bool called_as_dnsmasq() { return called_dnsmasq; }
 
-std::string open(std::string_view facility, bool debug, std::optional<std::uint32_t> queue_lines) {
+std::string open(std::string_view facility, bool debug, std::optional<std::uint32_t> queue_lines, Format format) {
     close();
+    as_json = format == Format::json;
     std::string problem;
     auto log = std::make_unique<Log>();
     auto sink = sink_for(facility, *log, problem);

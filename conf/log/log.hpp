@@ -12,6 +12,8 @@ namespace lictor::log {
 
 /// Debug lines are written only if `open` was called with `debug`.
 enum class Level { debug, info, warning, error };
+/// `json`: each line is an object with `time`, `level`, `program`, `pid` and `text`.
+enum class Format { text, json };
 
 /// `program`: argv[0]. If its file name is dnsmasq (a link), lines have dnsmasq's format for programs that parse them: its name in syslog,
 /// and `Nov 22 10:00:00 dnsmasq[PID]: text` in a file. Before `open`.
@@ -21,7 +23,7 @@ bool called_as_dnsmasq();
 /// Starts logging; `facility` as Options::log_facility. Call once, after a fork and before other threads start. Gives an error (file not
 /// writable, unknown facility) as text; lines then go to stderr. Before `open`, lines go to stderr synchronously. `queue_lines`: bound of
 /// the queue, 512 if not set. Dropped lines are logged in dnsmasq's words: `overflow: N log entries lost`.
-std::string open(std::string_view facility, bool debug, std::optional<std::uint32_t> queue_lines = {});
+std::string open(std::string_view facility, bool debug, std::optional<std::uint32_t> queue_lines = {}, Format format = Format::text);
 /// Opens the log file again (after rotation), before the next line; if that fails, lines go to the old file. No effect for
 /// descriptors and syslog. May be called by any thread.
 void reopen();

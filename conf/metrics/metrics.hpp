@@ -1,30 +1,32 @@
-// Which counters and gauges does lictor keep? A row has the field, the exported name, an optional label and the help text; the
-// Counters structs, /stats, /metrics and the reference page are generated from the rows. Counters have one writer each (their worker, or
-// the control thread) and any reader: relaxed atomics, so that an increment needs no locked instruction.
+// Which counters, gauges and histograms does lictor keep? A row has the field, the exported name, an optional label and the help text; the
+// Counters structs, /stats, /metrics and the reference page are generated from the rows. Histograms are in /metrics only.
 #pragma once
 
-#include <atomic>
 #include <cstdint>
 
 #include "conf/metrics/causes.hpp"
+#include "conf/metrics/count.hpp"
+#include "conf/metrics/histogram.hpp"
 
 namespace lictor::metrics {
-
-/// A counter or gauge. One thread calls `add` and `set` (`add` loses increments of others); any thread calls `get`.
-class Count {
-public:
-    void add(std::uint64_t n = 1) noexcept { value_.store(value_.load(std::memory_order_relaxed) + n, std::memory_order_relaxed); }
-    void set(std::uint64_t n) noexcept { value_.store(n, std::memory_order_relaxed); }
-    std::uint64_t get() const noexcept { return value_.load(std::memory_order_relaxed); }
-
-private:
-    std::atomic<std::uint64_t> value_{0};
-};
 
 // X(field, kind, exported name, label, help)   kind: counter | gauge
 #define LICTOR_WORKER_METRICS(X)                                                                                                           \
     X(queries_udp, counter, "lictor_queries_total", "transport=\"udp\"", "Queries received, by transport.")                                \
     X(queries_tcp, counter, "lictor_queries_total", "transport=\"tcp\"", "Queries received, by transport.")                                \
+    X(type_a, counter, "lictor_query_types_total", "type=\"A\"", "Well-formed queries, by type.")                                          \
+    X(type_aaaa, counter, "lictor_query_types_total", "type=\"AAAA\"", "Well-formed queries, by type.")                                    \
+    X(type_any, counter, "lictor_query_types_total", "type=\"ANY\"", "Well-formed queries, by type.")                                      \
+    X(type_cname, counter, "lictor_query_types_total", "type=\"CNAME\"", "Well-formed queries, by type.")                                  \
+    X(type_https, counter, "lictor_query_types_total", "type=\"HTTPS\"", "Well-formed queries, by type.")                                  \
+    X(type_mx, counter, "lictor_query_types_total", "type=\"MX\"", "Well-formed queries, by type.")                                        \
+    X(type_ns, counter, "lictor_query_types_total", "type=\"NS\"", "Well-formed queries, by type.")                                        \
+    X(type_ptr, counter, "lictor_query_types_total", "type=\"PTR\"", "Well-formed queries, by type.")                                      \
+    X(type_soa, counter, "lictor_query_types_total", "type=\"SOA\"", "Well-formed queries, by type.")                                      \
+    X(type_srv, counter, "lictor_query_types_total", "type=\"SRV\"", "Well-formed queries, by type.")                                      \
+    X(type_svcb, counter, "lictor_query_types_total", "type=\"SVCB\"", "Well-formed queries, by type.")                                    \
+    X(type_txt, counter, "lictor_query_types_total", "type=\"TXT\"", "Well-formed queries, by type.")                                      \
+    X(type_other, counter, "lictor_query_types_total", "type=\"other\"", "Well-formed queries, by type.")                                  \
     X(answers_consul, counter, "lictor_answers_total", "from=\"consul\"", "Replies sent, by source of the answer.")                        \
     X(answers_leader, counter, "lictor_answers_total", "from=\"leader\"", "Replies sent, by source of the answer.")                        \
     X(answers_local, counter, "lictor_answers_total", "from=\"local\"", "Replies sent, by source of the answer.")                          \
@@ -74,7 +76,8 @@ private:
     X(tcp_closed_pressure, counter, "lictor_tcp_closed_total", "reason=\"pressure\"", "TCP connections closed by lictor, by reason.")      \
     X(tcp_closed_slow, counter, "lictor_tcp_closed_total", "reason=\"slow\"", "TCP connections closed by lictor, by reason.")              \
     X(tcp_open, gauge, "lictor_tcp_connections", "", "Open TCP connections.")                                                              \
-    X(heartbeat, gauge, "lictor_heartbeat", "", "Iterations of the worker's event loop, at least one per second.")
+    X(heartbeats, counter, "lictor_heartbeats_total", "",                                                                                  \
+      "Iterations of the worker's event loop that were counted, at least one per second.")
 
 #define LICTOR_CONTROL_METRICS(X)                                                                                                          \
     X(consul_requests, counter, "lictor_consul_requests_total", "", "HTTP requests to Consul.")                                            \
@@ -120,7 +123,30 @@ private:
     X(snapshot_failures, counter, "lictor_snapshot_failures_total", "", "Failed writes and reads of snapshot-file.")                       \
     X(reloads, counter, "lictor_reloads_total", "", "Configurations applied on HUP.")                                                      \
     X(reload_failures, counter, "lictor_reload_failures_total", "", "Configurations rejected on HUP; the previous one remained in use.")   \
-    X(log_dropped, gauge, "lictor_log_dropped", "", "Log lines dropped because the queue was full.")
+    X(dnstap_sent, counter, "lictor_dnstap_messages_total", "", "Messages sent to the reader of dnstap.")                                  \
+    X(dnstap_dropped, counter, "lictor_dnstap_dropped_total", "",                                                                          \
+      "Messages that the reader of dnstap does not get: it is not connected, or it reads too slowly.")                                     \
+    X(dnstap_connected, gauge, "lictor_dnstap_connected", "", "1 while the reader of dnstap is connected.")                                \
+    X(log_dropped, counter, "lictor_log_dropped_total", "", "Log lines dropped because the queue was full.")
+
+// X(field, exported name, label, help)
+#define LICTOR_WORKER_HISTOGRAMS(X)                                                                                                    \
+    X(response_consul, "lictor_response_seconds", "from=\"consul\"",                                                                   \
+      "Time from reading a query to its reply, by source of the answer. Of queries answered at once a sample is measured each 10 ms.") \
+    X(response_leader, "lictor_response_seconds", "from=\"leader\"",                                                                   \
+      "Time from reading a query to its reply, by source of the answer. Of queries answered at once a sample is measured each 10 ms.") \
+    X(response_local, "lictor_response_seconds", "from=\"local\"",                                                                     \
+      "Time from reading a query to its reply, by source of the answer. Of queries answered at once a sample is measured each 10 ms.") \
+    X(response_cache, "lictor_response_seconds", "from=\"cache\"",                                                                     \
+      "Time from reading a query to its reply, by source of the answer. Of queries answered at once a sample is measured each 10 ms.") \
+    X(response_upstream, "lictor_response_seconds", "from=\"upstream\"",                                                               \
+      "Time from reading a query to its reply, by source of the answer. Of queries answered at once a sample is measured each 10 ms.") \
+    X(response_agent_dns, "lictor_response_seconds", "from=\"agent_dns\"",                                                             \
+      "Time from reading a query to its reply, by source of the answer. Of queries answered at once a sample is measured each 10 ms.") \
+    X(response_error, "lictor_response_seconds", "from=\"error\"",                                                                     \
+      "Time from reading a query to its reply, by source of the answer. Of queries answered at once a sample is measured each 10 ms.") \
+    X(leader_hold, "lictor_leader_hold_seconds", "",                                                                                   \
+      "Time for which a query was held because there was no leader, whether it was then answered or not.")
 
 #define LICTOR_METRIC_FIELD(field, kind, name, label, help) Count field;
 
@@ -130,6 +156,9 @@ struct WorkerCounters {
 #define LICTOR_CAUSE_FIELD(word, ...) Count cause_##word;
     LICTOR_CAUSES(LICTOR_CAUSE_FIELD)
 #undef LICTOR_CAUSE_FIELD
+#define LICTOR_HISTOGRAM_FIELD(field, ...) Histogram field;
+    LICTOR_WORKER_HISTOGRAMS(LICTOR_HISTOGRAM_FIELD)
+#undef LICTOR_HISTOGRAM_FIELD
 };
 
 /// Counters of the control thread. Only that thread writes them.

@@ -6,6 +6,7 @@
 namespace lictor::metrics {
 
 class Count;
+class Histogram;
 enum class Cause : std::uint8_t;
 struct ControlCounters;
 struct WorkerCounters;

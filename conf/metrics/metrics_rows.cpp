@@ -16,12 +16,19 @@ constexpr MetricRow<WorkerCounters> worker_rows[] = {LICTOR_WORKER_METRICS(LICTO
 constexpr MetricRow<ControlCounters> control_rows[] = {LICTOR_CONTROL_METRICS(LICTOR_CONTROL_ROW)};
 #undef LICTOR_CONTROL_ROW
 
+#define LICTOR_HISTOGRAM_ROW(field, name, label, help) {name, label, help, &WorkerCounters::field},
+constexpr HistogramRow histogram_rows[] = {LICTOR_WORKER_HISTOGRAMS(LICTOR_HISTOGRAM_ROW)};
+#undef LICTOR_HISTOGRAM_ROW
+
 }  // namespace
 
 std::span<const MetricRow<WorkerCounters>> worker_metric_rows() { return worker_rows; }
 std::span<const MetricRow<ControlCounters>> control_metric_rows() { return control_rows; }
+std::span<const HistogramRow> worker_histogram_rows() { return histogram_rows; }
 
-std::string_view word(MetricKind kind) { return kind == MetricKind::counter ? "counter" : "gauge"; }
+std::string_view word(MetricKind kind) {
+    return kind == MetricKind::counter ? "counter" : kind == MetricKind::gauge ? "gauge" : "histogram";
+}
 
 std::string_view key_of_metric(std::string_view name) {
     constexpr std::string_view prefix = "lictor_", suffix = "_total";

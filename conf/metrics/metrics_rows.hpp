@@ -9,7 +9,7 @@
 namespace lictor::metrics {
 
 /// The TYPE of a metric family in the Prometheus text format.
-enum class MetricKind { counter, gauge };
+enum class MetricKind { counter, gauge, histogram };
 
 /// One value of `Counters`. Rows with the same name follow each other, differ in their label, and share kind and help.
 template <class Counters>
@@ -21,11 +21,20 @@ struct MetricRow {
     Count Counters::*field;
 };
 
+/// One histogram of the workers. Rows with the same name follow each other, differ in their label, and share the help.
+struct HistogramRow {
+    std::string_view name;
+    std::string_view label;  ///< `key="value"`, may be empty
+    std::string_view help;
+    Histogram WorkerCounters::*field;
+};
+
 /// All rows, in the order of /metrics; the worker's end with one row of lictor_causes_total for each cause. Valid for the process's life.
 std::span<const MetricRow<WorkerCounters>> worker_metric_rows();
 std::span<const MetricRow<ControlCounters>> control_metric_rows();
+std::span<const HistogramRow> worker_histogram_rows();
 
-/// `counter` or `gauge`.
+/// `counter`, `gauge` or `histogram`.
 std::string_view word(MetricKind kind);
 
 // Keys of /stats.

@@ -27,6 +27,54 @@ Texts get_log_queries(const LogOptions& options) {
     return {options.log_queries == QueryLogging::extra ? "extra" : ""};
 }
 
+Fault set_log_queries_only(LogOptions& options, const Setting& setting) {
+    QuerySelection& only = options.log_queries_only;
+    for (const auto& item : split_list(setting.value)) {
+        const std::string word = without_markers(item);
+        const auto after = [&](std::string_view start) {
+            return word.starts_with(start) ? parse_number(word.substr(start.size()), 1'000'000'000) : std::nullopt;
+        };
+        if (word == "errors") only.errors = true;
+        else if (const auto every = after("1/"); every && *every > 0) only.one_in = static_cast<std::uint32_t>(*every);
+        else if (const auto limit = after("slow/"); limit && *limit > 0) only.slow_ms = static_cast<std::uint32_t>(*limit);
+        else return shown(word) + " is none of `errors`, `slow/MILLISECONDS` and `1/N`";
+    }
+    return std::nullopt;
+}
+
+Texts get_log_queries_only(const LogOptions& options) {
+    const QuerySelection& only = options.log_queries_only;
+    std::string text;
+    const auto add = [&](const std::string& word) { text += (text.empty() ? "" : ",") + word; };
+    if (only.errors) add("errors");
+    if (only.slow_ms) add("slow/" + std::to_string(only.slow_ms));
+    if (only.one_in) add("1/" + std::to_string(only.one_in));
+    return text.empty() ? Texts{} : Texts{text};
+}
+
+Fault set_log_format(LogOptions& options, const Setting& setting) {
+    const auto word = without_markers(setting.value);
+    if (word != "text" && word != "json") return shown(word) + " is neither `text` nor `json`";
+    options.log_format = word == "json" ? LogFormat::json : LogFormat::text;
+    return std::nullopt;
+}
+
+Texts get_log_format(const LogOptions& options) { return options.log_format == LogFormat::json ? Texts{"json"} : Texts{}; }
+
+Fault set_dnstap(LogOptions& options, const Setting& setting) {
+    constexpr std::string_view scheme = "unix:";
+    constexpr std::size_t path_max = 107;  // unix(7), less the ending zero
+    std::string path = without_markers(setting.value);
+    if (!path.starts_with(scheme)) return shown(path) + " is not unix:PATH; dnstap needs the path of the reader's unix socket";
+    path.erase(0, scheme.size());
+    if (!path.starts_with('/')) return shown(path) + " is not an absolute path: write unix:/run/dnstap.sock for instance";
+    if (path.size() > path_max) return shown(path) + " is longer than a unix socket's path may be (107 bytes)";
+    options.dnstap = path;
+    return std::nullopt;
+}
+
+Texts get_dnstap(const LogOptions& options) { return options.dnstap.empty() ? Texts{} : Texts{quoted("unix:" + options.dnstap)}; }
+
 Fault set_log_async(LogOptions& options, const Setting& setting) {
     if (setting.value.empty()) {
         options.log_async = queue_lines_bare;
@@ -70,6 +118,28 @@ constexpr Row rows[] = {
                   "address at the beginning of each line, so that the lines of one query can be found.",
      .default_text = "off",
      .field = field_with<&LogOptions::log_queries, set_log_queries, get_log_queries>},
+    {.name = "log-queries-only",
+     .shape = Shape::value,
+     .times = Times::repeatable,
+     .argument = "errors|slow/<ms>|1/<n>[,...]",
+     .help = "log only these queries, one line each",
+     .reference =
+         "Logs only some queries, each with one line when it is answered: name, type, client, response code, source, duration, and "
+         "the addresses or the cause. `errors`: replies with a response code other than NOERROR and NXDOMAIN. `slow/200`: replies "
+         "after 200 ms or more. `1/100`: one query of a hundred, chosen at random. A query of any of the kinds is logged; the "
+         "lines of `log-queries` are left out.",
+     .default_text = "off",
+     .sample = "errors,slow/200,1/1000",
+     .field = field_with<&LogOptions::log_queries_only, set_log_queries_only, get_log_queries_only>},
+    {.name = "log-format",
+     .shape = Shape::value,
+     .reload = Reload::restart,
+     .argument = "text|json",
+     .help = "format of log lines",
+     .reference = "`json`: each line is one JSON object with `time` (UTC), `level`, `program`, `pid` and `text`.",
+     .default_text = "text",
+     .sample = "json",
+     .field = field_with<&LogOptions::log_format, set_log_format, get_log_format>},
     {.name = "log-facility",
      .letter = '8',
      .shape = Shape::emptiable,
@@ -117,6 +187,18 @@ constexpr Row rows[] = {
      .default_text = "0xffff",
      .sample = "0xffff",
      .field = field_with<&LogOptions::dumpmask, set_dumpmask, get_number<&LogOptions::dumpmask>>},
+    {.name = "dnstap",
+     .shape = Shape::value,
+     .reload = Reload::restart,
+     .argument = "unix:<path>",
+     .help = "send DNS messages to a dnstap reader",
+     .reference =
+         "Sends queries and replies, of clients and of upstreams, to the dnstap reader that listens on this unix socket, for example "
+         "fstrm_capture. The reader may come and go: lictor connects again each second. Messages that it does not take in time "
+         "are dropped and counted. The socket must be writable for the user that lictor becomes.",
+     .default_text = "none",
+     .sample = "unix:/run/dnstap.sock",
+     .field = field_with<&LogOptions::dnstap, set_dnstap, get_dnstap>},
 };
 static_assert(every_field_has_a_row<LogOptions>(rows));
 

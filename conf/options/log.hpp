@@ -11,11 +11,14 @@ namespace lictor::conf {
 
 struct LogOptions {
     QueryLogging log_queries = QueryLogging::off;
+    QuerySelection log_queries_only;
+    LogFormat log_format = LogFormat::text;
     std::string log_facility;                ///< empty = stdout; `-` = stderr; `/path` = file; else a syslog facility
     std::optional<std::uint32_t> log_async;  ///< lines queued
     bool log_debug = false;
     std::string dumpfile;
     std::uint32_t dumpmask = 0xffff;
+    std::string dnstap;  ///< path of the reader's socket; empty: off
     bool operator==(const LogOptions&) const = default;
 };
 

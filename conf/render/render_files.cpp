@@ -80,6 +80,18 @@ std::string metric_lines(std::span<const metrics::MetricRow<Counters>> rows) {
     return out;
 }
 
+std::string histogram_lines(std::span<const metrics::HistogramRow> rows) {
+    std::string out;
+    for (std::size_t i = 0; i < rows.size();) {
+        std::string labels;
+        const auto& first = rows[i];
+        for (; i < rows.size() && rows[i].name == first.name; ++i)
+            if (!rows[i].label.empty()) labels += (labels.empty() ? "`" : ", `") + std::string(rows[i].label) + '`';
+        out += "| `" + std::string(first.name) + "` | histogram | " + labels + " | " + std::string(first.help) + " |\n";
+    }
+    return out;
+}
+
 std::string_view rcode_word(unsigned code) {
     switch (code) {
         case rcode::noerror: return "NOERROR";
@@ -130,13 +142,15 @@ std::string render_reference() {
     out +=
         "## Metrics\n"
         "\n"
-        "Served as Prometheus text at `/metrics`. A counter with labels has one time series per label value.\n"
+        "Served as Prometheus text at `/metrics`. A counter with labels has one time series per label value. Histograms have buckets from\n"
+        "100 µs to 10 s.\n"
         "\n"
         "### Workers\n"
         "\n"
         "| metric | kind | labels | meaning |\n"
         "|---|---|---|---|\n";
     out += metric_lines(metrics::worker_metric_rows());
+    out += histogram_lines(metrics::worker_histogram_rows());
     out +=
         "\n"
         "### Control\n"

@@ -140,5 +140,15 @@ enum class LocalService { off, net, host };
 enum class AddMac { off, raw, base64, text };
 /// `log-queries`, in dnsmasq's format; `extra` begins each line with a serial number and the client.
 enum class QueryLogging { off, plain, extra };
+/// `log-format`.
+enum class LogFormat { text, json };
+/// `log-queries-only`: the queries that are logged. A query of any of these kinds gets one line.
+struct QuerySelection {
+    bool errors = false;
+    std::uint32_t one_in = 0;   ///< 0: no samples
+    std::uint32_t slow_ms = 0;  ///< 0: not by duration
+    bool any() const { return errors || one_in != 0 || slow_ms != 0; }
+    bool operator==(const QuerySelection&) const = default;
+};
 
 }  // namespace lictor::conf

@@ -23,6 +23,7 @@ struct Client {
     Address local;  ///< address the packet was sent to (UDP): the reply leaves from it
     std::uint32_t local_interface = 0;
     std::uint64_t serial = 0;  ///< of the query, for log-queries=extra; not compared
+    Now arrived{};             ///< when a query that is answered later was read; 0: it is being decided; not compared
     bool operator==(const Client& other) const {
         return listen_socket == other.listen_socket && connection == other.connection && peer == other.peer && local == other.local &&
                local_interface == other.local_interface;

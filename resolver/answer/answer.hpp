@@ -18,6 +18,7 @@ using metrics::Cause;
 
 /// Where an answer is from; `error`: a failure that lictor found itself.
 enum class Source : std::uint8_t { consul, leader, local, cache, upstream, agent_dns, error };
+inline constexpr std::size_t sources = 7;
 
 /// `span` in whole seconds, rounded down.
 constexpr std::uint32_t whole_seconds(microseconds span) {

@@ -98,6 +98,19 @@ Answer Answer::failed(const wire::Question& question, Reason reason, std::span<s
     return from(Source::error, wire::write_error(question, code, buffer).size(), reason);
 }
 
+metrics::Histogram& response_of(Counters& counters, Source source) {
+    switch (source) {
+        case Source::consul: return counters.response_consul;
+        case Source::leader: return counters.response_leader;
+        case Source::local: return counters.response_local;
+        case Source::cache: return counters.response_cache;
+        case Source::upstream: return counters.response_upstream;
+        case Source::agent_dns: return counters.response_agent_dns;
+        case Source::error: break;
+    }
+    return counters.response_error;
+}
+
 unsigned rcode_of(const Reason& reason, wire::Bytes message) {
     const metrics::CauseRow* row = metrics::row_of(reason.cause);
     return row && row->rcode && *row->rcode > 15 ? *row->rcode : wire::rcode_of(message);
@@ -131,6 +144,9 @@ void conclude(Answer& answer, const To& to, std::span<std::uint8_t> buffer, cons
     if (to.client.listen_socket == alias_socket) return;
     if (answer.truncated) context.counters.answers_truncated.add();
     count_of(context.counters, rcode_of(answer.reason, buffer)).add();
+    const microseconds took = to.client.arrived != Now{} ? context.now - to.client.arrived : microseconds{0};
+    if (context.rules.log_only.any()) log_selected(answer, wire::Bytes(buffer).first(answer.size), to.client, took, context);
+    if (to.client.arrived != Now{}) response_of(context.counters, answer.source).add(took);
     if (to.edns.present && answer.opt != Opt::none) put_opt(answer, to, buffer, context.rules);
 }
 

@@ -17,6 +17,7 @@ struct Context {
     metrics::WorkerCounters& counters;
     const rules::Rules& rules;
     Actions& actions;
+    Now now{};  ///< for the duration of answers that come later
 };
 
 /// The client of an answer, and how it asked.
@@ -27,8 +28,12 @@ struct To {
     bool logged = true;  ///< false: this reply is already logged for another client
 };
 
+/// The histogram of the durations of answers from this source.
+metrics::Histogram& response_of(metrics::WorkerCounters& counters, Source source);
+
 /// Finishes an answer of kind `answered`, whose message is in `buffer`; its size then includes OPT. A part of an alias' reply (client of
-/// `alias_socket`) is only logged and counted by source and cause: the alias' reply gets OPT and is counted by response code.
+/// `alias_socket`) is only logged and counted by source and cause: the alias' reply gets OPT and is counted by response code. The duration
+/// is counted for a query that was answered later (Client::arrived).
 void conclude(Answer& answer, const To& to, std::span<std::uint8_t> buffer, const Context& context);
 
 /// All 12 bits of the response code, of which `message` holds only the lower four (RFC 6891 §6.1.3).

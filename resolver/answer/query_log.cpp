@@ -2,8 +2,10 @@
 #include "resolver/answer/query_log.hpp"
 
 #include <array>
+#include <cstdio>
 
 #include "conf/metrics/cause_rows.hpp"
+#include "conf/metrics/metrics.hpp"
 #include "resolver/answer/conclude.hpp"
 #include "resolver/rules/rules.hpp"
 #include "resolver/wire/type_text.hpp"
@@ -125,7 +127,66 @@ std::string_view verb_of(Source source) {
     return "config";
 }
 
+std::string_view word_of(Source source) {
+    switch (source) {
+        case Source::consul: return "consul";
+        case Source::leader: return "leader";
+        case Source::local: return "local data";
+        case Source::cache: return "cache";
+        case Source::upstream: return "upstream";
+        case Source::agent_dns: return "the agent's DNS";
+        case Source::error: break;
+    }
+    return "lictor";
+}
+
+/// True for one message of `one_in`, without a pattern: clients ask for A and AAAA in turn.
+bool is_sample(std::uint32_t one_in, std::uint64_t id, const Client& client, const metrics::WorkerCounters& counters) {
+    std::uint64_t mix = (id << 16 | client.peer.port) + 0x9e3779b97f4a7c15u * (counters.queries_udp.get() + counters.queries_tcp.get());
+    mix = (mix ^ mix >> 30) * 0xbf58476d1ce4e5b9u;
+    mix = (mix ^ mix >> 27) * 0x94d049bb133111ebu;
+    return (mix ^ mix >> 31) % one_in == 0;
+}
+
+std::string in_milliseconds(microseconds span) {
+    std::array<char, 32> text{};
+    std::snprintf(text.data(), text.size(), "%.1f ms", static_cast<double>(span.count()) / 1000);
+    return text.data();
+}
+
 }  // namespace
+
+void log_selected(const Answer& answer, wire::Bytes message, const Client& client, microseconds took, const Context& context) {
+    const auto header = wire::read_header(message);
+    if (!header) return;
+    const conf::QuerySelection& only = context.rules.log_only;
+    const unsigned code = rcode_of(answer.reason, message);
+    const bool failed = code != rcode::noerror && code != rcode::nxdomain;
+    const bool slow = only.slow_ms != 0 && took >= milliseconds(only.slow_ms);
+    if (!(only.errors && failed) && !slow && !(only.one_in != 0 && is_sample(only.one_in, header->id, client, context.counters))) return;
+    constexpr unsigned values_max = 4;
+    wire::Reader reader(message);
+    reader.skip(wire::header_size);
+    std::string asked = "query without a question";
+    if (header->qdcount == 1) {
+        const wire::Name name = reader.name();
+        const std::uint16_t type = reader.u16();
+        reader.skip(2);
+        asked = "query[" + type_word(type) + "] " + name.text();
+    }
+    std::string values;
+    for (unsigned i = 0; i < header->ancount; ++i) {
+        const auto record = wire::read_record(reader);
+        if (!record) break;
+        if (i == values_max) values += ", and " + std::to_string(header->ancount - values_max) + " more";
+        if (i >= values_max) break;
+        values += (i ? ", " : ": ") + value_of(*record, message);
+    }
+    const std::string result = code == rcode::noerror ? "NOERROR" : code == rcode::nxdomain ? "NXDOMAIN" : failure_word(code);
+    context.actions.emplace_back(QueryLog{
+        prefix(client) + asked + " from " + client.peer.address.text() + " is " + result + " by " + std::string(word_of(answer.source)) +
+        (took.count() > 0 ? " in " + in_milliseconds(took) : std::string(" at once")) + values + cause_of(answer.reason, code)});
+}
 
 void log_query(const wire::Question& question, const Client& client, Actions& actions) {
     actions.emplace_back(QueryLog{prefix(client) + "query[" + type_word(question.type) + "] " + question.name.text() + " from " +

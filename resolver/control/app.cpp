@@ -97,6 +97,11 @@ private:
                                if (watchdog_.due(loop::Loop::now()) && pool_.healthy(loop::Loop::now()))
                                    process::notify_systemd("WATCHDOG=1");
                                counters_.log_dropped.set(log::dropped());
+                               if (startup_.tap) {
+                                   counters_.dnstap_sent.set(startup_.tap->sent());
+                                   counters_.dnstap_dropped.set(startup_.tap->dropped());
+                                   counters_.dnstap_connected.set(startup_.tap->connected());
+                               }
                                if (const Now now = loop::Loop::now(); history_.due(now)) history_.add(pool_.history_sample(), now);
                                if (options_.consul_http_addr.empty()) return;
                                if (!watcher_->first_sync_done()) {
@@ -194,6 +199,7 @@ void App::start_parts() {
 void App::start_workers() {
     pool_.start({.sockets = startup_.endpoints.take_sockets(),
                  .dump = startup_.dump,
+                 .tap = startup_.tap,
                  .descriptors = process::raise_file_limit(),
                  .listed = [this](std::vector<forward::TableRow> rows) { cache_dump_.take(std::move(rows)); }},
                 options_, board_, mailbox_);
@@ -371,8 +377,13 @@ documents::Status App::status() const {
     status.history = &history_;
     status.host = process::host_name();
     if (shadow_) status.shadow = shadow_->report();
-    status.resident_bytes = process::resident_bytes();
-    status.open_descriptors = process::count_descriptors();
+    const auto memory = process::memory();
+    status.process = {.cpu_seconds = process::cpu_seconds(),
+                      .resident_bytes = memory.resident_bytes,
+                      .virtual_bytes = memory.virtual_bytes,
+                      .open_descriptors = process::count_descriptors(),
+                      .threads = process::count_threads(),
+                      .descriptors_max = process::file_limit()};
     return status;
 }
 

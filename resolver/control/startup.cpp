@@ -95,12 +95,14 @@ int start_up(const conf::Parsed& parsed, metrics::ControlCounters& counters, Sta
         if (!dump) return failed(dump.error().text, 3);
         startup.dump = std::move(*dump);
     }
+    if (!options.dnstap.empty()) startup.tap = std::make_shared<net::Dnstap>(options.dnstap, process::host_name());
     if (!options.pid_file.empty()) {
         if (const int error = process::write_pid_file(options.pid_file); error != 0)
             return failed("pid-file=" + options.pid_file + ": " + std::strerror(error) + "; choose a directory that can be written", 3);
         startup.pid_file = options.pid_file;
     }
-    const std::string log_problem = log::open(options.log_facility, options.log_debug, options.log_async);
+    const std::string log_problem = log::open(options.log_facility, options.log_debug, options.log_async,
+                                              options.log_format == conf::LogFormat::json ? log::Format::json : log::Format::text);
     if (*configured) {
         const auto files = http::read_files(options);
         if (identity && options.log_facility.find('/') != std::string::npos) give_file(options.log_facility, owner);

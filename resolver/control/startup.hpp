@@ -8,6 +8,7 @@
 #include "conf/parse/parse.hpp"
 #include "resolver/control/listen_endpoints.hpp"
 #include "resolver/endpoint/server.hpp"
+#include "resolver/net/dnstap.hpp"
 #include "resolver/net/packet_dump.hpp"
 #include "watch/http/kept_files.hpp"
 
@@ -18,6 +19,7 @@ struct Startup {
     ListenEndpoints endpoints;
     std::unique_ptr<endpoint::StatsServer> stats;  ///< null: off, or it cannot be bound
     std::shared_ptr<net::PacketDump> dump;         ///< null: no dumpfile
+    std::shared_ptr<net::Dnstap> tap;              ///< null: no dnstap
     http::KeptFiles files;                         ///< token and TLS files that the user cannot read
     std::string pid_file;                          ///< the file that was written; empty: none
 };

@@ -21,6 +21,24 @@ constexpr unsigned alias_depth_max = 8;
 constexpr microseconds sample_every = milliseconds(40);
 constexpr std::uint64_t alias_bit = std::uint64_t{1} << 63;
 
+metrics::Count& count_of(metrics::WorkerCounters& counters, std::uint16_t type) {
+    switch (type) {
+        case rrtype::a: return counters.type_a;
+        case rrtype::aaaa: return counters.type_aaaa;
+        case rrtype::any: return counters.type_any;
+        case rrtype::cname: return counters.type_cname;
+        case rrtype::https: return counters.type_https;
+        case rrtype::mx: return counters.type_mx;
+        case rrtype::ns: return counters.type_ns;
+        case rrtype::ptr: return counters.type_ptr;
+        case rrtype::soa: return counters.type_soa;
+        case rrtype::srv: return counters.type_srv;
+        case rrtype::svcb: return counters.type_svcb;
+        case rrtype::txt: return counters.type_txt;
+        default: return counters.type_other;
+    }
+}
+
 }  // namespace
 
 /// True if the client is on this machine or on one of its networks.
@@ -159,11 +177,14 @@ Answer Resolver::State::decide_alias(const wire::Question& question, const rules
     inner.connection = ticket;
     inner.peer = client.peer;
     inner.serial = client.serial;
+    inner.arrived = client.arrived;
     wire::MessageBuffer part;
     Answer decided = decide(target, inner, at, part, actions, depth + 1);
     if (decided.kind == Answer::Kind::waits) return decided;
     if (decided.kind == Answer::Kind::later) {
-        if (!witness) aliases.emplace(ticket, PendingAlias{question, client, alias.target, alias.ttl});
+        if (witness) return decided;
+        PendingAlias& waits = aliases.emplace(ticket, PendingAlias{question, client, alias.target, alias.ttl}).first->second;
+        if (waits.client.arrived == Now{}) waits.client.arrived = at.now;
         return decided;
     }
     if (!witness) conclude(decided, target, inner, part, actions);
@@ -227,6 +248,7 @@ Answer Resolver::State::decide(const wire::Question& question, const answer::Cli
 Answer Resolver::on_query(wire::Bytes message, const answer::Client& asker, Moment at, std::span<std::uint8_t> buffer,
                           answer::Actions& actions) {
     State& s = *state_;
+    s.event_at = s.batch_at = at.now;
     std::optional<answer::Client> numbered;
     if (s.view->rules->log_extra) {
         numbered = asker;
@@ -249,13 +271,17 @@ Answer Resolver::on_query(wire::Bytes message, const answer::Client& asker, Mome
     const bool readable = fault == wire::QuestionFault::none || (fault == wire::QuestionFault::badvers && s.answers_as_agent(question));
     if (readable) {
         if (s.is_own_probe(question, actions)) return {};
+        count_of(s.counters, question.type).add();
         s.note(question, client, at, actions);
     }
     Answer answer = readable ? s.decide(question, client, at, buffer, actions, 0) : s.answer_fault(fault, question, message, at, buffer);
     // `waits` must outlive the answer, whose reason refers to its need.
     const Answer waits = answer.kind == Answer::Kind::waits ? std::exchange(answer, {}) : Answer{};
     if (waits.kind == Answer::Kind::waits) answer = s.hold(question, message, client, waits, at, nullptr, buffer, actions);
-    if (answer.answered()) s.conclude(answer, question, client, buffer, actions);
+    if (answer.answered()) {
+        s.conclude(answer, question, client, buffer, actions);
+        ++s.at_once[static_cast<std::size_t>(answer.source)];
+    }
     if (actions.size() != actions_before) {
         s.finish_aliases(actions, actions_before);
         s.gauges();

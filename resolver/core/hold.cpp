@@ -72,6 +72,7 @@ Answer Resolver::State::hold(const wire::Question& question, wire::Bytes message
         {message.begin(), message.end()},  client,  question.lower, question.header.id, question.type, decided.need, decided.leader_gap,
         before ? before->arrived : at.now, deadline};
     const auto number_max = decided.leader_gap ? view->rules->leader_hold_max : waiting_max;
+    if (held.client.arrived == Now{}) held.client.arrived = at.now;
     switch (waiting.put(std::move(held), stamp(decided.need), number_max)) {
         case Waiting::Put::full:
             if (notices.due(answer::NoticeKind::waiting_full, at.now))
@@ -120,7 +121,11 @@ void Resolver::State::again(WaitingQuery held, Moment at, answer::Actions& actio
                            actions);
     if (held.leader_gap) {
         counters.held_released.add();
-        if (const auto* entry = runtime_of(held.need)) entry->gap->released(at.now - held.arrived);
+        counters.leader_hold.add(at.now - held.arrived);
+        if (const auto* entry = runtime_of(held.need)) {
+            entry->gap->released(at.now - held.arrived);
+            if (decided.answered()) entry->gap->answered(at.now);
+        }
     }
     reply_later(decided, question, held.client, buffer, actions);
 }
@@ -133,6 +138,7 @@ void Resolver::State::end_hold(WaitingQuery held, Moment at, answer::Actions& ac
     const auto buffer = scratch_for(held.client);
     if (held.leader_gap) {
         counters.held_expired.add();
+        counters.leader_hold.add(at.now - held.arrived);
         if (const auto* entry = runtime_of(held.need)) {
             entry->current_gap().expired.fetch_add(1, std::memory_order_relaxed);
             entry->current_gap().released(at.now - held.arrived);

@@ -11,13 +11,24 @@ Resolver::Resolver(metrics::WorkerCounters& counters, Random& random) : state_(s
 Resolver::~Resolver() = default;
 void Resolver::set_others(std::function<Totals()> others) { state_->others = std::move(others); }
 
+void Resolver::end_batch(Now now) {
+    State& s = *state_;
+    for (std::size_t i = 0; i < s.at_once.size(); ++i) {
+        if (s.at_once[i] == 0) continue;
+        answer::response_of(s.counters, static_cast<answer::Source>(i)).add(now - s.batch_at, s.at_once[i]);
+        s.at_once[i] = 0;
+    }
+}
+
 void Resolver::on_reply(answer::AttemptId attempt, wire::Bytes message, Moment at, answer::Actions& actions) {
+    state_->event_at = at.now;
     const std::size_t before = actions.size();
     state_->forward.on_reply(attempt, message, at, actions);
     state_->finish_aliases(actions, before);
 }
 
 void Resolver::on_failure(answer::AttemptId attempt, Moment at, answer::Actions& actions) {
+    state_->event_at = at.now;
     const std::size_t before = actions.size();
     state_->forward.on_failure(attempt, at, actions);
     state_->finish_aliases(actions, before);
@@ -25,6 +36,7 @@ void Resolver::on_failure(answer::AttemptId attempt, Moment at, answer::Actions&
 
 void Resolver::on_tick(Moment at, answer::Actions& actions) {
     State& s = *state_;
+    s.event_at = at.now;
     const std::size_t before = actions.size();
     s.forward.on_tick(at, actions);
     s.finish_aliases(actions, before);
@@ -34,6 +46,7 @@ void Resolver::on_tick(Moment at, answer::Actions& actions) {
 
 void Resolver::on_view(std::shared_ptr<const view::View> view, Moment at, answer::Actions& actions) {
     State& s = *state_;
+    s.event_at = at.now;
     const auto old = std::exchange(s.view, std::move(view));
     const std::size_t before = actions.size();
     if (old->rules != s.view->rules || old->generation == 0) s.forward.adopt(s.view->rules, at.now);
@@ -86,8 +99,9 @@ void Resolver::on_gone(std::uint64_t connection) {
     state_->gauges();
 }
 
-void Resolver::on_stop(Moment, answer::Actions& actions) {
+void Resolver::on_stop(Moment at, answer::Actions& actions) {
     State& s = *state_;
+    s.event_at = at.now;
     const std::size_t before = actions.size();
     s.forward.fail_all(actions);
     s.finish_aliases(actions, before);
@@ -102,6 +116,7 @@ void Resolver::on_stop(Moment, answer::Actions& actions) {
 }
 
 std::size_t Resolver::flush(std::optional<wire::Name> suffix, Moment at, answer::Actions& actions) {
+    state_->event_at = at.now;
     const std::size_t before = actions.size();
     const std::size_t dropped = state_->forward.flush(suffix.value_or(wire::Name{}), at, actions);
     state_->counters.cache_flushed.add(dropped);

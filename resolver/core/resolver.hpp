@@ -30,6 +30,8 @@ public:
     /// Reply action follows. `drop`: no reply. No allocation if the answer is in memory and queries are not logged.
     answer::Answer on_query(wire::Bytes message, const answer::Client& client, Moment at, std::span<std::uint8_t> buffer,
                             answer::Actions& actions);
+    /// Counts the answers of `on_query` since the last call. Each took as long as the last query's batch, which ended at `now`.
+    void end_batch(Now now);
     /// See Forward: a message for an attempt, a failed attempt, and a tick at `deadline()` or later.
     void on_reply(answer::AttemptId attempt, wire::Bytes message, Moment at, answer::Actions& actions);
     void on_failure(answer::AttemptId attempt, Moment at, answer::Actions& actions);

@@ -2,6 +2,7 @@
 // changes and decides it again. resolver.cpp handles all other events.
 #pragma once
 
+#include <array>
 #include <memory>
 #include <optional>
 #include <unordered_map>
@@ -44,6 +45,8 @@ struct Resolver::State {
     std::uint64_t next_alias = 1;
     answer::NoticeLimits notices;
     Now next_sample{};
+    Now event_at{}, batch_at{};                            ///< of the event that is being handled; of the last query
+    std::array<std::uint32_t, answer::sources> at_once{};  ///< answers of this batch, by source
     wire::MessageBuffer scratch;
     std::uint64_t serial = 0;  ///< of the last query; counted with log-queries=extra
     std::function<Totals()> others;
@@ -94,7 +97,7 @@ struct Resolver::State {
     /// answer::conclude with the View in force.
     void conclude(Answer& answer, const wire::Question& question, const answer::Client& client, std::span<std::uint8_t> buffer,
                   answer::Actions& actions) {
-        answer::conclude(answer, {client, question.edns, question.over_tcp}, buffer, {counters, *view->rules, actions});
+        answer::conclude(answer, {client, question.edns, question.over_tcp}, buffer, {counters, *view->rules, actions, event_at});
     }
 
     /// Turns replies for targets of aliases, from index `from` on, into the aliases' replies. Removes those whose client has gone.

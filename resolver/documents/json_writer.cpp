@@ -1,40 +1,12 @@
-// Writes the commas, quotes and escapes of JSON, and decides which bytes are UTF-8 (RFC 3629: shortest forms, no surrogates, up to
-// U+10FFFF).
+// Writes the commas, quotes and escapes of JSON.
 #include "resolver/documents/json_writer.hpp"
 
 #include <cmath>
 #include <cstdio>
 
+#include "conf/base/utf8.hpp"
+
 namespace lictor::documents {
-namespace {
-
-constexpr std::string_view replacement = "\xEF\xBF\xBD";  // U+FFFD
-
-/// Bytes of the character at the start of `text`, 0 if they are not UTF-8.
-std::size_t character_size(std::string_view text) {
-    const auto byte = [&](std::size_t i) { return i < text.size() ? static_cast<unsigned char>(text[i]) : 0u; };
-    const auto follows = [&](std::size_t i, unsigned low = 0x80, unsigned high = 0xBF) { return byte(i) >= low && byte(i) <= high; };
-    const unsigned lead = byte(0);
-    if (lead < 0x80) return 1;
-    if (lead >= 0xC2 && lead <= 0xDF) return follows(1) ? 2 : 0;
-    if (lead >= 0xE0 && lead <= 0xEF) return follows(1, lead == 0xE0 ? 0xA0 : 0x80, lead == 0xED ? 0x9F : 0xBF) && follows(2) ? 3 : 0;
-    if (lead >= 0xF0 && lead <= 0xF4)
-        return follows(1, lead == 0xF0 ? 0x90 : 0x80, lead == 0xF4 ? 0x8F : 0xBF) && follows(2) && follows(3) ? 4 : 0;
-    return 0;
-}
-
-/// Calls `take` with each character, U+FFFD for each byte that is not part of one.
-template <class Take>
-void each_character(std::string_view text, Take take) {
-    while (!text.empty()) {
-        const auto size = character_size(text);
-        take(size ? text.substr(0, size) : replacement);
-        text.remove_prefix(size ? size : 1);
-    }
-}
-
-}  // namespace
-
 JsonWriter& JsonWriter::open(char bracket) {
     raw({&bracket, 1});
     first_ = true;
@@ -69,7 +41,7 @@ JsonWriter& JsonWriter::text(std::string_view value) {
 
 void JsonWriter::quote(std::string_view value) {
     text_ += '"';
-    each_character(value, [&](std::string_view character) {
+    each_utf8(value, [&](std::string_view character) {
         const auto byte = static_cast<unsigned char>(character.front());
         switch (byte) {
             case '"': text_ += "\\\""; return;

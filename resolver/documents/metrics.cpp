@@ -1,6 +1,7 @@
 // Writes /metrics in Prometheus' text format 0.0.4. HELP and TYPE come once, before the lines of a family. Label values come from the
 // configuration and Consul, never from queries, and the size of each family is limited. Text is escaped so that different texts stay
 // different: Prometheus rejects a page in which a line occurs twice.
+#include <array>
 #include <cmath>
 #include <cstdio>
 #include <map>
@@ -18,6 +19,7 @@ namespace lictor::documents {
 namespace {
 
 constexpr std::size_t lines_of_family_max = 1000;
+constexpr std::size_t services_counted_max = 200, instances_counted_max = 100'000;
 
 /// `key="value"` for a value from outside.
 std::string label(std::string_view key, std::string_view value) {
@@ -53,7 +55,29 @@ public:
         std::snprintf(digits, sizeof digits, "%.15g", std::isfinite(value) ? value : 0.0);
         write(labels, digits);
     }
-    /// A gauge of one line.
+    /// The lines of one histogram, without `_bucket` and so on in the family's name. A histogram that does not fit is left out as a whole.
+    void histogram(const std::string& labels, const metrics::Durations& durations) {
+        if (seen_.size() + metrics::duration_buckets + 2 > lines_of_family_max) return;
+        const auto name = name_;
+        const std::string separator = labels.empty() ? "" : labels + ',';
+        std::uint64_t below = 0;
+        const auto as = [&](std::string_view suffix, const std::string& all, const std::string& value) {
+            const std::string whole = std::string(name) + std::string(suffix);
+            name_ = whole;
+            write(all, value);
+            name_ = name;
+        };
+        for (std::size_t i = 0; i < metrics::duration_buckets; ++i) {
+            below += durations.in[i];
+            const bool last = i == metrics::duration_bounds_us.size();
+            as("_bucket", separator + "le=\"" + (last ? "+Inf" : seconds_text(metrics::duration_bounds_us[i])) + '"',
+               std::to_string(below));
+        }
+        as("_sum", labels, seconds_text(durations.sum_us));
+        seen_.erase(labels);
+        as("_count", labels, std::to_string(below));
+    }
+    /// A family of one line.
     template <class Value>
     void gauge(metrics::StateMetric metric, Value value) {
         begin(metric);
@@ -62,6 +86,11 @@ public:
     std::string take() { return std::move(text_); }
 
 private:
+    static std::string seconds_text(std::uint64_t us) {
+        char digits[48];
+        std::snprintf(digits, sizeof digits, "%.15g", static_cast<double>(us) / 1e6);
+        return digits;
+    }
     void write(const std::string& labels, std::string_view value) {
         if (seen_.size() >= lines_of_family_max || !seen_.insert(labels).second) return;
         text_ += name_;
@@ -91,14 +120,18 @@ void write_rows(Families& out, std::span<const Row> rows, Value value) {
 }
 
 void write_process(Families& out, const Status& status) {
+    out.gauge("process_cpu_seconds_total", status.process.cpu_seconds);
+    out.gauge("process_resident_memory_bytes", status.process.resident_bytes);
+    out.gauge("process_virtual_memory_bytes", status.process.virtual_bytes);
+    out.gauge("process_open_fds", std::uint64_t{status.process.open_descriptors});
+    out.gauge("process_max_fds", status.process.descriptors_max);
+    out.gauge("process_start_time_seconds", static_cast<std::uint64_t>(status.started_unix));
+    out.gauge("process_threads", std::uint64_t{status.process.threads});
     out.begin("lictor_build_info");
     out.line(label("version", status.version), std::uint64_t{1});
-    out.gauge("lictor_start_timestamp_seconds", static_cast<std::uint64_t>(status.started_unix));
     out.gauge("lictor_uptime_seconds", status.uptime_seconds);
     out.gauge("lictor_healthy", std::uint64_t{status.healthy});
     out.gauge("lictor_ready", std::uint64_t{status.ready});
-    out.gauge("lictor_resident_bytes", status.resident_bytes);
-    out.gauge("lictor_open_descriptors", std::uint64_t{status.open_descriptors});
     out.gauge("lictor_workers", std::uint64_t{status.workers.size()});
     out.begin("lictor_worker_heartbeat_age_seconds");
     for (std::size_t i = 0; i < status.heartbeat_age_seconds.size(); ++i)
@@ -120,8 +153,27 @@ void write_upstreams(Families& out, const Status& status) {
     family("lictor_upstream_failed_total", [](const Report& r) { return r.failed; });
     family("lictor_upstream_refused_total", [](const Report& r) { return r.refused; });
     family("lictor_upstream_timeouts_total", [](const Report& r) { return r.timeouts; });
+    out.begin("lictor_upstream_response_seconds");
+    for (const auto& row : status.upstreams) out.histogram(label("upstream", row.endpoint.text()), row.responses);
     family("lictor_upstream_down", [](const Report& r) { return std::uint64_t{r.down}; });
     family("lictor_upstream_rtt_seconds", [](const Report& r) { return std::chrono::duration<double>(r.rtt).count(); });
+}
+
+void write_services(Families& out, const Status& status) {
+    const auto services = services_in_order(catalog_of(status));
+    std::size_t shown_services = 0, room = instances_counted_max;
+    out.begin("lictor_service_instances");
+    for (const auto* service : services) {
+        if (shown_services == services_counted_max || service->instances.size() > room) break;
+        ++shown_services;
+        room -= service->instances.size();
+        std::array<std::uint64_t, 3> count{};  // by Health
+        for (const auto& instance : service->instances) ++count[static_cast<std::size_t>(instance.health)];
+        for (const auto health : {catalog::Health::passing, catalog::Health::warning, catalog::Health::critical})
+            out.line(label("service", service->name) + ',' + label("datacenter", service->datacenter) + ",state=\"" + word(health) + '"',
+                     count[static_cast<std::size_t>(health)]);
+    }
+    out.gauge("lictor_service_instances_left_out", std::uint64_t{services.size() - shown_services});
 }
 
 void write_leaders(Families& out, const Status& status) {
@@ -145,6 +197,11 @@ void write_leaders(Families& out, const Status& status) {
            [](const catalog::LeaderEntry& entry) { return static_cast<std::uint64_t>(std::max<std::int64_t>(0, entry.since_unix)); });
     family("lictor_leader_timeline", [](const catalog::LeaderEntry& entry) { return entry.timeline.value_or(0); });
     family("lictor_leader_members", [](const catalog::LeaderEntry& entry) { return std::uint64_t{entry.members.size()}; });
+    out.begin("lictor_leader_member_lag_bytes");
+    for (const auto* entry : entries)
+        if (entry->replica_set)
+            for (const auto& replica : entry->replica_set->replicas)
+                if (replica.lag) out.line(label("service", entry->service) + ',' + label("member", replica.member), *replica.lag);
 }
 
 void write_failovers(Families& out, const Status& status) {
@@ -188,10 +245,19 @@ std::string metrics_text(const Status& status) {
     Families out;
     write_process(out, status);
     write_rows(out, metrics::worker_metric_rows(), [&](const auto& row) { return total(status, row.field); });
+    std::string_view family;
+    for (const auto& row : metrics::worker_histogram_rows()) {
+        if (row.name != family) out.begin(row.name, metrics::MetricKind::histogram, row.help);
+        family = row.name;
+        metrics::Durations all;
+        for (const auto* worker : status.workers) all.add((worker->*row.field).get());
+        out.histogram(std::string(row.label), all);
+    }
     static const metrics::ControlCounters nothing;
     const auto& control = status.control ? *status.control : nothing;
     write_rows(out, metrics::control_metric_rows(), [&](const auto& row) { return (control.*row.field).get(); });
     write_upstreams(out, status);
+    write_services(out, status);
     write_leaders(out, status);
     write_failovers(out, status);
     write_consul(out, status);

@@ -9,15 +9,6 @@
 namespace lictor::documents {
 namespace {
 
-const char* word(catalog::Health health) {
-    switch (health) {
-        case catalog::Health::passing: return "passing";
-        case catalog::Health::warning: return "warning";
-        case catalog::Health::critical: return "critical";
-    }
-    return "unknown";
-}
-
 void write_watch(JsonWriter& json, const polling::WatchReport& watch) {
     json.open_object();
     json.field("kind", shown(watch.kind));
@@ -100,10 +91,7 @@ void write_service(JsonWriter& json, const catalog::ServiceEntry& service, const
 
 std::string services_json(const Status& status) {
     const auto& catalog = catalog_of(status);
-    std::vector<const catalog::ServiceEntry*> services;
-    for (const auto& [key, entry] : *catalog.services) services.push_back(entry.get());
-    std::sort(services.begin(), services.end(),
-              [](const auto* a, const auto* b) { return std::tie(a->name, a->datacenter) < std::tie(b->name, b->datacenter); });
+    const auto services = services_in_order(catalog);
 
     JsonWriter json;
     json.open_object();

@@ -93,7 +93,8 @@ std::vector<std::string> statistics_lines(const Status& status) {
                     number(sum(&W::answers_upstream)) + ", agent's DNS " + number(sum(&W::answers_agent_dns)) + ", error " +
                     number(sum(&W::answers_error)));
     lines.push_back("queries in flight " + number(sum(&W::forward_pending)) + ", waiting " + number(sum(&W::waiting)) +
-                    ", TCP connections " + number(sum(&W::tcp_open)) + ", resident memory " + number(status.resident_bytes / 1024) + "kB");
+                    ", TCP connections " + number(sum(&W::tcp_open)) + ", resident memory " + number(status.process.resident_bytes / 1024) +
+                    "kB");
     add_lines(lines, status.upstreams, "servers", server_line);
     lines.push_back(consul_line(status));
     add_lines(lines, leaders_in_order(catalog_of(status)), "leaders",

@@ -241,8 +241,8 @@ std::string stats_json(const Status& status) {
     json.close_list();
     write_config(json, status);
     json.key("process").open_object();
-    json.field("resident_bytes", status.resident_bytes);
-    json.field("open_descriptors", status.open_descriptors);
+    json.field("resident_bytes", status.process.resident_bytes);
+    json.field("open_descriptors", status.process.open_descriptors);
     json.close_object();
     write_consul(json, status);
     json.key("leaders");

@@ -24,6 +24,14 @@ struct LoggedWarning {
     std::string text;
 };
 
+/// What the process uses.
+struct ProcessUse {
+    double cpu_seconds = 0;  ///< user and system
+    std::uint64_t resident_bytes = 0, virtual_bytes = 0;
+    std::size_t open_descriptors = 0, threads = 0;
+    std::uint64_t descriptors_max = 0;
+};
+
 struct Status {
     std::string version;
     std::string host;  ///< this machine's name
@@ -56,8 +64,7 @@ struct Status {
     std::vector<lifecycle::Fault> faults;      ///< the worst first; empty: no fault is known
     std::vector<LoggedWarning> last_warnings;  ///< newest first
     const History* history = nullptr;
-    std::uint64_t resident_bytes = 0;
-    std::size_t open_descriptors = 0;
+    ProcessUse process;
 };
 
 }  // namespace lictor::documents

@@ -2,6 +2,7 @@
 #include "resolver/documents/status_parts.hpp"
 
 #include <algorithm>
+#include <tuple>
 
 #include "conf/metrics/metrics_rows.hpp"
 #include "resolver/rules/rules.hpp"
@@ -31,6 +32,23 @@ std::vector<const catalog::LeaderEntry*> leaders_in_order(const catalog::Catalog
     std::sort(entries.begin(), entries.end(), [](const auto* a, const auto* b) { return a->service < b->service; });
     if (entries.size() > leaders_shown_max) entries.resize(leaders_shown_max);
     return entries;
+}
+
+std::vector<const catalog::ServiceEntry*> services_in_order(const catalog::Catalog& catalog) {
+    std::vector<const catalog::ServiceEntry*> services;
+    for (const auto& [key, entry] : *catalog.services) services.push_back(entry.get());
+    std::sort(services.begin(), services.end(),
+              [](const auto* a, const auto* b) { return std::tie(a->name, a->datacenter) < std::tie(b->name, b->datacenter); });
+    return services;
+}
+
+const char* word(catalog::Health health) {
+    switch (health) {
+        case catalog::Health::passing: return "passing";
+        case catalog::Health::warning: return "warning";
+        case catalog::Health::critical: return "critical";
+    }
+    return "unknown";
 }
 
 std::vector<Address> leader_addresses(const catalog::Catalog& catalog, const catalog::LeaderEntry& entry) {

@@ -34,6 +34,10 @@ const rules::Rules& rules_of(const Status& status);
 
 /// Leaders by service name, at most leaders_shown_max.
 std::vector<const catalog::LeaderEntry*> leaders_in_order(const catalog::Catalog& catalog);
+/// All services by name and datacenter.
+std::vector<const catalog::ServiceEntry*> services_in_order(const catalog::Catalog& catalog);
+/// `passing`, `warning` or `critical`.
+const char* word(catalog::Health health);
 /// The addresses in the present answer for the leader; empty while there is none.
 std::vector<Address> leader_addresses(const catalog::Catalog& catalog, const catalog::LeaderEntry& entry);
 /// The kind of the present answer for the leader, in a few words.

@@ -54,8 +54,11 @@ constexpr FailoverSpan spans[] = {
      [](const FailoverRecord& r) { return between(r, Phase::withdrawn, Phase::published); }},
     {"publication", "from publishing the new address until every worker answers it",
      [](const FailoverRecord& r) { return between(r, Phase::published, Phase::published_everywhere); }},
-    {"first_answer", "from publishing the new address to the first answer with it",
-     [](const FailoverRecord& r) { return between(r, Phase::published, Phase::first_answer); }},
+    {"first_answer", "from publishing the new address to the first answer to a query that was held; none if nobody asked",
+     [](const FailoverRecord& r) -> Span {
+         const auto answered = r.first_held_answer();
+         return r.published && answered ? Span(std::max(*answered - *r.published, microseconds(0))) : std::nullopt;
+     }},
     {"old_tag", "from the lock's release until the old leader's tag is gone from the catalog",
      [](const FailoverRecord& r) { return between(r, Phase::lock_gone, Phase::old_tag_gone); }},
     {"longest_hold", "longest time that a query was held",
@@ -89,6 +92,11 @@ std::optional<Now> FailoverRecord::at(FailoverPhase phase) const {
         case Phase::count: break;
     }
     return std::nullopt;
+}
+
+std::optional<Now> FailoverRecord::first_held_answer() const {
+    const std::int64_t answered = gap ? gap->first_answer.load(std::memory_order_relaxed) : 0;
+    return answered != 0 ? std::optional(Now(answered)) : std::nullopt;
 }
 
 Now FailoverRecord::began() const {

@@ -68,6 +68,8 @@ struct FailoverRecord {
     /// Queries held in the gap, how many of them ended without an answer, and the longest hold; 0 before the gap is known. Workers may
     /// still raise these counters.
     std::uint64_t held() const { return gap ? gap->held.load(std::memory_order_relaxed) : 0; }
+    /// When a query that was held in the gap was answered first; nothing if none was held and answered.
+    std::optional<Now> first_held_answer() const;
     std::uint64_t expired() const { return gap ? gap->expired.load(std::memory_order_relaxed) : 0; }
     microseconds longest_hold() const { return microseconds(gap ? gap->longest.load(std::memory_order_relaxed) : 0); }
     /// Answers with the old address after its withdrawal; more than 0 is a defect of lictor.

@@ -285,6 +285,7 @@ void Forward::State::on_reply(answer::AttemptId id, wire::Bytes message, Now now
     const Judgement judgement = scrubber.read(message, asked, attempt.edns);
 
     const auto replied = [&, rtt = now - attempt.sent] {
+        target.took(rtt);
         tcp ? target.alive() : target.answered(rtt);
         if (judgement.rcode == rcode::nxdomain) target.denied();
     };

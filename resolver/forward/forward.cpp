@@ -168,7 +168,7 @@ answer::Answer Forward::State::ask(const wire::Question& question, const answer:
     if (InFlight* const entry = pending.find(key, group.get())) {
         if (entry->lingers && in_flight() >= rules->dns_forward_max) return overload(question, at.now, buffer, actions);
         if (witness) return note_forward(*group, entry, at.now), answer::Answer::comes_later();
-        switch (pending.join(*entry, Waiter::of(question, client), waiters_max)) {
+        switch (pending.join(*entry, Waiter::of(question, client, at.now), waiters_max)) {
             case Pending::Join::full: return overload(question, at.now, buffer, actions);
             case Pending::Join::joined: counters.forward_joined.add(); break;
             case Pending::Join::repeated: break;
@@ -188,7 +188,7 @@ answer::Answer Forward::State::ask(const wire::Question& question, const answer:
     InFlight& entry = pending.add(key, group, epoch);
     entry.options = std::move(options);
     if (way == Way::as_asked) entry.as_asked = std::make_shared<const wire::Question>(question);
-    pending.join(entry, Waiter::of(question, client), waiters_max);
+    pending.join(entry, Waiter::of(question, client, at.now), waiters_max);
     counters.forward_pending.set(in_flight());
     entry.begun = at.now;
     begin(entry, at.now, actions);
@@ -223,7 +223,7 @@ void Forward::State::note_forward(const Group& group, const InFlight* entry, Now
 // -------------------------------------------------------------------------------------------------------------- replies
 
 void Forward::State::answer_all(InFlight& entry, const wire::StoredReply& reply, const answer::Answer& kind, answer::Actions& actions) {
-    const answer::Context context{counters, *rules, actions};
+    const answer::Context context{counters, *rules, actions, latest};
     bool logged = false;
     for (const Waiter& waiter : entry.waiters) {
         const wire::Name name = waiter.name(entry.key.lower);

@@ -10,6 +10,7 @@
 
 #include "conf/base/clock.hpp"
 #include "conf/base/random.hpp"
+#include "conf/metrics/histogram.hpp"
 #include "conf/metrics/metrics_fwd.hpp"
 #include "resolver/answer/actions.hpp"
 #include "resolver/answer/witness.hpp"
@@ -23,9 +24,10 @@ namespace lictor::forward {
 struct UpstreamReport {
     Endpoint endpoint;
     std::uint64_t sent = 0, answered = 0, failed = 0, timeouts = 0, refused = 0, nxdomain = 0;
-    microseconds rtt{0};   ///< smoothed; 0 = never answered
-    bool down = false;     ///< not queried for a time after failures
-    bool failing = false;  ///< at least three failures since its last reply
+    microseconds rtt{0};                ///< smoothed; 0 = never answered
+    metrics::Durations responses = {};  ///< of genuine replies
+    bool down = false;                  ///< not queried for a time after failures
+    bool failing = false;               ///< at least three failures since its last reply
 };
 
 class Forward {

@@ -12,9 +12,10 @@ constexpr std::size_t waiters_max_each = 1024;
 
 }  // namespace
 
-Waiter Waiter::of(const wire::Question& question, const answer::Client& client) {
+Waiter Waiter::of(const wire::Question& question, const answer::Client& client, Now now) {
     Waiter waiter;
     waiter.client = client;
+    if (waiter.client.arrived == Now{}) waiter.client.arrived = now;
     waiter.id = question.header.id;
     waiter.bits = question.header.bits & (header_bit::rd | header_bit::cd);
     waiter.edns = question.edns;

@@ -27,8 +27,8 @@ struct Waiter {
     bool over_tcp = false;
     std::array<std::uint8_t, 32> capitals{};  ///< one bit for each byte of the name; set: upper case in the query
 
-    /// The waiter for a query; it holds no reference to either.
-    static Waiter of(const wire::Question& question, const answer::Client& client);
+    /// The waiter for a query, which arrived at `now` if it did not wait before; it holds no reference to either.
+    static Waiter of(const wire::Question& question, const answer::Client& client, Now now);
     /// The name as the client wrote it. `lower`: the entry's.
     wire::Name name(const wire::Name& lower) const;
     bool operator==(const Waiter& other) const { return id == other.id && client == other.client && capitals == other.capitals; }

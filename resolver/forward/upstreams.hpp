@@ -41,14 +41,15 @@ public:
     /// What happened to an attempt. Three faults in a row (`timed_out`, `unreachable`) start a pause of one second; each
     /// later fault starts a pause twice as long, up to 30 seconds. Faults during a pause do not count. Any genuine reply ends it.
     void sent() { ++report_.sent; }
-    void answered(microseconds rtt);               ///< a genuine reply over UDP after this round-trip time
-    void alive();                                  ///< any genuine reply
-    void failed_to_answer() { ++report_.failed; }  ///< SERVFAIL and similar: a reply without an answer to the query
-    void refused() { ++report_.refused; }          ///< REFUSED
-    void denied() { ++report_.nxdomain; }          ///< NXDOMAIN
-    void timed_out(Now now);                       ///< no reply in time
-    void unreachable(Now now);                     ///< its socket failed
-    void learned_plain(Now now);                   ///< see without_edns
+    void answered(microseconds rtt);                               ///< a genuine reply over UDP after this round-trip time
+    void took(microseconds span) { report_.responses.add(span); }  ///< a genuine reply, also over TCP, after this time
+    void alive();                                                  ///< any genuine reply
+    void failed_to_answer() { ++report_.failed; }                  ///< SERVFAIL and similar: a reply without an answer to the query
+    void refused() { ++report_.refused; }                          ///< REFUSED
+    void denied() { ++report_.nxdomain; }                          ///< NXDOMAIN
+    void timed_out(Now now);                                       ///< no reply in time
+    void unreachable(Now now);                                     ///< its socket failed
+    void learned_plain(Now now);                                   ///< see without_edns
     /// Counts since the object was made, and health at `now`.
     UpstreamReport report(Now now) const;
 

@@ -6,6 +6,7 @@
 #include <malloc.h>
 #include <sys/mman.h>
 #include <sys/random.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -55,11 +56,29 @@ int write_pid_file(const std::string& path) {
     return error;
 }
 
-std::uint64_t resident_bytes() {
+Memory memory() {
     std::ifstream statm("/proc/self/statm");
     std::uint64_t pages = 0, resident = 0;
     statm >> pages >> resident;
-    return resident * static_cast<std::uint64_t>(sysconf(_SC_PAGESIZE));
+    const auto page = static_cast<std::uint64_t>(sysconf(_SC_PAGESIZE));
+    return {resident * page, pages * page};
+}
+
+double cpu_seconds() {
+    timespec used{};
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &used);
+    return static_cast<double>(used.tv_sec) + static_cast<double>(used.tv_nsec) / 1e9;
+}
+
+std::size_t count_threads() {
+    disk::DiskFiles files;
+    const auto names = files.list("/proc/self/task");
+    return names ? names->size() : 0;
+}
+
+std::uint64_t file_limit() {
+    rlimit limit{};
+    return getrlimit(RLIMIT_NOFILE, &limit) == 0 ? limit.rlim_cur : 0;
 }
 
 void release_start_memory() {

@@ -256,7 +256,8 @@ private:
         if (rules.local_service) notes_.push_back("DNS service limited to local subnets");
         if (rules.local_service || rules.localise_queries) rules.interfaces = files.interfaces;
         rules.cache_bytes = options_.cache_size == 0 ? 0 : std::max(options_.cache_size * bytes_per_entry, cache_bytes_min);
-        rules.log_queries = options_.log_queries != conf::QueryLogging::off;
+        rules.log_only = options_.log_queries_only;
+        rules.log_queries = options_.log_queries != conf::QueryLogging::off && !rules.log_only.any();
         rules.log_extra = options_.log_queries == conf::QueryLogging::extra;
     }
 

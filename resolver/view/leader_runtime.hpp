@@ -40,8 +40,14 @@ struct LeaderCounters {
 /// Counters of the queries that are held in one gap. Any worker may write them.
 struct GapCounters {
     std::atomic<std::uint64_t> held{0}, expired{0};
-    std::atomic<std::int64_t> longest{0};  ///< longest hold, in microseconds
+    std::atomic<std::int64_t> longest{0};       ///< longest hold, in microseconds
+    std::atomic<std::int64_t> first_answer{0};  ///< monotonic microseconds of the first answer to one of them; 0 = none
 
+    /// Notes that a held query was answered.
+    void answered(Now now) noexcept {
+        std::int64_t none = 0;
+        first_answer.compare_exchange_strong(none, now.count(), std::memory_order_relaxed);
+    }
     /// Notes the length of a hold that has ended, with an answer or not.
     void released(microseconds after) noexcept {
         std::int64_t most = longest.load(std::memory_order_relaxed);

@@ -4,6 +4,7 @@
 #include <pthread.h>
 #include <signal.h>
 
+#include <chrono>
 #include <unordered_map>
 #include <utility>
 
@@ -14,6 +15,8 @@ namespace lictor::workers {
 namespace {
 
 constexpr milliseconds heartbeat_least = milliseconds(400);  // the control thread wakes every worker twice a second
+/// So often the time of a batch is measured.
+constexpr milliseconds measure_every = milliseconds(10);
 /// After TERM: how long unsent replies may take.
 constexpr milliseconds drain_max = milliseconds(300);
 
@@ -30,13 +33,13 @@ struct Worker::Inside {
               [this](answer::AttemptId attempt, wire::Bytes message) {
                   at = loop::Loop::moment();
                   take_view();
-                  if (dump) dump->put(net::PacketDump::up_reply, dumped_attempts[attempt], {}, message);
+                  if (watched) on_upstream_reply(attempt, message);
                   resolver.on_reply(attempt, message, at, actions);
                   perform();
               },
               [this](answer::AttemptId attempt) {
                   at = loop::Loop::moment();
-                  if (dump) dumped_attempts.erase(attempt);
+                  if (watched) open_attempts.erase(attempt);
                   resolver.on_failure(attempt, at, actions);
                   perform();
               }),
@@ -48,14 +51,17 @@ struct Worker::Inside {
                         },
                     .handle =
                         [this](wire::Bytes message, const answer::Client& client, std::span<std::uint8_t> buffer) {
-                            if (dump) dump->put(net::PacketDump::query, client.peer, {client.local, self.setup_.port}, message);
+                            if (watched) on_client(net::PacketDump::query, client, message);
                             answer::Answer answer = resolver.on_query(message, client, at, buffer, actions);
-                            if (dump && answer.answered())
-                                dump->put(net::PacketDump::reply, {client.local, self.setup_.port}, client.peer, buffer.first(answer.size));
+                            if (watched && answer.answered()) on_client(net::PacketDump::reply, client, buffer.first(answer.size));
                             return answer;
                         },
                     .gone = [this](std::uint64_t connection) { resolver.on_gone(connection); },
-                    .after_batch = [this] { perform(); }}),
+                    .after_batch =
+                        [this] {
+                            measure_batch();
+                            perform();
+                        }}),
           tick(loop,
                [this] {
                    at = loop::Loop::moment();
@@ -92,18 +98,15 @@ struct Worker::Inside {
         arm();
     }
     void act(answer::Reply& reply) {
-        if (dump) dump->put(net::PacketDump::reply, {reply.client.local, self.setup_.port}, reply.client.peer, reply.bytes);
+        if (watched) on_client(net::PacketDump::reply, reply.client, reply.bytes);
         listener.send(reply.client, reply.bytes);
     }
     void act(answer::Ask& ask) {
-        if (dump) {
-            dumped_attempts[ask.attempt] = ask.upstream;
-            dump->put(net::PacketDump::up_query, ask.source.value_or(Endpoint{}), ask.upstream, ask.bytes);
-        }
+        if (watched) on_upstream_query(ask);
         links.ask(std::move(ask));
     }
     void act(const answer::CloseAttempt& close) {
-        if (dump) dumped_attempts.erase(close.attempt);
+        if (watched) open_attempts.erase(close.attempt);
         links.close(close.attempt);
     }
     void act(const answer::FactRequest& request) { self.setup_.request(request.need); }
@@ -119,6 +122,52 @@ struct Worker::Inside {
         row.severity == answer::Severity::warning ? log::warning(text) : log::info(text);
     }
 
+    // ---- copies of messages, for dumpfile and dnstap
+    static std::uint64_t unix_ns() {
+        return static_cast<std::uint64_t>(
+            std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::system_clock::now().time_since_epoch()).count());
+    }
+    void on_client(net::PacketDump::Kind kind, const answer::Client& client, wire::Bytes message) {
+        const Endpoint here{client.local, self.setup_.port};
+        const bool query = kind == net::PacketDump::query;
+        if (dump) dump->put(kind, query ? client.peer : here, query ? here : client.peer, message);
+        if (!tap) return;
+        wire::TapEvent event{.type = query ? wire::TapEvent::Type::client_query : wire::TapEvent::Type::client_response,
+                             .asker = client.peer,
+                             .answerer = here,
+                             .tcp = client.connection != 0,
+                             .message = message};
+        const std::uint64_t now_ns = unix_ns();
+        // The query of an answer that came later was read when the client arrived; of any other, in this turn of the loop.
+        const microseconds since = client.arrived != Now{} ? at.now - client.arrived : microseconds{0};
+        event.query_time_ns = now_ns - static_cast<std::uint64_t>(since.count()) * 1000;
+        if (!query) event.response_time_ns = now_ns;
+        tap->put(event);
+    }
+    void on_upstream_query(const answer::Ask& ask) {
+        OpenAttempt& open = open_attempts[ask.attempt] = {ask.upstream, ask.transport == answer::Transport::tcp, unix_ns()};
+        if (dump) dump->put(net::PacketDump::up_query, ask.source.value_or(Endpoint{}), ask.upstream, ask.bytes);
+        if (tap)
+            tap->put({.type = wire::TapEvent::Type::forwarder_query,
+                      .asker = ask.source.value_or(Endpoint{}),
+                      .answerer = ask.upstream,
+                      .tcp = open.tcp,
+                      .query_time_ns = open.sent_ns,
+                      .message = ask.bytes});
+    }
+    void on_upstream_reply(answer::AttemptId attempt, wire::Bytes message) {
+        const OpenAttempt open = open_attempts[attempt];
+        if (dump) dump->put(net::PacketDump::up_reply, open.upstream, {}, message);
+        if (tap)
+            tap->put({.type = wire::TapEvent::Type::forwarder_response,
+                      .asker = {},
+                      .answerer = open.upstream,
+                      .tcp = open.tcp,
+                      .query_time_ns = open.sent_ns,
+                      .response_time_ns = unix_ns(),
+                      .message = message});
+    }
+
     void arm() {
         const auto deadline = resolver.deadline();
         if (deadline == armed) return;
@@ -127,12 +176,22 @@ struct Worker::Inside {
         tick.start(std::max<microseconds>(microseconds(0), *deadline - loop::Loop::now()));
     }
 
+    /// Measures the time of this batch, if it is a while since the last measurement: a clock is not read for each query under load.
+    void measure_batch() {
+        batch_at = at.now;
+        if (batch_at - measured < measure_every) return;
+        measured = batch_at;
+        batch_took = loop::Loop::now() - batch_at;
+        resolver.end_batch(batch_at + batch_took);
+    }
+
     /// The heartbeat; a worker that hangs does not call it. The control thread's wake-ups drive it, because a timer would have to be armed
     /// again for every wait for a query.
     void on_beat() {
         const Now now = loop::Loop::now();
         self.beat_.store(now.count(), std::memory_order_relaxed);
-        self.counters_.heartbeat.add();
+        self.counters_.heartbeats.add();
+        resolver.end_batch(batch_at + batch_took);  // the answers since the last measurement
         self.upstreams_.set(resolver.upstream_reports(now));
     }
 
@@ -165,7 +224,14 @@ struct Worker::Inside {
     Random random;
     answer::Actions actions;
     net::PacketDump* const dump = self.setup_.dump.get();
-    std::unordered_map<answer::AttemptId, Endpoint> dumped_attempts;  ///< open ones, while packets are dumped
+    net::Dnstap* const tap = self.setup_.tap.get();
+    const bool watched = dump || tap;  ///< messages are copied
+    struct OpenAttempt {
+        Endpoint upstream;
+        bool tcp = false;
+        std::uint64_t sent_ns = 0;
+    };
+    std::unordered_map<answer::AttemptId, OpenAttempt> open_attempts;  ///< while messages are copied
     Moment at = loop::Loop::moment();
     core::Resolver resolver;
     net::Links links;
@@ -173,6 +239,8 @@ struct Worker::Inside {
     loop::Timer tick, end;
     std::optional<Now> armed;
     bool ending = false;
+    Now batch_at{}, measured{};  ///< of the last batch, and of the last one whose time was measured
+    microseconds batch_took{0};  ///< the time of that one
 };
 
 Worker::Worker(Setup setup, const ViewBoard& board) : setup_(std::move(setup)), board_(board) {}

@@ -12,6 +12,7 @@
 
 #include "conf/metrics/metrics.hpp"
 #include "resolver/core/resolver.hpp"
+#include "resolver/net/dnstap.hpp"
 #include "resolver/net/listener.hpp"
 #include "resolver/net/packet_dump.hpp"
 #include "resolver/workers/mailbox.hpp"
@@ -30,7 +31,8 @@ public:
         Random::Seed seed{};                    ///< for ids and ports, from the kernel
         net::TcpLimits tcp = {};
         std::shared_ptr<net::PacketDump> dump;  ///< null: no dumpfile
-        std::uint16_t port = 53;                ///< our port in the dump
+        std::shared_ptr<net::Dnstap> tap;       ///< null: no dnstap
+        std::uint16_t port = 53;                ///< our port in the dump and in dnstap
         std::size_t attempts_max = 4096;        ///< upstream sockets open at once
         // All functions are called on the worker's thread and must not block. Only `others` may be empty.
         std::function<void(const catalog::Need&)> request;           ///< a fact of Consul is needed

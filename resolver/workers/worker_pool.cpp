@@ -24,6 +24,7 @@ void add_to(std::vector<forward::UpstreamReport>& sums, const forward::UpstreamR
     same->timeouts += report.timeouts;
     same->refused += report.refused;
     same->nxdomain += report.nxdomain;
+    same->responses.add(report.responses);
     same->rtt = std::max(same->rtt, report.rtt);
     same->down = same->down || report.down;
     same->failing = same->failing || report.failing;
@@ -33,12 +34,14 @@ void add_to(std::vector<forward::UpstreamReport>& sums, const forward::UpstreamR
 
 void WorkerPool::start(Setup setup, const conf::Options& options, const ViewBoard& board, Mailbox& mailbox) {
     if (setup.dump) setup.dump->start();
+    if (setup.tap) setup.tap->start();
     for (unsigned i = 0; i < setup.sockets.size(); ++i) {
         Worker::Setup one;
         one.number = i;
         one.sockets = std::move(setup.sockets[i]);
         one.seed = process::kernel_seed();
         one.dump = setup.dump;
+        one.tap = setup.tap;
         one.port = options.port;
         if (options.max_tcp_connections) one.tcp.connections = std::max<std::size_t>(1, *options.max_tcp_connections / options.threads);
         // Upstream sockets share what remains after a reserve for TCP clients and Consul.

@@ -20,6 +20,7 @@ public:
     struct Setup {
         std::vector<std::vector<net::BoundSocket>> sockets;          ///< per worker
         std::shared_ptr<net::PacketDump> dump;                       ///< null: no dumpfile
+        std::shared_ptr<net::Dnstap> tap;                            ///< null: no dnstap
         std::size_t descriptors = 1024;                              ///< limit of open files of this process
         std::function<void(std::vector<forward::TableRow>)> listed;  ///< result of `list_cache`; called on each worker's thread
     };

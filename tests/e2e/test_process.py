@@ -382,7 +382,7 @@ def _(ctx):
                     sock.recv(2000)
             # Each query logs two lines. The pipe holds 64 KiB and the queue 512 lines; the count is read twice a second.
             time.sleep(1)
-            dropped = lictor.metrics()["lictor_log_dropped"]
+            dropped = lictor.metrics()["lictor_log_dropped_total"]
             assert 8000 < dropped < 12000, f"{dropped} lines are counted as dropped"
         finally:
             unread.terminate()

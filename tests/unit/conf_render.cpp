@@ -81,7 +81,8 @@ const char* const everything =
     "localise-queries\nno-ident\nbogus-nxdomain=192.0.2.0/24\nignore-address=2001:db8::1\nstop-dns-rebind\nrebind-localhost-ok\n"
     "rebind-domain-ok=/a/b.c/"
     "\nfilter-A\nfilter-AAAA\nfilter-rr=https,TXT,4711\nfilterwin2k\nalias=192.0.2.1-192.0.2.9,198.51.100.0,255.255.255.0\n"
-    "no-round-robin\nuse-stale-cache=3\ncache-rr=ANY\nlog-async=7\nlog-debug\ndumpfile=/df\ndumpmask=0x11\n";
+    "no-round-robin\nuse-stale-cache=3\ncache-rr=ANY\nlog-async=7\nlog-debug\ndumpfile=/df\ndumpmask=0x11\n"
+    "log-queries-only=errors,slow/200,1/7\nlog-format=json\ndnstap=unix:/run/tap s\n";
 
 }  // namespace
 

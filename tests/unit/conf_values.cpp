@@ -84,6 +84,9 @@ TEST_CASE("valid values are printed in one form") {
         {"log-async=1000", "100"},
         {"log-queries=all", ""},
         {"dumpmask=0x11", "17"},
+        {"log-queries-only=1/9,errors,slow/200", "errors,slow/200,1/9"},
+        {"log-format=json", nullptr},
+        {"dnstap=unix:/run/tap.sock", nullptr},
         {"local=/lan/", "/lan/"},
         {"local=/a.service.consul/", "/a.service.consul/"},
         {"local=/consul/", "/consul/"},
@@ -288,6 +291,11 @@ TEST_CASE("invalid values are refused with a remedy") {
         {"local-service=all", "neither net nor host"},
         {"add-mac=hex", "neither base64 nor text"},
         {"dumpmask=0xg", "not a mask"},
+        {"log-queries-only=1/0", "none of `errors`"},
+        {"log-queries-only=slow/0", "none of `errors`"},
+        {"log-format=xml", "neither `text` nor `json`"},
+        {"dnstap=/run/tap.sock", "not unix:PATH"},
+        {"dnstap=unix:tap.sock", "not an absolute path"},
         {"port-limit=0", "from 1 to"},
     };
     for (const auto& [line, error] : table) {

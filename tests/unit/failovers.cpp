@@ -206,6 +206,10 @@ TEST_CASE("failovers: a change is one record with the time of each phase and the
     stage.everyone();
     CHECK(stage.done == std::vector<std::uint64_t>{1});
     stage.runtime->at("pg")->counters->count_answer(stage.now + milliseconds(1));
+    for (const auto& span : failover_spans())
+        if (span.name == std::string_view("first_answer")) CHECK_FALSE(span.of(stage.last()));  // nobody waited
+    stage.runtime->at("pg")->gap->answered(stage.now + milliseconds(1));
+    stage.runtime->at("pg")->gap->answered(stage.now + milliseconds(2));
 
     const auto& record = stage.last();
     CHECK(record.done);

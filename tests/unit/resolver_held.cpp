@@ -67,12 +67,19 @@ TEST_CASE("held: a query is counted once when it waits for a leader, even if it 
         CHECK(w.count<Reply>() == 1);
         CHECK(w.counters.held_released.get() == 1);
         CHECK(w.counters.held_expired.get() == 0);
+        CHECK(w.counters.leader_hold.get().count() == 1);
+        CHECK(w.counters.leader_hold.get().sum_us == 100'000);
+        CHECK(w.counters.response_leader.get().sum_us == 100'000);
+        CHECK(gap->first_answer == w.at.now.count());
     }
     SECTION("until its deadline") {
         w.wait(seconds(4));
         CHECK(w.count<Reply>() == 1);
         CHECK(w.counters.held_expired.get() == 1);
         CHECK(gap->expired.load() == 1);
+        CHECK(w.counters.leader_hold.get().count() == 1);
+        CHECK(w.counters.response_error.get().count() == 1);
+        CHECK(gap->first_answer == 0);
     }
     SECTION("again without a leader") {
         auto again = facts(LeaderState::vacant);

@@ -71,6 +71,12 @@ std::optional<Sample> read_sample(std::string_view line) {
     }
 }
 
+/// True if a sample of this name may follow the TYPE line of the family.
+bool belongs(const std::string& name, const std::string& family, const std::string& type) {
+    if (type != "histogram") return name == family;
+    return name == family + "_bucket" || name == family + "_sum" || name == family + "_count";
+}
+
 /// Parses strictly the part of text format 0.0.4 that lictor uses.
 Exposition read(const std::string& text) {
     Exposition out;
@@ -91,7 +97,7 @@ Exposition read(const std::string& text) {
                 out.errors.push_back("no sample: " + line);
                 continue;
             }
-            if (sample->name != family) out.errors.push_back("outside its family: " + line);
+            if (!belongs(sample->name, family, out.types[family])) out.errors.push_back("outside its family: " + line);
             if (!out.samples.emplace(sample->name + sample->labels, sample->value).second) out.errors.push_back("sample twice: " + line);
             if ((out.types[family] == "counter") != family.ends_with("_total")) out.errors.push_back("a counter ends in _total: " + family);
         }
@@ -136,7 +142,7 @@ TEST_CASE("metrics: families are whole, samples unique, values right") {
     CHECK(page.samples["lictor_consul_requests_total"] == "77");
     CHECK(page.samples["lictor_build_info{version=\"1.2.3\"}"] == "1");
     CHECK(page.samples["lictor_uptime_seconds"] == "3723.5");
-    CHECK(page.samples["lictor_resident_bytes"] == std::to_string(14 << 20));
+    CHECK(page.samples["process_resident_memory_bytes"] == std::to_string(14 << 20));
     CHECK(page.samples["lictor_upstream_sent_total{upstream=\"192.0.2.53#53\"}"] == "12");
     CHECK(page.samples["lictor_upstream_rtt_seconds{upstream=\"192.0.2.53#53\"}"] == "0.012345");
     CHECK(page.samples["lictor_upstream_down{upstream=\"127.0.0.1#8600\"}"] == "1");
@@ -144,6 +150,9 @@ TEST_CASE("metrics: families are whole, samples unique, values right") {
     CHECK(page.samples["lictor_leader_state{service=\"zz\",state=\"led\"}"] == "0");
     CHECK(page.samples["lictor_leader_state{service=\"zz\",state=\"vacant\"}"] == "1");
     CHECK(page.samples["lictor_leader_info{service=\"pg\",scope=\"pg\",member=\"member-1\",host=\"10.0.0.1\"}"] == "1");
+    CHECK(page.samples["lictor_leader_member_lag_bytes{service=\"pg\",member=\"pg\"}"] == "4096");
+    CHECK(page.samples["process_cpu_seconds_total"] == "1.5");
+    CHECK(page.samples["process_max_fds"] == "1024");
     CHECK(page.samples["lictor_watches{kind=\"service\",state=\"known\"}"] == "1");
     CHECK(page.types["lictor_queries_total"] == "counter");
     CHECK(page.types["lictor_cache_entries"] == "gauge");
@@ -162,6 +171,78 @@ TEST_CASE("metrics: every row of the metric list has a sample") {
     };
     check_rows(worker_metric_rows());
     check_rows(control_metric_rows());
+    for (const auto& row : worker_histogram_rows()) {
+        INFO(row.name << row.label);
+        CHECK(page.types[std::string(row.name)] == "histogram");
+        const auto label = std::string(row.label);
+        CHECK(page.samples.contains(std::string(row.name) + "_bucket{" + label + (label.empty() ? "" : ",") + "le=\"+Inf\"}"));
+        for (const char* suffix : {"_sum", "_count"})
+            CHECK(page.samples.contains(std::string(row.name) + suffix + (label.empty() ? "" : '{' + label + '}')));
+    }
+}
+
+TEST_CASE("metrics: a histogram is cumulative, in seconds, and the sum of the workers") {
+    StatsSample sample;
+    auto status = sample.make();
+    sample.first.response_cache.add(microseconds(100), 3);
+    sample.second.response_cache.add(microseconds(101));
+    sample.first.response_cache.add(seconds(11));
+    status.upstreams[0].responses.add(milliseconds(30));
+    auto page = read(metrics_text(status));
+    CHECK(first_errors(page) == "");
+    const auto of = [&](const std::string& le) { return page.samples["lictor_response_seconds_bucket{from=\"cache\",le=\"" + le + "\"}"]; };
+    CHECK(of("0.0001") == "3");
+    CHECK(of("0.00025") == "4");
+    CHECK(of("10") == "4");
+    CHECK(of("+Inf") == "5");
+    CHECK(page.samples["lictor_response_seconds_count{from=\"cache\"}"] == "5");
+    CHECK(page.samples["lictor_response_seconds_sum{from=\"cache\"}"] == "11.000401");
+    CHECK(page.samples["lictor_upstream_response_seconds_bucket{upstream=\"192.0.2.53#53\",le=\"0.025\"}"] == "0");
+    CHECK(page.samples["lictor_upstream_response_seconds_bucket{upstream=\"192.0.2.53#53\",le=\"0.05\"}"] == "1");
+    CHECK(page.samples["lictor_upstream_response_seconds_sum{upstream=\"192.0.2.53#53\"}"] == "0.03");
+}
+
+TEST_CASE("metrics: durations fall into the bucket of the next higher bound") {
+    CHECK(duration_bucket(microseconds(-5)) == 0);
+    CHECK(duration_bucket(microseconds(0)) == 0);
+    for (std::size_t i = 0; i < duration_bounds_us.size(); ++i) {
+        CHECK(duration_bucket(microseconds(duration_bounds_us[i])) == i);
+        CHECK(duration_bucket(microseconds(duration_bounds_us[i] + 1)) == i + 1);
+    }
+    Durations durations;
+    durations.add(microseconds(-5));
+    CHECK(durations.sum_us == 0);
+    CHECK(durations.count() == 1);
+}
+
+TEST_CASE("metrics: instances by state, of 200 services at most, and the number of those left out") {
+    auto services = std::make_shared<TableOf<ServiceEntry>>();
+    for (int i = 0; i < 203; ++i) {
+        ServiceEntry service;
+        service.name = "s" + std::to_string(1000 + i);
+        for (const auto health : {Health::passing, Health::critical, Health::critical}) {
+            Instance instance;
+            instance.health = health;
+            service.instances.push_back(std::move(instance));
+        }
+        (*services)[service.name] = std::make_shared<ServiceEntry>(service);
+    }
+    auto catalog = std::make_shared<Catalog>();
+    catalog->services = services;
+    auto view = std::make_shared<View>();
+    view->catalog = catalog;
+    Status status;
+    status.view = view;
+    auto page = read(metrics_text(status));
+    CHECK(first_errors(page) == "");
+    const auto of = [&](const std::string& name, const std::string& state) {
+        return page.samples["lictor_service_instances{service=\"" + name + "\",datacenter=\"\",state=\"" + state + "\"}"];
+    };
+    CHECK(of("s1000", "passing") == "1");
+    CHECK(of("s1000", "warning") == "0");
+    CHECK(of("s1199", "critical") == "2");
+    CHECK(of("s1200", "critical") == "");
+    CHECK(page.samples["lictor_service_instances_left_out"] == "3");
 }
 
 TEST_CASE("metrics: each family is in one of the lists, with its labels") {
@@ -170,6 +251,7 @@ TEST_CASE("metrics: each family is in one of the lists, with its labels") {
     std::set<std::string> listed;
     for (const auto& row : worker_metric_rows()) listed.emplace(row.name);
     for (const auto& row : control_metric_rows()) listed.emplace(row.name);
+    for (const auto& row : worker_histogram_rows()) listed.emplace(row.name);
     for (const auto& row : state_metric_rows) {
         CHECK(listed.emplace(row.name).second);
         INFO(row.name);
@@ -177,12 +259,13 @@ TEST_CASE("metrics: each family is in one of the lists, with its labels") {
         std::size_t found = 0;
         for (const auto& [name, value] : page.samples) {
             const auto brace = name.find('{');
-            if (name.substr(0, brace) != row.name) continue;
+            if (!belongs(name.substr(0, brace), std::string(row.name), page.types.at(std::string(row.name)))) continue;
             ++found;
             std::string keys;
             for (auto rest = brace == std::string::npos ? std::string_view() : std::string_view(name).substr(brace + 1);
                  !rest.empty() && rest != "}";) {
-                keys += (keys.empty() ? "" : ",") + std::string(rest.substr(0, rest.find('=')));
+                const auto key = std::string(rest.substr(0, rest.find('=')));
+                if (row.kind != MetricKind::histogram || key != "le") keys += (keys.empty() ? "" : ",") + key;
                 rest.remove_prefix(label_size(rest));
                 if (rest.starts_with(',')) rest.remove_prefix(1);
             }

@@ -81,8 +81,10 @@ struct StatsSample {
         for (int i = 0; i <= 3; ++i) history.add({.queries = 10u * static_cast<unsigned>(i), .rtt = milliseconds(2)}, seconds(4997 + i));
         status.history = &history;
         status.warnings = {"leader zz: queries are held"};
-        status.resident_bytes = 14 << 20;
-        status.open_descriptors = 21;
+        status.process.resident_bytes = 14 << 20;
+        status.process.open_descriptors = 21;
+        status.process.cpu_seconds = 1.5;
+        status.process.descriptors_max = 1024;
         status.view = view(outside);
         return status;
     }
@@ -121,6 +123,12 @@ struct StatsSample {
         replica.host = catalog::HostText("10.0.0.2");
         replica.lsn.reset();
         leader.members = {member, replica};
+        auto replicas = std::make_shared<catalog::ReplicaSet>();
+        catalog::Replica behind;
+        behind.member = outside;
+        behind.lag = 4096;
+        replicas->replicas = {behind};
+        leader.replica_set = replicas;
         catalog::LeaderEntry vacant = leader;
         vacant.scope = "zz";
         vacant.service = "zz";

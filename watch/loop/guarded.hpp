@@ -24,6 +24,12 @@ public:
             changed.wait(lock_, [&] { return ready(std::as_const(value_)); });
         }
 
+        /// The same for at most `longest`. Gives `ready(value)`.
+        template <class Duration, class Ready>
+        bool wait_for(std::condition_variable& changed, Duration longest, Ready ready) {
+            return changed.wait_for(lock_, longest, [&] { return ready(std::as_const(value_)); });
+        }
+
     private:
         friend Guarded;
         Locked(std::mutex& mutex, Value& value) : lock_(mutex), value_(value) {}
