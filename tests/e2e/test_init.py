@@ -269,6 +269,17 @@ def _(ctx):
         assert read(path) == ""
 
 
+def output_of(terminal):
+    """What was written to a terminal whose programs have ended."""
+    text = b""
+    try:
+        while more := os.read(terminal, 4096):
+            text += more
+    except OSError:     # EIO: nobody has it open any more
+        pass
+    return text.decode(errors="replace")
+
+
 @in_container("on a terminal the command is in the foreground: Ctrl-C is the command's, and lictor goes on")
 def _(ctx):
     namespace.resolv_conf(ctx, ENGINE)
@@ -280,14 +291,16 @@ def _(ctx):
         os.execv(binary(ctx.variant.build), ["lictor", "init", *OPTIONS, "--", "sh", "-c", command])
     try:
         net.until(lambda: os.path.exists(out) and read(out), 20, "the command runs")
-        before = children(pid)
+        commands = [child for child in children(pid) if cmdline(child)[0] == "sh"]
+        assert [str(os.tcgetpgrp(terminal))] == commands, "the command is not in the foreground"
         os.write(terminal, b"\x03")
         net.until(lambda: "interrupted" in read(out), 10, "Ctrl-C arrives")
-        assert before == children(pid), "lictor was interrupted, too"
         os.kill(pid, signal.SIGTERM)
         assert net.until(lambda: os.waitpid(pid, os.WNOHANG)[0], 10, "it ends")
         pid = 0
         assert read(RESOLV) == ENGINE
+        text = output_of(terminal)
+        assert "exiting on receipt of SIGTERM" in text and "SIGINT" not in text, f"lictor was interrupted, too:\n{text}"
     finally:
         if pid:
             os.kill(pid, signal.SIGKILL)
