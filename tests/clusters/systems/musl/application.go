@@ -202,7 +202,7 @@ func report(since float64) map[string]any {
 	}
 	var age any
 	if len(done) > 0 {
-		age = end - done[len(done)-1]
+		age = float64(int((end-done[len(done)-1])*100)) / 100
 	}
 	return map[string]any{"writes": len(done), "failed_seconds": failed, "longest_pause": float64(int(longest*100)) / 100, "connections": connections,
 		"in_recovery": wrong, "read_only": refused, "errors": problems, "addresses": addresses, "last": age}
