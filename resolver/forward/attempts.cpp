@@ -286,7 +286,7 @@ void Forward::State::on_reply(answer::AttemptId id, wire::Bytes message, Now now
 
     const auto replied = [&, rtt = now - attempt.sent] {
         target.took(rtt);
-        tcp ? target.alive() : target.answered(rtt);
+        tcp ? target.alive(now) : target.answered(rtt, now);
         if (judgement.rcode == rcode::nxdomain) target.denied();
     };
 

@@ -28,7 +28,12 @@ struct UpstreamReport {
     metrics::Durations responses = {};  ///< of genuine replies
     bool down = false;                  ///< not queried for a time after failures
     bool failing = false;               ///< at least three failures since its last reply
+    Now last_reply{0}, last_fault{0};   ///< 0 = never
 };
+
+/// Adds a worker's report to the sums, which have one row for each upstream. An upstream that fails in one worker and has replied to
+/// another one since then is not failing.
+void add_report(std::vector<UpstreamReport>& sums, const UpstreamReport& report);
 
 class Forward {
 public:

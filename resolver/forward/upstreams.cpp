@@ -39,16 +39,17 @@ bool Target::may_come_back(Now now) const {
     return !unreachable_since_ || now - last_unreachable_ > unreachable_gap || now - *unreachable_since_ < restart_max;
 }
 
-void Target::alive() {
+void Target::alive(Now now) {
     ++report_.answered;
+    report_.last_reply = now;
     unreachable_since_.reset();
     faults_ = 0;
     pause_ = microseconds{0};
     down_until_ = Now{0};
 }
 
-void Target::answered(microseconds rtt) {
-    alive();
+void Target::answered(microseconds rtt, Now now) {
+    alive(now);
     rtt = std::max(rtt, microseconds{1});
     if (report_.rtt == microseconds{0}) {
         report_.rtt = rtt;
@@ -73,6 +74,7 @@ void Target::unreachable(Now now) {
 }
 
 void Target::fault(Now now) {
+    report_.last_fault = now;
     // Many queries in flight meet the same outage; it counts once for each pause.
     if (down(now) || ++faults_ < faults_until_down) return;
     pause_ = pause_ == microseconds{0} ? pause_first : std::min<microseconds>(pause_ * 2, pause_max);
@@ -80,6 +82,26 @@ void Target::fault(Now now) {
 }
 
 void Target::learned_plain(Now now) { plain_until_ = now + plain_period; }
+
+void add_report(std::vector<UpstreamReport>& sums, const UpstreamReport& report) {
+    const auto same = std::find_if(sums.begin(), sums.end(), [&](const auto& row) { return row.endpoint == report.endpoint; });
+    if (same == sums.end()) {
+        sums.push_back(report);
+        return;
+    }
+    same->sent += report.sent;
+    same->answered += report.answered;
+    same->failed += report.failed;
+    same->timeouts += report.timeouts;
+    same->refused += report.refused;
+    same->nxdomain += report.nxdomain;
+    same->responses.add(report.responses);
+    same->rtt = std::max(same->rtt, report.rtt);
+    same->down = same->down || report.down;
+    same->last_reply = std::max(same->last_reply, report.last_reply);
+    same->last_fault = std::max(same->last_fault, report.last_fault);
+    same->failing = (same->failing || report.failing) && same->last_fault > same->last_reply;
+}
 
 UpstreamReport Target::report(Now now) const {
     UpstreamReport report = report_;

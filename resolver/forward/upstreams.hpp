@@ -41,9 +41,9 @@ public:
     /// What happened to an attempt. Three faults in a row (`timed_out`, `unreachable`) start a pause of one second; each
     /// later fault starts a pause twice as long, up to 30 seconds. Faults during a pause do not count. Any genuine reply ends it.
     void sent() { ++report_.sent; }
-    void answered(microseconds rtt);                               ///< a genuine reply over UDP after this round-trip time
+    void answered(microseconds rtt, Now now);                      ///< a genuine reply over UDP after this round-trip time
     void took(microseconds span) { report_.responses.add(span); }  ///< a genuine reply, also over TCP, after this time
-    void alive();                                                  ///< any genuine reply
+    void alive(Now now);                                           ///< any genuine reply
     void failed_to_answer() { ++report_.failed; }                  ///< SERVFAIL and similar: a reply without an answer to the query
     void refused() { ++report_.refused; }                          ///< REFUSED
     void denied() { ++report_.nxdomain; }                          ///< NXDOMAIN

@@ -12,24 +12,6 @@ namespace {
 
 constexpr double heartbeat_age_max_seconds = 2.0;
 
-void add_to(std::vector<forward::UpstreamReport>& sums, const forward::UpstreamReport& report) {
-    const auto same = std::find_if(sums.begin(), sums.end(), [&](const auto& row) { return row.endpoint == report.endpoint; });
-    if (same == sums.end()) {
-        sums.push_back(report);
-        return;
-    }
-    same->sent += report.sent;
-    same->answered += report.answered;
-    same->failed += report.failed;
-    same->timeouts += report.timeouts;
-    same->refused += report.refused;
-    same->nxdomain += report.nxdomain;
-    same->responses.add(report.responses);
-    same->rtt = std::max(same->rtt, report.rtt);
-    same->down = same->down || report.down;
-    same->failing = same->failing || report.failing;
-}
-
 }  // namespace
 
 void WorkerPool::start(Setup setup, const conf::Options& options, const ViewBoard& board, Mailbox& mailbox) {
@@ -120,7 +102,7 @@ void WorkerPool::report(documents::Status& status) const {
         status.workers.push_back(&worker->counters());
         const double age = std::chrono::duration<double>(status.now - worker->last_beat()).count();
         status.heartbeat_age_seconds.push_back(age);
-        for (const auto& report : worker->upstreams()) add_to(status.upstreams, report);
+        for (const auto& report : worker->upstreams()) forward::add_report(status.upstreams, report);
     }
 }
 

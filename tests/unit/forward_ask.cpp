@@ -1049,3 +1049,26 @@ TEST_CASE("forward: with proxy-dnssec AD of the query is sent upstream and AD of
         CHECK((wire::read_header(w.last().bytes)->bits & header_bit::ad) == 0);
     }
 }
+
+TEST_CASE("forward: an upstream that fails in one worker and replied to another one since then is not failing") {
+    const auto at = [](int value) { return Now(seconds(value)); };
+    forward::UpstreamReport dead;
+    dead.failed = 3;
+    dead.failing = true;
+    dead.last_reply = at(1);
+    dead.last_fault = at(5);
+    for (const int reply : {4, 6}) {
+        forward::UpstreamReport other;
+        other.answered = 2;
+        other.last_reply = at(reply);
+        for (const bool first : {false, true}) {
+            std::vector<forward::UpstreamReport> sums;
+            add_report(sums, first ? dead : other);
+            add_report(sums, first ? other : dead);
+            REQUIRE(sums.size() == 1);
+            CHECK(sums[0].failed == 3);
+            CHECK(sums[0].answered == 2);
+            CHECK(sums[0].failing == (reply == 4));
+        }
+    }
+}
