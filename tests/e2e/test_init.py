@@ -287,6 +287,7 @@ def _(ctx):
     command = f"trap 'echo interrupted >>{out}' INT; echo ready >{out}; while :; do sleep 0.05; done"
     pid, terminal = pty.fork()
     if pid == 0:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)    # a shell lets its background jobs ignore it, and sh cannot trap it then
         os.environ.update({"LICTOR_KEPT": ctx.path("kept"), **(SANITIZER_ENVIRONMENT if ctx.variant.build != "release" else {})})
         os.execv(binary(ctx.variant.build), ["lictor", "init", *OPTIONS, "--", "sh", "-c", command])
     try:
