@@ -99,8 +99,7 @@ std::string list_of_commands() {
         text += line + ' ' + std::string(help) + '\n';
     };
     for (const auto& command : manual::commands()) add(command.word, command.arguments, command.help);
-    return text +
-           "Each but the last four takes --json (the reply as JSON) and --stats-address=ADDRESS. `lictor help COMMAND` says more.\n";
+    return text + "Each but the last four takes --json (the reply as JSON) and --stats-address=ADDRESS. `lictor help COMMAND` says more.\n";
 }
 
 /// The command's own help; empty if there is no such command.

@@ -10,27 +10,26 @@ namespace lictor::documents {
 void History::add(const HistorySample& sample, Now now) {
     const auto second = std::chrono::duration_cast<seconds>(now).count();
     if (!due(now)) return;
-    if (second_ >= 0) {
-        const auto passed = second - second_;
-        const auto rate = [&](std::uint64_t HistorySample::*field) {
-            const auto from = before_.*field, to = sample.*field;
-            return static_cast<float>(static_cast<double>(to > from ? to - from : 0) / static_cast<double>(passed));
-        };
-        const Point point{rate(&HistorySample::queries),
-                          rate(&HistorySample::failures),
-                          rate(&HistorySample::cache_hits),
-                          rate(&HistorySample::cache_misses),
-                          rate(&HistorySample::held),
-                          static_cast<float>(sample.waiting),
-                          static_cast<float>(static_cast<double>(sample.rtt.count()) / 1000.0)};
-        const auto count = std::min<std::int64_t>(passed, points_max);
-        for (std::int64_t i = 0; i < count; ++i) {
-            points_[next_] = point;
-            next_ = (next_ + 1) % points_max;
-        }
-        total_ += static_cast<std::uint64_t>(passed);
-        size_ = std::min(points_max, size_ + static_cast<std::size_t>(count));
+    // The first point has what happened since the start.
+    const auto passed = second_ >= 0 ? second - second_ : 1;
+    const auto rate = [&](std::uint64_t HistorySample::*field) {
+        const auto from = before_.*field, to = sample.*field;
+        return static_cast<float>(static_cast<double>(to > from ? to - from : 0) / static_cast<double>(passed));
+    };
+    const Point point{rate(&HistorySample::queries),
+                      rate(&HistorySample::failures),
+                      rate(&HistorySample::cache_hits),
+                      rate(&HistorySample::cache_misses),
+                      rate(&HistorySample::held),
+                      static_cast<float>(sample.waiting),
+                      static_cast<float>(static_cast<double>(sample.rtt.count()) / 1000.0)};
+    const auto count = std::min<std::int64_t>(passed, points_max);
+    for (std::int64_t i = 0; i < count; ++i) {
+        points_[next_] = point;
+        next_ = (next_ + 1) % points_max;
     }
+    total_ += static_cast<std::uint64_t>(passed);
+    size_ = std::min(points_max, size_ + static_cast<std::size_t>(count));
     second_ = second;
     before_ = sample;
 }

@@ -24,7 +24,7 @@ public:
     static constexpr std::size_t points_max = 600;
 
     /// Once a second or more often; a call within the same second of `now` does nothing. A late call gives each second since the last one
-    /// the mean of the time between. The first call is the start: it makes no point.
+    /// the mean of the time between. The first call makes one point, of what happened since the start.
     void add(const HistorySample& sample, Now now);
     /// True if `add` would take a sample now.
     bool due(Now now) const { return std::chrono::duration_cast<seconds>(now).count() > second_; }

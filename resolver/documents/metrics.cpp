@@ -170,7 +170,8 @@ void write_services(Families& out, const Status& status) {
         std::array<std::uint64_t, 3> count{};  // by Health
         for (const auto& instance : service->instances) ++count[static_cast<std::size_t>(instance.health)];
         for (const auto health : {catalog::Health::passing, catalog::Health::warning, catalog::Health::critical})
-            out.line(label("service", service->name) + ',' + label("datacenter", service->datacenter) + ",state=\"" + word(health) + '"',
+            out.line(label("service", service->name) + ',' + label("datacenter", service->datacenter) + ",state=\"" +
+                         documents::word(health) + '"',
                      count[static_cast<std::size_t>(health)]);
     }
     out.gauge("lictor_service_instances_left_out", std::uint64_t{services.size() - shown_services});

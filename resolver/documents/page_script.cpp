@@ -203,7 +203,8 @@ const show_rest = stats => {
   if (at("full").value !== full) at("full").value = full;
   pairs("cache", [["entries", whole(cache.entries) + " of " + whole(cache.entries_max)], ["memory", bytes(cache.bytes) + " of " + bytes(cache.bytes_max)],
     ["evicted", whole(cache.evictions)], ["flushed", whole(cache.flushed)]]);
-  upstreams.fill(stats.upstreams.map(up => ({key: up.endpoint, cells: [
+  const ordered = [...stats.upstreams].sort((a, b) => a.agent_dns - b.agent_dns || a.endpoint.localeCompare(b.endpoint));
+  upstreams.fill(ordered.map(up => ({key: up.endpoint, cells: [
     up.endpoint + (up.agent_dns ? " (agent)" : ""), up.failing ? ["does not answer", "bad"] : up.down ? ["paused", "wait"] : up.answered ? ["answers", "good"] : ["not asked yet", ""],
     up.rtt_ms === null ? "–" : up.rtt_ms.toFixed(1) + " ms", whole(up.sent), whole(up.answered), whole(up.failed), whole(up.refused), whole(up.timeouts)]})), "No upstream is known.");
   pairs("process", [["version", stats.version], ["listens at", stats.listening.join(", ")], ["resident memory", bytes(stats.process.resident_bytes)], ["open descriptors", stats.process.open_descriptors],

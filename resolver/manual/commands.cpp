@@ -100,16 +100,20 @@ constexpr Command table[] = {
      .live = false,
      .options = init_options,
      .help = "runs COMMAND in a container, with lictor as its nameserver",
-     .details =
-         "For the ENTRYPOINT of an image; needs no shell. OPTION…: options of lictor; more may be in LICTOR_OPTIONS, separated by blanks, and\n"
-         "in /etc/lictor.conf. It keeps the container engine's resolv.conf in /var/lib/lictor/resolv.conf (or /run/lictor/, or LICTOR_KEPT) "
-         "as\n"
-         "lictor's upstreams, starts lictor, makes it the only nameserver once it serves, and runs COMMAND. It passes signals on to COMMAND,\n"
-         "reaps the processes that others leave, and starts lictor again when it ends; until that serves, the engine's nameservers are back "
-         "in\n"
-         "resolv.conf. At the end of COMMAND it restores resolv.conf and stops lictor.\n"
-         "Exit codes: COMMAND's, or 128 and the number of the signal that ended it; 127 there is no such program, 126 it cannot be executed;\n"
-         "lictor's exit code if it does not start; 1 wrong words or files.\n"},
+     .details = "For the ENTRYPOINT of an image; needs no shell. OPTION…: options of lictor; more may be in LICTOR_OPTIONS, separated by "
+                "blanks, and\n"
+                "in /etc/lictor.conf. It keeps the container engine's resolv.conf in /var/lib/lictor/resolv.conf (or /run/lictor/, or "
+                "LICTOR_KEPT) "
+                "as\n"
+                "lictor's upstreams, starts lictor, makes it the only nameserver once it serves, and runs COMMAND. It passes signals on to "
+                "COMMAND,\n"
+                "reaps the processes that others leave, and starts lictor again when it ends; until that serves, the engine's nameservers "
+                "are back "
+                "in\n"
+                "resolv.conf. At the end of COMMAND it restores resolv.conf and stops lictor.\n"
+                "Exit codes: COMMAND's, or 128 and the number of the signal that ended it; 127 there is no such program, 126 it cannot be "
+                "executed;\n"
+                "lictor's exit code if it does not start; 1 wrong words or files.\n"},
     {.word = "help",
      .arguments = "[COMMAND]",
      .most = 1,

@@ -102,7 +102,7 @@ def _(ctx):
     good = Scripted(ctx, echo)
     mute = Scripted(ctx, lambda message, query: [], label="mute")
     slow = Scripted(ctx, lambda message, query: [(0.9, reply) for reply in echo(message, query)], label="slow")
-    hosts = ctx.file("many-hosts", "".join(f"10.{n >> 16 & 255}.{n >> 8 & 255}.{n & 255} name-{n}.many.example\n" for n in range(40_000)))
+    hosts = ctx.file("many-hosts", "".join(f"10.{n >> 16 & 255}.{n >> 8 & 255}.{n & 255} name-{n}.many.example\n" for n in range(150_000)))
 
     quiet = Lictor(ctx, f"--server={good.option}", consul=agent.api.url, name="quiet")
     pg = Lictor(ctx, f"--server={good.option}", leader_line, "--leader-hold=200", consul=agent.api.url, name="pg")

@@ -14,13 +14,13 @@ Json read(const History& history, std::size_t last, Now now) { return Json::pars
 
 }  // namespace
 
-TEST_CASE("history: nothing before the second sample") {
+TEST_CASE("history: the first point has what happened since the start") {
     History history;
     CHECK(read(history, 600, seconds(5))["points"] == 0);
     CHECK(read(history, 600, seconds(5))["last_unix"].is_null());
     CHECK(history.due(seconds(0)));
     history.add({.queries = 1000}, seconds(5));
-    CHECK(read(history, 600, seconds(5))["points"] == 0);
+    CHECK(read(history, 600, seconds(5))["queries"] == Json{1000.0});
     CHECK_FALSE(history.due(milliseconds(5900)));
     CHECK(history.due(seconds(6)));
 }
@@ -33,15 +33,15 @@ TEST_CASE("history: differences of counters, and gauges as they are") {
     history.add({.queries = 999}, milliseconds(6900));  // the same second
     history.add({.queries = 110, .failures = 3, .cache_hits = 14, .cache_misses = 6, .held = 5}, seconds(7));
     const auto found = read(history, 600, seconds(9));
-    CHECK(found["queries"] == Json{10.0, 0.0});
-    CHECK(found["failures"] == Json{2.0, 0.0});
-    CHECK(found["cache_hits"] == Json{4.0, 0.0});
-    CHECK(found["cache_misses"] == Json{1.0, 0.0});
-    CHECK(found["held"] == Json{0.0, 3.0});
-    CHECK(found["waiting"] == Json{4.0, 0.0});
-    CHECK(found["rtt_ms"] == Json{1.5, nullptr});
-    CHECK(found["points"] == 2);
-    CHECK(found["points_total"] == 2);
+    CHECK(found["queries"] == Json{100.0, 10.0, 0.0});
+    CHECK(found["failures"] == Json{1.0, 2.0, 0.0});
+    CHECK(found["cache_hits"] == Json{10.0, 4.0, 0.0});
+    CHECK(found["cache_misses"] == Json{5.0, 1.0, 0.0});
+    CHECK(found["held"] == Json{2.0, 0.0, 3.0});
+    CHECK(found["waiting"] == Json{7.0, 4.0, 0.0});
+    CHECK(found["rtt_ms"] == Json{nullptr, 1.5, nullptr});
+    CHECK(found["points"] == 3);
+    CHECK(found["points_total"] == 3);
     CHECK(found["last_unix"] == 1'700'000'000 - 2);
     CHECK(read(history, 1, seconds(9))["held"] == Json::array({3.0}));
 }
@@ -50,18 +50,18 @@ TEST_CASE("history: a late sample gives each second the mean; ten minutes are ke
     History history;
     history.add({}, seconds(10));
     history.add({.queries = 40}, seconds(14));
-    CHECK(read(history, 600, seconds(14))["queries"] == Json{10.0, 10.0, 10.0, 10.0});
+    CHECK(read(history, 600, seconds(14))["queries"] == Json{0.0, 10.0, 10.0, 10.0, 10.0});
     for (unsigned i = 1; i <= 700; ++i) history.add({.queries = 40 + i}, seconds(14 + i));
     auto found = read(history, 10'000, seconds(714));
     CHECK(found["points"] == 600);
     CHECK(found["queries"].size() == 600);
-    CHECK(found["points_total"] == 704);
+    CHECK(found["points_total"] == 705);
     CHECK(found["queries"] == Json(std::vector<double>(600, 1.0)));
     // The machine slept for a day.
     history.add({.queries = 740}, seconds(714 + 86'400));
     found = read(history, 600, seconds(714 + 86'400));
     CHECK(found["queries"] == Json(std::vector<double>(600, 0.0)));
-    CHECK(found["points_total"] == 704 + 86'400);
+    CHECK(found["points_total"] == 705 + 86'400);
     // Counters that fell give no negative number.
     history.add({.queries = 3}, seconds(714 + 86'401));
     CHECK(read(history, 1, seconds(714 + 86'401))["queries"] == Json::array({0.0}));
