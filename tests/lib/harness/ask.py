@@ -18,6 +18,8 @@ import dns.query
 import dns.rcode
 import dns.rdatatype
 
+from .busy import busy
+
 Server = collections.namedtuple("Server", "address port")
 
 SILENCE = dns.exception.Timeout
@@ -32,14 +34,15 @@ def query(name, rdtype="A", edns=None, flags="RD", options=None, want_dnssec=Fal
     return message
 
 
-def udp(server, name, rdtype="A", within=2.0, **how):
+def udp(server, name, rdtype="A", within=None, **how):
+    """The reply. Without `within` the limit is 2 s, and longer on a busy machine."""
     message = name if isinstance(name, dns.message.Message) else query(name, rdtype, **how)
-    return dns.query.udp(message, server.address, within, server.port, one_rr_per_rrset=True)
+    return dns.query.udp(message, server.address, within or 2.0 * busy(), server.port, one_rr_per_rrset=True)
 
 
-def tcp(server, name, rdtype="A", within=2.0, **how):
+def tcp(server, name, rdtype="A", within=None, **how):
     message = name if isinstance(name, dns.message.Message) else query(name, rdtype, **how)
-    return dns.query.tcp(message, server.address, within, server.port, one_rr_per_rrset=True)
+    return dns.query.tcp(message, server.address, within or 2.0 * busy(), server.port, one_rr_per_rrset=True)
 
 
 def rcode(reply):

@@ -113,7 +113,7 @@ class Lictor:
             return send(self.server, name, rdtype, **how)
         except ask.SILENCE:
             self.process.must_run()
-            raise AssertionError(f"no reply to {name} {rdtype} within {how.get('within', 2.0)} s") from None
+            raise AssertionError(f"no reply to {name} {rdtype} within {how.get('within') or 'its limit of 2.0'} s") from None
         except dns.exception.DNSException as error:
             raise AssertionError(f"{name} {rdtype}: {error!r}") from None
 
