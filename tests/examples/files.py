@@ -123,8 +123,8 @@ def _():
 
 @check("files: the metrics of the page about rolling out exist")
 def _():
-    known = set(re.findall(r"`(lictor_\w+)`", (ROOT / "conf/README.md").read_text()))
-    named = set(re.findall(r"\blictor_\w+", (EXAMPLES / "rollout/README.md").read_text()))
+    known = set(re.findall(r"`((?:lictor|process)_\w+)`", (ROOT / "conf/README.md").read_text()))
+    named = set(re.findall(r"\b(?:lictor|process)_\w+", (EXAMPLES / "rollout/README.md").read_text()))
     expect(len(named) >= 10, f"{named}")
     complain([f"{name} is no metric" for name in sorted(named - known)])
 
