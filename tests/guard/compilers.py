@@ -131,6 +131,7 @@ UNREACHED = {
     "catalog::Instances::front": "a member of every sequence, as begin and size; unit tests use it",
     "catalog::Instances::shared": "unit tests see with it that Catalogs share unchanged instances",
     "doctor::check_words": "a unit test provokes every check of this list",
+    "metrics::Durations::count": "the number of durations; unit tests compare it with the queries sent",
     "conf::render_sample": "a unit test writes conf/lictor.conf with it",
     "conf::render_reference": "a unit test writes conf/README.md with it",
     "manual::render_completions": "a unit test writes resolver/manual/completions with it",
