@@ -58,7 +58,7 @@ std::string command_line_form(const conf::Row& row) {
 
 /// `port=<port>`
 std::string file_form(const conf::Row& row) {
-    const std::string name = bold(row.name);
+    std::string name = bold(row.name);
     if (row.argument.empty()) return name;
     return name + (row.shape == conf::Shape::optional ? "" : "=") + "\\fI" + escaped(row.argument) + "\\fR";
 }
