@@ -19,9 +19,9 @@ COPY resolver /src/resolver
 ARG CMAKE_OPTIONS=
 ENV CCACHE_DIR=/ccache CCACHE_BASEDIR=/src CCACHE_NOHASHDIR=1 CCACHE_COMPILERCHECK=content CCACHE_SLOPPINESS=locale
 RUN mkdir -p /ccache && cmake -S /src -B /src/build -DCMAKE_BUILD_TYPE=Release -DCMAKE_CXX_COMPILER_LAUNCHER=ccache \
-        -DCMAKE_INSTALL_PREFIX=/opt/lictor '-DCMAKE_INSTALL_RPATH=$ORIGIN/../lib' -DCMAKE_EXE_LINKER_FLAGS=-Wl,--disable-new-dtags ${CMAKE_OPTIONS} \
- && cmake --build /src/build -j "$(nproc)" && ccache -s && cmake --install /src/build --strip \
- && mv /opt/lictor/sbin /opt/lictor/bin && mkdir /opt/lictor/lib \
+        -DCMAKE_BUILD_WITH_INSTALL_RPATH=ON '-DCMAKE_INSTALL_RPATH=$ORIGIN/../lib' -DCMAKE_EXE_LINKER_FLAGS=-Wl,--disable-new-dtags ${CMAKE_OPTIONS} \
+ && cmake --build /src/build -j "$(nproc)" && ccache -s \
+ && install -D -s /src/build/lictor /opt/lictor/bin/lictor && mkdir /opt/lictor/lib \
  && ldd /opt/lictor/bin/lictor | awk '$3 ~ /^\// { print $3 }' | grep -v -E '/(libc|libm|libresolv)\.so' | xargs -I{} cp -L {} /opt/lictor/lib/ \
  && strip --strip-unneeded /opt/lictor/lib/*
 COPY container/entrypoint /opt/lictor/entrypoint
