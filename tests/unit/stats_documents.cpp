@@ -364,7 +364,7 @@ TEST_CASE("stats: the state has the worst fault first, and is good only without 
     const auto stats = Json::parse(stats_json(status));
     CHECK(stats["state"]["others"].size() == texts_shown_max - 1);
     CHECK(stats["last_warnings"].size() == texts_shown_max);
-    CHECK(Json::parse(history_json(sample.make(), 600))["queries"] == Json{10.0, 10.0, 10.0});
+    CHECK(Json::parse(history_json(sample.make(), 600))["queries"] == Json{0.0, 10.0, 10.0, 10.0});
     CHECK(Json::parse(history_json(Status{}, 600))["points"] == 0);
 }
 
