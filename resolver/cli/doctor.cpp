@@ -33,6 +33,7 @@
 namespace lictor::cli {
 namespace {
 
+using doctor::Holder;
 using doctor::Facts;
 using Json = nlohmann::json;
 
@@ -107,8 +108,10 @@ std::string program_of(const std::string& process) {
     return name;
 }
 
+/// A socket of a unit (systemd.socket(5)) has two holders, systemd and the service that it hands it to: the second one counts.
 void find_processes(Facts& facts) {
-    auto sockets = sockets_at(facts.port);
+    const auto sockets = sockets_at(facts.port);
+    std::map<std::string, Holder> holders;  // by inode
     for (const auto& process : names_in("/proc")) {
         if (!is_number(process)) continue;
         const std::string program = program_of(process);
@@ -120,11 +123,14 @@ void find_processes(Facts& facts) {
             if (!target.starts_with("socket:[")) continue;
             const auto found = sockets.find(target.substr(8, target.size() - 9));
             if (found == sockets.end()) continue;
-            facts.holders.push_back({found->second, std::stoll(process), program});
-            sockets.erase(found);
+            const auto [holder, first] = holders.try_emplace(found->first, Holder{found->second, std::stoll(process), program});
+            if (!first && holder->second.process == 1) holder->second = {found->second, std::stoll(process), program};
         }
     }
-    for (const auto& [inode, endpoint] : sockets) facts.holders.push_back({endpoint, 0, ""});
+    for (const auto& [inode, endpoint] : sockets) {
+        const auto holder = holders.find(inode);
+        facts.holders.push_back(holder == holders.end() ? Holder{endpoint, 0, ""} : holder->second);
+    }
 }
 
 void read_machine(Facts& facts) {

@@ -145,6 +145,13 @@ void check_nsswitch(const Facts& facts, Out& out) {
     out.fine("nsswitch.conf does not pass resolv.conf by");
 }
 
+/// The running lictor receives queries at this endpoint, by its own account.
+bool is_served(const Facts& facts, const std::string& endpoint) {
+    if (!facts.running) return false;
+    const auto listening = facts.stats.value("listening", nlohmann::json::array());
+    return std::find(listening.begin(), listening.end(), endpoint) != listening.end();
+}
+
 void check_port(const Facts& facts, Out& out) {
     if (facts.holders.empty()) {
         if (!facts.running) return out.fine("port " + std::to_string(facts.port) + " is free");
@@ -156,6 +163,10 @@ void check_port(const Facts& facts, Out& out) {
             holder.program.empty() ? "a process (who, is shown to root)" : holder.program + " (" + std::to_string(holder.process) + ')';
         if (holder.program.starts_with("lictor") || (holder.program.empty() && facts.running)) out.fine(at + " is held by " + who);
         else if (holder.program == "systemd-resolve") out.fine(at + " is held by systemd-resolved, beside lictor's addresses");
+        else if (holder.process == 1 && is_served(facts, at)) out.fine(at + " is held by systemd, and served by lictor");
+        else if (holder.process == 1)
+            out.warning(at + " is held by systemd for a socket unit, and lictor does not serve it",
+                        "if `systemctl list-sockets` names lictor.socket, start or restart lictor; else stop that unit");
         else if (facts.running) out.warning(at + " is held by " + who + ", not by lictor", "stop it, or let it listen elsewhere");
         else
             out.error(at + " is held by " + who + ": lictor cannot listen there",

@@ -28,7 +28,8 @@ def _():
 @test("systemd-resolved: without resolv-file its servers are found in place of the stub, also when resolv.conf names lictor")
 def _():
     host = resolved_host()
-    host.run("cp /src/container/systemd/lictor.service /etc/systemd/system/; systemctl daemon-reload; systemctl start lictor; "
+    host.run("cp /src/container/systemd/lictor.service /src/container/systemd/lictor.socket /etc/systemd/system/; "
+             "systemd-sysusers - </src/container/systemd/lictor.sysusers; systemctl daemon-reload; systemctl start lictor; "
              "lictor wait --ready --timeout 30")
     log = host.run("journalctl -u lictor --no-pager -o cat")
     expect("reading /run/systemd/resolve/resolv.conf" in log and f"using nameserver {CORP}#53" in log and "127.0.0.53" not in log, log)

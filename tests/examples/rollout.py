@@ -54,9 +54,8 @@ def _():
     expect("Valid" in shown, shown)
     total = host.run("sha256sum </usr/local/sbin/lictor").split()[0]
     text = (EXAMPLES / "cloud-init/user-data.yml").read_text()
-    text = text.replace("https://repository.example/lictor-0.1.0-linux-amd64", "file:///opt/program").replace(
-        "https://repository.example/lictor.service", "file:///src/container/systemd/lictor.service").replace("0" * 64, total)
-    host.run("cp /usr/local/sbin/lictor /opt/program; umount /usr/local/sbin/lictor; mkdir -p /var/lib/cloud/seed/nocloud; "
+    text = text.replace("https://repository.example", "file:///opt/repository").replace("0" * 64, total)
+    host.run("mkdir /opt/repository; cp /usr/local/sbin/lictor /opt/repository/lictor-0.1.0-linux-amd64; cp /src/container/systemd/lictor.* /opt/repository; umount /usr/local/sbin/lictor; mkdir -p /var/lib/cloud/seed/nocloud; "
              "echo 'instance-id: examples' >/var/lib/cloud/seed/nocloud/meta-data; "
              # The modules that the user data name; others want a real machine (ssh, locales, disks).
              "printf 'datasource_list: [NoCloud]\\ncloud_init_modules: [write-files]\\ncloud_config_modules: [runcmd]\\ncloud_final_modules: [scripts-user]\\n' "

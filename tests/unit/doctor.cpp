@@ -80,6 +80,10 @@ TEST_CASE("doctor: every fault has a remedy and its severity") {
          [](Facts& f) {
              f.holders[0] = {*Endpoint::parse("0.0.0.0", 53), 9, "dnsmasq"};
          }},
+        {"port", Severity::warning, "held by systemd for a socket unit",
+         [](Facts& f) {
+             f.holders[0] = {*Endpoint::parse("127.0.0.1", 53), 1, "systemd"};
+         }},
         {"port", Severity::error, "lictor cannot listen",
          [](Facts& f) {
              f.running = false, f.holders[0] = {*Endpoint::parse("0.0.0.0", 53), 9, "dnsmasq"};
@@ -144,6 +148,15 @@ TEST_CASE("doctor: every fault has a remedy and its severity") {
         CHECK(has(found.text, one.says));
         CHECK_FALSE(found.remedy.empty());
     }
+}
+
+TEST_CASE("doctor: a socket that systemd holds is fine if lictor serves it") {
+    Facts facts = healthy();
+    facts.holders[0] = {*Endpoint::parse("127.0.0.1", 53), 1, "systemd"};
+    facts.stats["listening"] = {"127.0.0.1#53"};
+    CHECK(of(facts, "port").severity == Severity::fine);
+    facts.stats["listening"] = {"127.0.0.2#53"};
+    CHECK(of(facts, "port").severity == Severity::warning);
 }
 
 TEST_CASE("doctor: the document and its lines") {
