@@ -129,23 +129,19 @@ namespace lictor::metrics {
     X(dnstap_connected, gauge, "lictor_dnstap_connected", "", "1 while the reader of dnstap is connected.")                                \
     X(log_dropped, counter, "lictor_log_dropped_total", "", "Log lines dropped because the queue was full.")
 
+inline constexpr const char response_help[] =
+    "Time from reading a query to its reply, by source of the answer. Of queries answered at once a sample is measured each 10 ms.";
+
 // X(field, exported name, label, help)
-#define LICTOR_WORKER_HISTOGRAMS(X)                                                                                                    \
-    X(response_consul, "lictor_response_seconds", "from=\"consul\"",                                                                   \
-      "Time from reading a query to its reply, by source of the answer. Of queries answered at once a sample is measured each 10 ms.") \
-    X(response_leader, "lictor_response_seconds", "from=\"leader\"",                                                                   \
-      "Time from reading a query to its reply, by source of the answer. Of queries answered at once a sample is measured each 10 ms.") \
-    X(response_local, "lictor_response_seconds", "from=\"local\"",                                                                     \
-      "Time from reading a query to its reply, by source of the answer. Of queries answered at once a sample is measured each 10 ms.") \
-    X(response_cache, "lictor_response_seconds", "from=\"cache\"",                                                                     \
-      "Time from reading a query to its reply, by source of the answer. Of queries answered at once a sample is measured each 10 ms.") \
-    X(response_upstream, "lictor_response_seconds", "from=\"upstream\"",                                                               \
-      "Time from reading a query to its reply, by source of the answer. Of queries answered at once a sample is measured each 10 ms.") \
-    X(response_agent_dns, "lictor_response_seconds", "from=\"agent_dns\"",                                                             \
-      "Time from reading a query to its reply, by source of the answer. Of queries answered at once a sample is measured each 10 ms.") \
-    X(response_error, "lictor_response_seconds", "from=\"error\"",                                                                     \
-      "Time from reading a query to its reply, by source of the answer. Of queries answered at once a sample is measured each 10 ms.") \
-    X(leader_hold, "lictor_leader_hold_seconds", "",                                                                                   \
+#define LICTOR_WORKER_HISTOGRAMS(X)                                                       \
+    X(response_consul, "lictor_response_seconds", "from=\"consul\"", response_help)       \
+    X(response_leader, "lictor_response_seconds", "from=\"leader\"", response_help)       \
+    X(response_local, "lictor_response_seconds", "from=\"local\"", response_help)         \
+    X(response_cache, "lictor_response_seconds", "from=\"cache\"", response_help)         \
+    X(response_upstream, "lictor_response_seconds", "from=\"upstream\"", response_help)   \
+    X(response_agent_dns, "lictor_response_seconds", "from=\"agent_dns\"", response_help) \
+    X(response_error, "lictor_response_seconds", "from=\"error\"", response_help)         \
+    X(leader_hold, "lictor_leader_hold_seconds", "",                                      \
       "Time for which a query was held because there was no leader, whether it was then answered or not.")
 
 #define LICTOR_METRIC_FIELD(field, kind, name, label, help) Count field;

@@ -66,28 +66,23 @@ std::string sample_lines(const Row& row) {
     return out + '#' + std::string(row.name) + (bare ? "" : '=' + std::string(row.sample)) + '\n';
 }
 
+std::string_view kind_of(const metrics::HistogramRow&) { return metrics::word(metrics::MetricKind::histogram); }
 template <class Counters>
-std::string metric_lines(std::span<const metrics::MetricRow<Counters>> rows) {
-    std::string out;
-    for (std::size_t i = 0; i < rows.size();) {
-        std::string labels;
-        const auto& first = rows[i];
-        for (; i < rows.size() && rows[i].name == first.name; ++i)
-            if (!rows[i].label.empty()) labels += (labels.empty() ? "`" : ", `") + std::string(rows[i].label) + '`';
-        out += "| `" + std::string(first.name) + "` | " + std::string(metrics::word(first.kind)) + " | " + labels + " | " +
-               std::string(first.help) + " |\n";
-    }
-    return out;
+std::string_view kind_of(const metrics::MetricRow<Counters>& row) {
+    return metrics::word(row.kind);
 }
 
-std::string histogram_lines(std::span<const metrics::HistogramRow> rows) {
+/// A line for each name, with the labels of its rows.
+template <class Row>
+std::string metric_lines(std::span<const Row> rows) {
     std::string out;
     for (std::size_t i = 0; i < rows.size();) {
         std::string labels;
         const auto& first = rows[i];
         for (; i < rows.size() && rows[i].name == first.name; ++i)
             if (!rows[i].label.empty()) labels += (labels.empty() ? "`" : ", `") + std::string(rows[i].label) + '`';
-        out += "| `" + std::string(first.name) + "` | histogram | " + labels + " | " + std::string(first.help) + " |\n";
+        out += "| `" + std::string(first.name) + "` | " + std::string(kind_of(first)) + " | " + labels + " | " + std::string(first.help) +
+               " |\n";
     }
     return out;
 }
@@ -150,7 +145,7 @@ std::string render_reference() {
         "| metric | kind | labels | meaning |\n"
         "|---|---|---|---|\n";
     out += metric_lines(metrics::worker_metric_rows());
-    out += histogram_lines(metrics::worker_histogram_rows());
+    out += metric_lines(metrics::worker_histogram_rows());
     out +=
         "\n"
         "### Control\n"

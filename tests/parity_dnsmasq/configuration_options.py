@@ -63,6 +63,22 @@ def _(_fixture):
     assert not missing, missing
 
 
+@check("each option that the reference calls dnsmasq's is one")
+def _(fixture):
+    with open(os.path.join(os.path.dirname(__file__), "..", "..", "conf", "README.md")) as file:
+        parts = re.findall(r"^#### `([a-z0-9A-Z-]+)[^`]*`\n\n.*?^\*(.*?)\*$", file.read(), re.M | re.S)
+    named = [name for name, facts in parts if facts.endswith("as in dnsmasq")]
+    assert len(named) > 80, named
+    later = {"do-0x20-encode", "no-0x20-encode"}        # dnsmasq 2.91
+    wrong = []
+    for name in named:
+        done = subprocess.run([fixture.dnsmasq, "--test", "-C-"], input=f"{name}=x\n", capture_output=True, text=True, timeout=net.allowed(10))
+        plain = subprocess.run([fixture.dnsmasq, "--test", "-C-"], input=f"{name}\n", capture_output=True, text=True, timeout=net.allowed(10))
+        if "bad option" in done.stderr and "bad option" in plain.stderr and name not in later | {"test", "version", "help"}:
+            wrong.append(name)
+    assert not wrong, f"dnsmasq does not have {wrong}"
+
+
 def answers_at(address, port):
     query = dns.message.make_query("version.bind", "TXT", "CH")
     try:
