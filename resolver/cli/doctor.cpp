@@ -33,8 +33,8 @@
 namespace lictor::cli {
 namespace {
 
-using doctor::Holder;
 using doctor::Facts;
+using doctor::Holder;
 using Json = nlohmann::json;
 
 constexpr milliseconds upstream_wait = milliseconds(2000), http_wait = milliseconds(3000), rest_wait = milliseconds(2000);
