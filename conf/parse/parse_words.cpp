@@ -135,7 +135,8 @@ void Parser::read_credential() {
         if (given != given_.end() && !place_of(name).empty()) return;
     }
     const auto path = folder->second + '/' + std::string(token_credential);
-    if (files_.read(path)) apply(*find_option("consul-token-file"), path, Origin::environment, folder->first);
+    // One that exists and cannot be read is an error, like a file that an option names.
+    if (files_.exists(path)) apply(*find_option("consul-token-file"), path, Origin::environment, folder->first);
 }
 
 void Parser::read_environment() {

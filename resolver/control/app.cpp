@@ -102,7 +102,12 @@ private:
                                    counters_.dnstap_dropped.set(startup_.tap->dropped());
                                    counters_.dnstap_connected.set(startup_.tap->connected());
                                }
-                               if (const Now now = loop::Loop::now(); history_.due(now)) history_.add(pool_.history_sample(), now);
+                               if (const Now now = loop::Loop::now(); history_.due(now)) {
+                                   history_.add(pool_.history_sample(), now);
+                                   auto reports = pool_.upstream_reports();
+                                   rules_->add_reports(reports);
+                                   rules_->probe_failing(reports);
+                               }
                                if (options_.consul_http_addr.empty()) return;
                                if (!watcher_->first_sync_done()) {
                                    rules_->probe_agent_dns(publisher_->current()->catalog->settings->domains.front());
@@ -342,6 +347,7 @@ documents::Status App::status() const {
     configuration_.report(status);
     status.control = &counters_;
     pool_.report(status);
+    rules_->add_reports(status.upstreams);
     publisher_->report(status);
     status.watches = watcher_->reports();
     view::report_usage(*publisher_->current()->runtime, status.now, status.watches);

@@ -6,6 +6,7 @@
 #include "conf/base/printable.hpp"
 #include "conf/log/log.hpp"
 #include "resolver/control/interfaces.hpp"
+#include "resolver/lifecycle/faults.hpp"
 #include "resolver/lifecycle/listen_plan.hpp"
 #include "resolver/lifecycle/readiness.hpp"
 #include "resolver/lifecycle/reload.hpp"
@@ -86,6 +87,19 @@ void RulesSource::probe_upstreams() {
         upstream_answered_ = upstream_answered_ || answered;
         if (!upstream_answered_) probe_.start(probe_every);
     });
+}
+
+void RulesSource::probe_failing(const std::vector<forward::UpstreamReport>& reports) {
+    const Now now = loop::Loop::now();
+    if (!upstream_answered_ || now < failing_next_ || !lifecycle::upstreams_fail(reports, *rules_)) return;
+    failing_next_ = now + probe_every;
+    hosts_.probe([](bool) {});  // the outcome is in its reports
+}
+
+void RulesSource::add_reports(std::vector<forward::UpstreamReport>& reports) const {
+    for (const auto& report : hosts_.upstream_reports())
+        if (std::any_of(reports.begin(), reports.end(), [&](const auto& row) { return row.endpoint == report.endpoint; }))
+            forward::add_report(reports, report);
 }
 
 bool RulesSource::has_upstream() const {

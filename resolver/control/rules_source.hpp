@@ -37,6 +37,11 @@ public:
     void await_named_upstreams();
     /// Probes the default upstreams every 2 s until one has answered.
     void probe_upstreams();
+    /// Probes the default upstreams, at most every 2 s, while all of them fail by `reports`: without it a node that asks nothing would go
+    /// on to show the fault after they have come back.
+    void probe_failing(const std::vector<forward::UpstreamReport>& reports);
+    /// Adds what the control thread's own queries have seen of the upstreams in force.
+    void add_reports(std::vector<forward::UpstreamReport>& reports) const;
     /// There is an upstream for all names, or one whose host name is not resolved yet.
     bool has_upstream() const;
     /// While Consul's HTTP API cannot be read: asks the agent's DNS for the SOA of `domain`, at most every 2 s.
@@ -65,7 +70,7 @@ private:
     std::vector<rules::Upstream> upstreams_;  ///< of the Rules in force; empty: loops are to be probed anew
     std::vector<std::string> notes_;          ///< of the Rules in force
     bool upstream_answered_ = false, agent_dns_answers_ = false, agent_dns_asked_ = false;
-    Now agent_dns_next_{};
+    Now agent_dns_next_{}, failing_next_{};
 };
 
 }  // namespace lictor::control

@@ -20,16 +20,6 @@ std::string span(double seconds_passed) {
 
 double seconds_since(Now then, Now now) { return then > Now{0} && now > then ? std::chrono::duration<double>(now - then).count() : 0; }
 
-/// Every upstream for all names failed three times or more since its last reply.
-bool upstreams_fail(const std::vector<forward::UpstreamReport>& reports, const rules::Rules& rules) {
-    const auto* route = rules::default_route(rules);
-    if (!route || route->members.empty()) return false;
-    return std::all_of(route->members.begin(), route->members.end(), [&](std::uint32_t at) {
-        return std::any_of(reports.begin(), reports.end(),
-                           [&](const auto& report) { return report.endpoint == rules.upstreams[at].endpoint && report.failing; });
-    });
-}
-
 /// Queries held in the scope's gap that has not ended; 0 also without such a gap.
 std::uint64_t held_in_gap(const failover::Failovers* failovers, const std::string& service) {
     if (!failovers) return 0;
@@ -83,6 +73,15 @@ void add_leaders(Collection& into, const FaultFacts& more, const catalog::Catalo
 }
 
 }  // namespace
+
+bool upstreams_fail(const std::vector<forward::UpstreamReport>& reports, const rules::Rules& rules) {
+    const auto* route = rules::default_route(rules);
+    if (!route || route->members.empty()) return false;
+    return std::all_of(route->members.begin(), route->members.end(), [&](std::uint32_t at) {
+        return std::any_of(reports.begin(), reports.end(),
+                           [&](const auto& report) { return report.endpoint == rules.upstreams[at].endpoint && report.failing; });
+    });
+}
 
 const char* word(FaultLevel level) { return level == FaultLevel::bad ? "bad" : "notice"; }
 

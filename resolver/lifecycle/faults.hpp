@@ -31,6 +31,9 @@ struct FaultFacts {
     std::size_t stale_watches = 0;  ///< watches whose reads fail, so that their last known data is answered
 };
 
+/// Every upstream for all names failed three times or more since its last reply.
+bool upstreams_fail(const std::vector<forward::UpstreamReport>& reports, const rules::Rules& rules);
+
 /// The faults, the worst first: those at level `bad` in the order worker, upstreams, Consul, leaders, then those at level `notice`. At
 /// most 100. `leader_hold` and `now` as for `standing_warnings`.
 std::vector<Fault> standing_faults(const ReadinessFacts& facts, const FaultFacts& more, const catalog::Catalog& catalog,

@@ -53,6 +53,16 @@ struct Opened {
 
 bool set_flag(int fd, int level, int option, int value = 1) { return ::setsockopt(fd, level, option, &value, sizeof value) == 0; }
 
+/// Makes a socket's buffer `bytes` large if it is smaller: an inherited socket may have a larger one. The FORCE options need CAP_NET_ADMIN;
+/// the others are limited by net.core.rmem_max and net.core.wmem_max.
+void raise_buffer(int fd, int option, int force_option, int bytes) {
+    int has = 0;
+    socklen_t size = sizeof has;
+    // getsockopt(2) gives twice the value that was set (socket(7)).
+    if (::getsockopt(fd, SOL_SOCKET, option, &has, &size) == 0 && has / 2 >= bytes) return;
+    if (!set_flag(fd, SOL_SOCKET, force_option, bytes)) set_flag(fd, SOL_SOCKET, option, bytes);
+}
+
 /// The scope id (RFC 4007) of a link-local address: the index of `device`, or of the interface that has the address. 0 if there is none.
 std::uint32_t scope_id_of(const Address& address, const std::string& device) {
     if (!address.v6 || !address.is_link_local()) return 0;
@@ -178,9 +188,8 @@ struct TrialBind {
 }  // namespace
 
 void tune_udp(int fd, const Address& address) {
-    // The FORCE options need CAP_NET_ADMIN. The others are limited by net.core.rmem_max and net.core.wmem_max.
-    if (!set_flag(fd, SOL_SOCKET, SO_RCVBUFFORCE, receive_buffer_bytes)) set_flag(fd, SOL_SOCKET, SO_RCVBUF, receive_buffer_bytes);
-    if (!set_flag(fd, SOL_SOCKET, SO_SNDBUFFORCE, send_buffer_bytes)) set_flag(fd, SOL_SOCKET, SO_SNDBUF, send_buffer_bytes);
+    raise_buffer(fd, SO_RCVBUF, SO_RCVBUFFORCE, receive_buffer_bytes);
+    raise_buffer(fd, SO_SNDBUF, SO_SNDBUFFORCE, send_buffer_bytes);
     // PMTUDISC_OMIT ignores ICMP "fragmentation needed" messages: forged ones would cause fragments (RFC 9715 §3.1).
     if (address.v6) set_flag(fd, IPPROTO_IPV6, IPV6_MTU_DISCOVER, IPV6_PMTUDISC_OMIT);
     else set_flag(fd, IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_OMIT);

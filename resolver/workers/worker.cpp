@@ -81,7 +81,9 @@ struct Worker::Inside {
         if (generation == self.seen_.load(std::memory_order_relaxed)) return;
         auto view = self.board_.take();
         const auto taken = view->generation;
+        const void* const rules = view->rules.get();
         resolver.on_view(std::move(view), at, actions);
+        if (std::exchange(reported_rules, rules) != rules) on_beat();  // other rules may have other upstreams
         perform();
         listener.flush();
         self.seen_.store(taken, std::memory_order_release);
@@ -238,6 +240,7 @@ struct Worker::Inside {
     net::Listener listener;
     loop::Timer tick, end;
     std::optional<Now> armed;
+    const void* reported_rules = nullptr;  ///< the rules of the last View; only compared
     bool ending = false;
     Now batch_at{}, measured{};  ///< of the last batch, and of the last one whose time was measured
     microseconds batch_took{0};  ///< the time of that one

@@ -102,8 +102,15 @@ void WorkerPool::report(documents::Status& status) const {
         status.workers.push_back(&worker->counters());
         const double age = std::chrono::duration<double>(status.now - worker->last_beat()).count();
         status.heartbeat_age_seconds.push_back(age);
-        for (const auto& report : worker->upstreams()) forward::add_report(status.upstreams, report);
     }
+    status.upstreams = upstream_reports();
+}
+
+std::vector<forward::UpstreamReport> WorkerPool::upstream_reports() const {
+    std::vector<forward::UpstreamReport> sums;
+    for (const auto& worker : workers_)
+        for (const auto& report : worker->upstreams()) forward::add_report(sums, report);
+    return sums;
 }
 
 documents::HistorySample WorkerPool::history_sample() const {

@@ -51,6 +51,8 @@ public:
     /// Counters, heartbeats (age in seconds, by `status.now`), health (a heartbeat within 2 s) and upstreams, summed up over the workers.
     /// `status.workers` points into this object.
     void report(documents::Status& status) const;
+    /// What the workers' queries have seen of the upstreams, summed up.
+    std::vector<forward::UpstreamReport> upstream_reports() const;
     /// Whether every worker's loop ran within the last two seconds. Any thread that may call `report`.
     bool healthy(Now now) const;
     /// The sums that the history stores.

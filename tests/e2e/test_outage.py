@@ -171,6 +171,15 @@ def _(ctx):
     assert slowest < 0.1, f"slowest answer {slowest * 1000:.0f} ms"
 
 
+@test("an upstream that refuses the query for the root's NS and serves its own zone: lictor is ready without a query of a client")
+def _(ctx):
+    upstream = Nsd(ctx)
+    assert ask.rcode(ask.udp(upstream.server, ".", "NS")) == "REFUSED"
+    lictor = Lictor(ctx, f"--server={upstream.option}", "--consul-http-addr=")
+    lictor.wait_ready(within=10)
+    assert ask.addresses(lictor.udp("www.up.test"))
+
+
 @test("the first upstream is killed: the next one answers, and from then on without delay")
 def _(ctx):
     first, second = Unbound(ctx), Nsd(ctx)

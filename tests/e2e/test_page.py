@@ -135,7 +135,7 @@ def _(ctx):
 @test("ten updates change only what differs: selected text and the focus stay, and nodes are not replaced", ONCE)
 def _(ctx):
     _agent, _patroni, lictor, _upstream, page = start(ctx, 8)
-    page.until("document.querySelectorAll('#services tbody tr').length === 9")
+    page.until("document.querySelectorAll('#services tbody tr').length === 9 && document.querySelectorAll('#upstreams tbody tr').length === 2")
     page.value("""(() => {
         const who = document.querySelector('#leaders .big').firstChild, range = document.createRange();
         document.querySelector('#services th button').focus();
@@ -258,6 +258,8 @@ def _(ctx):
     assert page.value("document.querySelector('#upstreams td.bad').innerText") == "does not answer"
     assert not page.value("document.querySelector('#upstreams td.good')")
     no_complaint(page, lictor)
+    Scripted(ctx, echo, port=upstream.server.port, label="again")
+    banner(page, "no fault is known", "good", 30)       # without a query of a client
 
 
 @test("lictor stopped: the page says that it shows the past", ONCE)

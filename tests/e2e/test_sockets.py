@@ -58,6 +58,13 @@ def handed(ctx, sockets, *options, name="handed", other_process=0, env=None):
     return process
 
 
+def drops(*ports):
+    """Datagrams that the kernel dropped at the UDP sockets of these ports (udp(7), /proc/net/udp)."""
+    with open("/proc/net/udp") as table:
+        rows = [line.split() for line in table][1:]
+    return {port: [int(row[12]) for row in rows if row[1].endswith(f":{port:04X}")] for port in ports}
+
+
 def answers(server, within=0.5, over=ask.udp):
     try:
         return ask.addresses(over(server, "one.lan", within=within)) == ["10.0.0.1"]
@@ -88,9 +95,11 @@ def _(ctx):
     sockets[0].setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4 << 20)
     server = ask.Server("127.0.0.1", port)
     asked, stop = {}, threading.Event()
-    answered, client = set(), socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    answered, wrong, client = set(), [], socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4 << 20)
     client.connect(("127.0.0.1", port))
+    client_port = client.getsockname()[1]
+    stops, starts = [], []      # numbers of queries
     wire = dns.message.make_query("one.lan", "A").to_wire()
 
     def send():
@@ -104,14 +113,16 @@ def _(ctx):
 
     def receive():
         client.settimeout(0.2)
-        while not (stop.is_set() and len(answered) == len(asked)) and not late.is_set():
+        while not (all_sent.is_set() and len(answered) == len(asked)) and not late.is_set():
             try:
                 reply = client.recv(4096)
             except OSError:
                 continue
             if reply[3] & 15 == 0 and reply[6:8] == b"\0\1":
                 answered.add(struct.unpack("!H", reply[:2])[0])
-    late = threading.Event()
+            else:
+                wrong.append(reply.hex())
+    all_sent, late = threading.Event(), threading.Event()
     lictor = handed(ctx, sockets, f"--port={port}", name="first")
     lictor.until(lambda: answers(server), 10, "it answers")
     threads = [threading.Thread(target=work) for work in (send, receive)]
@@ -121,18 +132,23 @@ def _(ctx):
         for turn in range(5):
             before = len(asked)
             net.until(lambda: len(asked) > before + 500, 30, "queries are sent")
+            stops.append(len(asked))
             assert lictor.stop() is not None, lictor.tail()
             net.until(lambda: len(asked) - len(answered) >= 150, 30, "queries wait in the socket")
+            starts.append(len(asked))
             lictor = handed(ctx, sockets, f"--port={port}", name=f"turn{turn}")
         lictor.until(lambda: answers(server, 5), 10, "it answers")
     finally:
         stop.set()
         threads[0].join()
+        all_sent.set()
         threads[1].join(5)
         late.set()
         threads[1].join()
-        client.close()
-    assert len(answered) == len(asked), f"{len(asked) - len(answered)} of {len(asked)} queries are lost"
+        ctx.undo.callback(client.close)
+    lost = [number for number in asked if number not in answered]
+    assert not lost, (f"{len(lost)} of {len(asked)} queries are lost: {lost}; stopped after {stops}, started again after {starts}; "
+                      f"other replies: {wrong[:3]}; drops of the sockets: {drops(port, client_port)}")
     ctx.note(f"5 restarts, {len(asked)} queries, none lost")
 
 

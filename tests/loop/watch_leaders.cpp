@@ -329,6 +329,7 @@ TEST_CASE("leader: new options add and remove scopes", "[leader]") {
     Cluster cluster;
     cluster.start();
     REQUIRE(cluster.wait_until_led_by("m1"));
+    REQUIRE(cluster.until([&] { return cluster.consul.count(prefix) == 2; }));  // the read, and the blocking query after it
     auto options = cluster.options;
     LeaderRule other;
     other.scope = "other";

@@ -247,6 +247,8 @@ TEST_CASE("systemd's credential is Consul's token if nothing else gives one") {
     CHECK(file_with({"--conf-file="}, {{"CREDENTIALS_DIRECTORY", "/run/c"}, {"CONSUL_HTTP_TOKEN", "x"}}) == "");
     CHECK(file_with({"--conf-file="}, {{"CREDENTIALS_DIRECTORY", "/run/c"}, {"CONSUL_HTTP_TOKEN_FILE", "/v"}}) == "/v");
     CHECK(file_with({"--conf-file="}, {{"CREDENTIALS_DIRECTORY", "/run/d"}}) == "");
+    files.unreadable = {"/run/c/lictor.consul-token"};
+    CHECK(file_with({"--conf-file="}, systemd) == "/run/c/lictor.consul-token");
 }
 
 TEST_CASE("standard input is read like a file") {

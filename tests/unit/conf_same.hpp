@@ -3,6 +3,7 @@
 
 #include <initializer_list>
 #include <map>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -45,12 +46,13 @@ public:
     Files(std::initializer_list<std::pair<const std::string, std::string>> files) : texts(files) {}
 
     lictor::Result<File> read(const std::string& path) override {
+        if (unreadable.contains(path)) return lictor::Error{"Permission denied"};
         const auto found = texts.find(path);
         if (found == texts.end()) return lictor::Error{"No such file or directory"};
         const auto link = same_as.find(path);
         return File{.text = found->second, .identity = link == same_as.end() ? path : link->second};
     }
-    bool exists(const std::string& path) override { return texts.contains(path); }
+    bool exists(const std::string& path) override { return texts.contains(path) || unreadable.contains(path); }
     lictor::Result<std::vector<std::string>> list(const std::string& directory) override {
         std::vector<std::string> names;
         for (const auto& [path, text] : texts)
@@ -62,6 +64,7 @@ public:
 
     std::map<std::string, std::string> texts;    ///< by path; a test may change them between two reads
     std::map<std::string, std::string> same_as;  ///< each path needs a text, too
+    std::set<std::string> unreadable;            ///< paths that exist, of which each read fails
 };
 
 using Environment = lictor::conf::Environment;
