@@ -185,6 +185,8 @@ def _(ctx):
     lictor = Lictor(ctx, consul="http://127.0.0.1:1")
     lictor.until_logged(r"no contact with consul since the start.*address=http://127\.0\.0\.1:1 why=.*Couldn't connect.*remedy: start the Consul agent there, or")
     assert "contact with consul lost" not in lictor.process.log()
+    said = [line for line in lictor.process.log().splitlines() if "127.0.0.1:1 " in line]
+    assert len(said) == 1, said         # one event, one line
     code, out, err = run(ctx, "stats", f"--stats-address=127.0.0.1:{lictor.stats_port}")
     assert code == 0 and "http://127.0.0.1:1, no contact since the start" in out and "contact lost" not in out, out + err
     code, out, err = run(ctx, "services", f"--stats-address=127.0.0.1:{lictor.stats_port}")

@@ -183,7 +183,8 @@ void Watcher::State::exchanged(polling::ContactOutcome outcome) {
     const bool opened = contact.on_exchange(outcome, options.consul_http_addr.size(), loop::Loop::now());
     if (opened) on_gate_opened();
     if (was_reachable && !contact.reachable() && !contact.open()) {
-        log::warning("consul cannot be reached " + failure());
+        // The warning follows when contact counts as lost (log_lost); an agent that restarts is back before.
+        if (last_contact != 0) log::info("consul cannot be reached " + failure());
         running->services.park_queued();
         each_watch([](queries::BlockingQuery& watch) { watch.on_gate_shut("Consul cannot be reached"); });
     }
