@@ -282,9 +282,7 @@ void ask_upstreams(const conf::Options& options, Facts& facts) {
         for (const auto& row : facts.stats.value("upstreams", Json::array()))
             if (const auto endpoint = Endpoint::parse(row.value("endpoint", ""), 53))
                 add(*endpoint, row.value("agent_dns", false) ? "the agent's DNS" : "");
-    }
-    // The running one reports its upstreams with its next heartbeat, half a second after it learned them.
-    if (facts.upstreams.empty()) {
+    } else {
         for (const auto& rule : options.server)
             if (rule.upstream && rule.upstream->host.empty()) add(rule.upstream->endpoint, "server=");
         if (!options.no_resolv)

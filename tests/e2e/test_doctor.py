@@ -55,7 +55,8 @@ def _(ctx):
     ctx.undo.callback(patroni.stop)
     patroni.start()
     upstream = Scripted(ctx, echo)
-    lictor = Lictor(ctx, f"--server={upstream.option}", "--leader=pglab,namespace=digitalis.io", "--leader=nowhere", consul=agent.api.url)
+    lictor = Lictor(ctx, f"--server={upstream.option}", "--leader=pglab,namespace=digitalis.io", "--leader=nowhere",
+                    f"--consul-dns={agent.dns.address}#{agent.dns.port}", consul=agent.api.url)
     lictor.resolve("a.example")
     lictor.process.until(lambda: lictor.resolve("master.pglab.service.consul") == ["10.77.0.1"], 5, "the leader")
     rows = doctor(ctx, *options_of(lictor))
