@@ -97,9 +97,15 @@ void RulesSource::probe_failing(const std::vector<forward::UpstreamReport>& repo
 }
 
 void RulesSource::add_reports(std::vector<forward::UpstreamReport>& reports) const {
-    for (const auto& report : hosts_.upstream_reports())
-        if (std::any_of(reports.begin(), reports.end(), [&](const auto& row) { return row.endpoint == report.endpoint; }))
-            forward::add_report(reports, report);
+    for (const auto& own : hosts_.upstream_reports()) {
+        if (std::none_of(reports.begin(), reports.end(), [&](const auto& row) { return row.endpoint == own.endpoint; })) continue;
+        forward::UpstreamReport seen;
+        seen.endpoint = own.endpoint;
+        seen.failing = own.failing;
+        seen.last_reply = own.last_reply;
+        seen.last_fault = own.last_fault;
+        forward::add_report(reports, seen);
+    }
 }
 
 bool RulesSource::has_upstream() const {

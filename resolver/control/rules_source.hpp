@@ -40,7 +40,8 @@ public:
     /// Probes the default upstreams, at most every 2 s, while all of them fail by `reports`: without it a node that asks nothing would go
     /// on to show the fault after they have come back.
     void probe_failing(const std::vector<forward::UpstreamReport>& reports);
-    /// Adds what the control thread's own queries have seen of the upstreams in force.
+    /// Adds when the control thread's own queries had a reply or a fault of the upstreams in force. The counts remain those of clients'
+    /// queries.
     void add_reports(std::vector<forward::UpstreamReport>& reports) const;
     /// There is an upstream for all names, or one whose host name is not resolved yet.
     bool has_upstream() const;
