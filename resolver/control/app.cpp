@@ -104,9 +104,7 @@ private:
                                }
                                if (const Now now = loop::Loop::now(); history_.due(now)) {
                                    history_.add(pool_.history_sample(), now);
-                                   auto reports = pool_.upstream_reports();
-                                   rules_->add_reports(reports);
-                                   rules_->probe_failing(reports);
+                                   rules_->probe_failing(pool_.upstream_reports());
                                }
                                if (options_.consul_http_addr.empty()) return;
                                if (!watcher_->first_sync_done()) {

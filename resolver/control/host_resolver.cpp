@@ -126,7 +126,7 @@ void HostResolver::ask(const std::string& host, std::uint16_t type) {
 
 void HostResolver::probe(std::function<void(bool)> done) {
     const auto ticket = next_ticket_++;
-    probes_.emplace(ticket, [this, done = std::move(done)](bool answered) { done(answered || one_refused()); });
+    probes_.emplace(ticket, std::move(done));
     if (const auto reply = ask_upstream(wire::Name{}, rrtype::ns, ticket)) take(ticket, *reply);
     perform();
 }
@@ -136,11 +136,6 @@ void HostResolver::probe_agent(const wire::Name& name, std::function<void(bool)>
     probes_.emplace(ticket, std::move(done));
     if (const auto reply = ask_upstream(name, rrtype::soa, ticket, At::agent)) take(ticket, *reply);
     perform();
-}
-
-bool HostResolver::one_refused() const {
-    const auto reports = upstream_reports();
-    return std::any_of(reports.begin(), reports.end(), [](const auto& report) { return report.refused > 0; });
 }
 
 void HostResolver::probe_loops(const rules::Rules& rules) {

@@ -41,16 +41,15 @@ public:
     void probe_loops(const rules::Rules& rules);
 
     /// Queries the default upstreams for the root's NS; `done` is called once, perhaps during the call, and gets whether one of them
-    /// answered: any rcode but SERVFAIL. REFUSED counts: an authoritative server refuses the root's NS and serves its own zones.
+    /// answered: any rcode but SERVFAIL. After REFUSED another one is asked; where all refuse, `done` gets false.
     void probe(std::function<void(bool)> done);
-    /// What the queries of this object have seen of the upstreams.
-    std::vector<forward::UpstreamReport> upstream_reports() const { return forward_.upstream_reports(loop::Loop::now()); }
     /// The same with the agent's DNS, for the SOA of `name`.
     void probe_agent(const wire::Name& name, std::function<void(bool)> done);
 
+    /// What the queries of this object have seen of the upstreams, the agent's DNS among them.
+    std::vector<forward::UpstreamReport> upstream_reports() const { return forward_.upstream_reports(loop::Loop::now()); }
+
 private:
-    /// Whether an upstream has answered REFUSED to a query of this HostResolver; forward::Forward answers the query itself with SERVFAIL.
-    bool one_refused() const;
     struct Lookup {
         catalog::HostAnswer found;
         unsigned outstanding = 0;

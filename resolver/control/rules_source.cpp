@@ -79,18 +79,29 @@ void RulesSource::await_named_upstreams() {
     loop_.run();
 }
 
+template <class Test>
+bool RulesSource::any_default(const std::vector<forward::UpstreamReport>& reports, Test test) const {
+    const auto* route = rules::default_route(*rules_);
+    return route && std::any_of(reports.begin(), reports.end(), [&](const auto& report) {
+               return test(report) && std::any_of(route->members.begin(), route->members.end(),
+                                                  [&](std::uint32_t at) { return rules_->upstreams[at].endpoint == report.endpoint; });
+           });
+}
+
 void RulesSource::probe_upstreams() {
     if (upstream_answered_) return;
     // An upstream may come later: in resolv.conf, by a reload, or when its host name is resolved.
     if (!lifecycle::waits_for_upstream(*rules_)) return probe_.start(probe_every);
     hosts_.probe([this](bool answered) {
-        upstream_answered_ = upstream_answered_ || answered;
+        const auto refused = [](const auto& report) { return report.refused > 0; };
+        upstream_answered_ = upstream_answered_ || answered || any_default(hosts_.upstream_reports(), refused);
         if (!upstream_answered_) probe_.start(probe_every);
     });
 }
 
-void RulesSource::probe_failing(const std::vector<forward::UpstreamReport>& reports) {
+void RulesSource::probe_failing(std::vector<forward::UpstreamReport> reports) {
     const Now now = loop::Loop::now();
+    add_reports(reports);
     if (!upstream_answered_ || now < failing_next_ || !lifecycle::upstreams_fail(reports, *rules_)) return;
     failing_next_ = now + probe_every;
     hosts_.probe([](bool) {});  // the outcome is in its reports
@@ -128,13 +139,7 @@ void RulesSource::probe_agent_dns(const std::string& domain) {
 
 bool RulesSource::upstream_answered(const std::vector<forward::UpstreamReport>& reports) const {
     if (upstream_answered_ || !has_upstream()) return true;
-    // Only the upstreams for all names count; the agent's DNS may be one of them.
-    const auto* route = rules::default_route(*rules_);
-    return route && std::any_of(reports.begin(), reports.end(), [&](const auto& report) {
-               return report.answered > 0 && std::any_of(route->members.begin(), route->members.end(), [&](std::uint32_t at) {
-                          return rules_->upstreams[at].endpoint == report.endpoint;
-                      });
-           });
+    return any_default(reports, [](const auto& report) { return report.answered > 0; });
 }
 
 }  // namespace lictor::control

@@ -35,13 +35,13 @@ public:
     void on_loops(const std::vector<Endpoint>& upstreams);
     /// Runs the loop until each name of an upstream has been looked up once, 1.5 s at most: queries before that would fail.
     void await_named_upstreams();
-    /// Probes the default upstreams every 2 s until one has answered.
+    /// Probes the default upstreams every 2 s until one has answered. REFUSED counts: an authoritative server refuses the root's NS, and
+    /// serves its own zones.
     void probe_upstreams();
-    /// Probes the default upstreams, at most every 2 s, while all of them fail by `reports`: without it a node that asks nothing would go
-    /// on to show the fault after they have come back.
-    void probe_failing(const std::vector<forward::UpstreamReport>& reports);
-    /// Adds when the control thread's own queries had a reply or a fault of the upstreams in force. The counts remain those of clients'
-    /// queries.
+    /// Probes the default upstreams, at most every 2 s, while all of them fail by `reports` (of the workers) and by this thread's queries.
+    /// Otherwise a node without queries would show the fault after they have come back.
+    void probe_failing(std::vector<forward::UpstreamReport> reports);
+    /// Adds the times of the last reply and fault that the control thread's own queries saw. The counts remain those of clients' queries.
     void add_reports(std::vector<forward::UpstreamReport>& reports) const;
     /// There is an upstream for all names, or one whose host name is not resolved yet.
     bool has_upstream() const;
@@ -58,6 +58,9 @@ public:
 
 private:
     void publish();
+    /// Whether `test` holds for the report of an upstream for all names; the agent's DNS may be one of them.
+    template <class Test>
+    bool any_default(const std::vector<forward::UpstreamReport>& reports, Test test) const;
 
     loop::Loop& loop_;
     const conf::Options& options_;

@@ -83,7 +83,8 @@ struct Worker::Inside {
         const auto taken = view->generation;
         const void* const rules = view->rules.get();
         resolver.on_view(std::move(view), at, actions);
-        if (std::exchange(reported_rules, rules) != rules) on_beat();  // other rules may have other upstreams
+        // Other rules may have other upstreams.
+        if (std::exchange(reported_rules, rules) != rules) self.upstreams_.set(resolver.upstream_reports(at.now));
         perform();
         listener.flush();
         self.seen_.store(taken, std::memory_order_release);

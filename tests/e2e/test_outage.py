@@ -180,6 +180,19 @@ def _(ctx):
     assert ask.addresses(lictor.udp("www.up.test"))
 
 
+@test("the agent's DNS refuses a query and no upstream answers: lictor is not ready")
+def _(ctx):
+    agent, refuses = consul.dev_agent(ctx, "dev-late"), Nsd(ctx)
+    agent.stop()
+    lictor = Lictor(ctx, f"--server=127.0.0.1#{net.free_port()}", f"--consul-dns={refuses.option}", consul=agent.api.url)
+    lictor.until_logged("no contact with consul since the start", within=10)
+    lictor.process.until(lambda: any(row["endpoint"] == refuses.option for row in lictor.json("/stats")["upstreams"]), 5, "the agent's DNS is known")
+    net.steadily(lambda: lictor.http("/ready")[0] == 503, 3, "not ready while the agent is away")      # its DNS is asked every 2 s
+    agent.start().wait_ready()
+    lictor.process.until(lambda: "no upstream has answered yet" in lictor.http("/ready")[2], 20, "Consul was read")
+    net.steadily(lambda: lictor.http("/ready")[0] == 503, 3, "not ready without an upstream")
+
+
 @test("the first upstream is killed: the next one answers, and from then on without delay")
 def _(ctx):
     first, second = Unbound(ctx), Nsd(ctx)

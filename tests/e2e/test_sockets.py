@@ -15,6 +15,8 @@ from harness.lictor import SANITIZER_ENVIRONMENT, Lictor, binary
 from harness.process import Process
 from harness.runner import ONCE, TIMED, test
 
+SO_RCVBUFFORCE = 33     # socket(7); the module socket does not have it
+
 # Moves the descriptors to 3 and on, as systemd does, and becomes the program.
 LAUNCH = """
 import fcntl, os, sys
@@ -76,10 +78,12 @@ def answers(server, within=0.5, over=ask.udp):
 def _(ctx):
     for threads in (1, 4):
         port, sockets = pair(ctx)
+        sockets[0].setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, 16 << 20)
         server, own = ask.Server("127.0.0.1", port), ask.Server("127.0.0.1", net.free_port())
         lictor = handed(ctx, sockets, f"--threads={threads}", f"--port={own.port}", "--listen-address=127.0.0.1", name=f"threads{threads}")
         lictor.until(lambda: answers(server) and answers(own), 10, "it answers on the socket and on its own address")
         assert all(answers(server, 5) and answers(server, 5, ask.tcp) for _ in range(50))
+        assert sockets[0].getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF) == 32 << 20, "a buffer larger than lictor's own was made smaller"
         # A reload with another address keeps the handed sockets.
         with open(ctx.path(f"threads{threads}.conf"), "a") as file:
             file.write("address=/two.lan/10.0.0.2\n")

@@ -149,7 +149,7 @@ struct Http::State {
     /// Once a minute, because an outage fails every request in the same way.
     void log_failed(const Exchange& exchange) {
         if (exchange.generation != generation || exchange.target >= targets.size()) return;
-        // The watcher's line about the loss of contact says the same, but cuts the long text of a TLS failure.
+        // The watcher logs the same failure when contact is lost, but only its first 200 bytes, too few for a TLS failure.
         if (exchange.reply.unreachable && !targets[exchange.target].url.starts_with("https:")) return;
         static RateLimit failed{60};
         if (!failed.pass(loop::Loop::now() / seconds(1))) return;
