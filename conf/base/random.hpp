@@ -23,6 +23,13 @@ public:
     /// Uniform in [0, bound) (Lemire's multiply-shift; the bias is below 2^-32 · bound). `bound` 0 gives 0.
     std::uint32_t below(std::uint32_t bound) { return static_cast<std::uint32_t>((std::uint64_t{next_u32()} * bound) >> 32); }
 
+    /// The seed of another generator.
+    Seed next_seed() {
+        Seed seed{};
+        for (auto& word : seed) word = next_u32();
+        return seed;
+    }
+
 private:
     void refill();
 

@@ -41,6 +41,8 @@ namespace lictor::metrics {
     X(alias_chain, servfail, other, "config", nullptr, "chain of aliases too long", "The `cname` lines form a chain that is too long.")   \
     X(zone_transfer, notimp, other, "config", nullptr, "zone transfer not supported", "The query asks for a zone transfer.")              \
     X(edns_version, badvers, other, "config", nullptr, "EDNS version not supported", "The query has an EDNS version other than 0.")       \
+    X(bad_cookie, badcookie, other, "config", nullptr, "too many queries without a good cookie",                                          \
+      "A client in a network asks more than `rrl-ratelimit` allows; with the DNS cookie of this reply it is answered.")                   \
     X(malformed, formerr, other, "config", nullptr, "not a query that can be read", "The message is not a well-formed query.")            \
     X(opcode, notimp, other, "config", nullptr, "operation not supported",                                                                \
       "The message is not a query, but for example an update or a notification.")                                                         \
@@ -51,6 +53,10 @@ namespace lictor::metrics {
       "Neither `server` nor resolv.conf names an upstream for this name.")                                                                \
     X(overload, servfail, other, "config", &WorkerCounters::forward_overload, "too many queries in flight (dns-forward-max)",             \
       "The worker has `dns-forward-max` queries in flight, or too many clients wait for them.")                                           \
+    X(memory, servfail, other, "config", &WorkerCounters::forward_overload, "no memory left for another query (memory-max)",              \
+      "The queries in flight, together with caches and Consul's data, use as much of `memory-max` as they may.")                          \
+    X(client_share, servfail, other, "config", &WorkerCounters::forward_overload, "this client has its share of the queries in flight",   \
+      "One client has so many queries in flight that few are left for others. On loopback a client is one port, else one address.")       \
     X(upstream_silent, servfail, no_reachable_authority, "config", &WorkerCounters::forward_failed,                                       \
       "no reply from {name} within {seconds} s", "No upstream replied in time, or the agent's DNS did not.")                              \
     X(upstream_unreachable, servfail, network_error, "config", &WorkerCounters::forward_failed, "{name} not reachable",                   \

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 
+#include "conf/budget/budget.hpp"
 #include "conf/metrics/causes.hpp"
 #include "conf/metrics/count.hpp"
 #include "conf/metrics/histogram.hpp"
@@ -45,6 +46,14 @@ namespace lictor::metrics {
     X(dropped_short, counter, "lictor_dropped_total", "reason=\"short\"", "Packets not answered, by reason.")                              \
     X(dropped_response, counter, "lictor_dropped_total", "reason=\"response\"", "Packets not answered, by reason.")                        \
     X(dropped_foreign, counter, "lictor_dropped_total", "reason=\"foreign\"", "Packets not answered, by reason.")                          \
+    X(limited_truncated, counter, "lictor_limited_total", "reply=\"truncated\"",                                                           \
+      "Queries from networks over UDP above rrl-ratelimit, by reply.")                                                                     \
+    X(limited_cookie, counter, "lictor_limited_total", "reply=\"badcookie\"",                                                              \
+      "Queries from networks over UDP above rrl-ratelimit, by reply.")                                                                     \
+    X(limited_dropped, counter, "lictor_limited_total", "reply=\"none\"", "Queries from networks over UDP above rrl-ratelimit, by reply.") \
+    X(any_truncated, counter, "lictor_any_truncated_total", "", "Queries for ANY from networks over UDP, answered with TC alone.")         \
+    X(cookies_good, counter, "lictor_cookies_total", "cookie=\"good\"", "Queries with a DNS cookie, by whether it is one of lictor's.")    \
+    X(cookies_other, counter, "lictor_cookies_total", "cookie=\"other\"", "Queries with a DNS cookie, by whether it is one of lictor's.")  \
     X(send_failed, counter, "lictor_send_failures_total", "", "Replies that the kernel did not accept.")                                   \
     X(cache_hits, counter, "lictor_cache_hits_total", "", "Forwarded queries answered from the cache.")                                    \
     X(cache_misses, counter, "lictor_cache_misses_total", "", "Forwarded queries not found in the cache.")                                 \
@@ -127,7 +136,8 @@ namespace lictor::metrics {
     X(dnstap_dropped, counter, "lictor_dnstap_dropped_total", "",                                                                          \
       "Messages that the reader of dnstap does not get: it is not connected, or it reads too slowly.")                                     \
     X(dnstap_connected, gauge, "lictor_dnstap_connected", "", "1 while the reader of dnstap is connected.")                                \
-    X(log_dropped, counter, "lictor_log_dropped_total", "", "Log lines dropped because the queue was full.")
+    X(log_dropped, counter, "lictor_log_dropped_total", "", "Log lines dropped because the queue was full.")                               \
+    X(allocation_failures, counter, "lictor_allocation_failures_total", "", "Events whose work was given up because memory ran out.")
 
 inline constexpr const char response_help[] =
     "Time from reading a query to its reply, by source of the answer. Of queries answered at once a sample is measured each 10 ms.";
@@ -146,8 +156,9 @@ inline constexpr const char response_help[] =
 
 #define LICTOR_METRIC_FIELD(field, kind, name, label, help) Count field;
 
-/// Counters of one worker. Only that worker writes them.
+/// Counters of one worker, and the bytes that it uses. Only that worker writes them.
 struct WorkerCounters {
+    budget::Account memory;
     LICTOR_WORKER_METRICS(LICTOR_METRIC_FIELD)
 #define LICTOR_CAUSE_FIELD(word, ...) Count cause_##word;
     LICTOR_CAUSES(LICTOR_CAUSE_FIELD)
@@ -157,8 +168,9 @@ struct WorkerCounters {
 #undef LICTOR_HISTOGRAM_FIELD
 };
 
-/// Counters of the control thread. Only that thread writes them.
+/// Counters of the control thread, and the bytes that it uses. Only that thread writes them.
 struct ControlCounters {
+    budget::Account memory;
     LICTOR_CONTROL_METRICS(LICTOR_METRIC_FIELD)
 };
 

@@ -19,6 +19,7 @@ struct ForwardOptions {
     std::uint32_t forward_timeout = 4500;      ///< milliseconds until a client gets SERVFAIL if no upstream answers
     std::optional<FastRetry> fast_dns_retry;
     bool do_0x20_encode = false;             ///< random letter case in questions
+    bool no_send_cookie = false;             ///< no DNS cookies to upstreams
     bool proxy_dnssec = false;               ///< the AD bit of upstreams is passed on
     std::optional<ClientSubnet> add_subnet;  ///< with neither family given: the subnet /0
     bool strip_subnet = false;

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "conf/options/option_access.hpp"
+#include "conf/values/range_values.hpp"
 
 namespace lictor::conf {
 namespace {
@@ -72,6 +73,50 @@ constexpr Row rows[] = {
      .reference = "Does not answer the CHAOS names (version.bind, hits.bind and the others). They are forwarded.",
      .default_text = "off",
      .field = flag<&ReplyOptions::no_ident>},
+    {.name = "rrl-ratelimit",
+     .shape = Shape::value,
+     .own = true,
+     .argument = "<n>",
+     .help = "queries that a client in a network may send each second over UDP",
+     .reference =
+         "Number of queries that each worker answers in full each second for one client over UDP (response rate limiting, so that nobody "
+         "uses lictor to send traffic to a forged address). A client is an IPv4 address or an IPv6 network of 56 bits. Further queries "
+         "are answered as `rrl-slip` says. No limit applies to this machine's own clients, over TCP, and to clients with a DNS cookie of "
+         "lictor's (RFC 7873). 0: no limit.",
+     .default_text = "1000",
+     .sample = "1000",
+     .field = number<&ReplyOptions::rrl_ratelimit, 0, 1000000>},
+    {.name = "rrl-slip",
+     .shape = Shape::value,
+     .own = true,
+     .argument = "<n>",
+     .help = "above rrl-ratelimit, how many queries get one reply",
+     .reference = "Above `rrl-ratelimit` one of this number of queries gets a reply, which is not longer than the query and makes the "
+                  "client ask over TCP (TC); a client that sent a DNS cookie gets BADCOOKIE with a new one instead. The others get none. "
+                  "1: each gets one. 0: none gets one.",
+     .default_text = "1",
+     .sample = "2",
+     .field = number<&ReplyOptions::rrl_slip, 0, 1000>},
+    {.name = "rrl-exempt",
+     .shape = Shape::value,
+     .times = Times::repeatable,
+     .own = true,
+     .argument = "<ip>[/<bits>]",
+     .help = "clients without rrl-ratelimit",
+     .reference = "An address or network whose clients `rrl-ratelimit` does not apply to.",
+     .default_text = "none",
+     .sample = "10.0.0.0/8",
+     .field = field_with<&ReplyOptions::rrl_exempt, add_parsed<&ReplyOptions::rrl_exempt, parse_network, Markers::removed>,
+                         get_rules<&ReplyOptions::rrl_exempt>>},
+    {.name = "no-answer-cookie",
+     .times = Times::repeatable,
+     .own = true,
+     .help = "ignore DNS cookies of clients in networks",
+     .reference =
+         "Ignores the DNS cookies of clients in networks. Without this option such a client that sends one gets one (RFC 7873, RFC 9018), "
+         "which shows later that its address is not forged. Clients on this machine get none: nobody can forge their address.",
+     .default_text = "off",
+     .field = flag<&ReplyOptions::no_answer_cookie>},
     {.name = "filterwin2k",
      .letter = 'f',
      .times = Times::repeatable,

@@ -3,6 +3,9 @@
 
 #include <cstdint>
 #include <optional>
+#include <vector>
+
+#include "conf/values/record_rules.hpp"
 
 namespace lictor::conf {
 
@@ -15,7 +18,11 @@ struct ReplyOptions {
     std::uint32_t edns_packet_max = 1232;  ///< bytes, 512 to 65535
     bool localise_queries = false;
     bool no_round_robin = false;
-    bool no_ident = false;  ///< names of class CHAOS are not answered
+    bool no_ident = false;               ///< names of class CHAOS are not answered
+    bool no_answer_cookie = false;       ///< DNS cookies of clients are ignored
+    std::uint32_t rrl_ratelimit = 1000;  ///< queries of one client in a network over UDP, each second; 0 = no limit
+    std::uint32_t rrl_slip = 1;          ///< beyond it one in so many is answered, with TC; 0 = none
+    std::vector<Network> rrl_exempt;
     bool operator==(const ReplyOptions&) const = default;
 };
 

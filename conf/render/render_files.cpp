@@ -94,6 +94,7 @@ std::string_view rcode_word(unsigned code) {
         case rcode::nxdomain: return "NXDOMAIN";
         case rcode::notimp: return "NOTIMP";
         case rcode::badvers: return "BADVERS";
+        case rcode::badcookie: return "BADCOOKIE";
         default: return "SERVFAIL";
     }
 }

@@ -8,7 +8,7 @@ namespace lictor {
 
 /// Response codes (RFC 1035 §4.1.1, RFC 6895).
 namespace rcode {
-inline constexpr unsigned noerror = 0, formerr = 1, servfail = 2, nxdomain = 3, notimp = 4, refused = 5, badvers = 16;
+inline constexpr unsigned noerror = 0, formerr = 1, servfail = 2, nxdomain = 3, notimp = 4, refused = 5, badvers = 16, badcookie = 23;
 }
 /// Extended errors (RFC 8914 §5.2).
 namespace ede {

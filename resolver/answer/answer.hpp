@@ -60,6 +60,8 @@ struct Answer {
     bool leader_gap = false;
 
     bool answered() const { return kind == Kind::answered; }
+    /// True if the message could be read as a query and its client is answered: only then is it a sign that the client is in use.
+    bool is_of_query() const;
 
     /// An answer whose message of `size` bytes is in the buffer, without OPT.
     static Answer from(Source source, std::size_t size, Reason reason = {}) {

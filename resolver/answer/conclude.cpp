@@ -80,6 +80,7 @@ void put_opt(Answer& answer, const To& to, std::span<std::uint8_t> buffer, const
     opt.udp_size = agents ? to.edns.udp_size : static_cast<std::uint16_t>(rules.edns_packet_max);
     opt.dnssec_ok = answer.opt == Opt::own && to.edns.dnssec_ok;
     opt.rcode = rcode_of(answer.reason, buffer);
+    if (!agents) opt.cookie = to.edns.cookie_option();
     if (answer.opt != Opt::own) opt.subnet = to.edns.subnet_option();
     if (agents || answer.reason.cause == Cause::none) {
         answer.size = wire::write_opt(buffer, answer.size, limit, opt);
@@ -96,6 +97,10 @@ void put_opt(Answer& answer, const To& to, std::span<std::uint8_t> buffer, const
 Answer Answer::failed(const wire::Question& question, Reason reason, std::span<std::uint8_t> buffer) {
     const unsigned code = metrics::row_of(reason.cause)->rcode.value_or(rcode::servfail);
     return from(Source::error, wire::write_error(question, code, buffer).size(), reason);
+}
+
+bool Answer::is_of_query() const {
+    return kind == Kind::later || (answered() && reason.cause != Cause::malformed && reason.cause != Cause::opcode);
 }
 
 metrics::Histogram& response_of(Counters& counters, Source source) {
@@ -126,7 +131,8 @@ std::optional<std::uint16_t> extended_error_of(const Reason& reason, unsigned co
 
 std::size_t opt_room(const wire::Edns& edns, const Reason& reason) {
     if (!edns.present) return 0;
-    return reason.cause == Cause::none ? wire::opt_size : wire::opt_ede_size;
+    const std::size_t cookie = edns.cookie_size == 0 ? 0u : wire::option_head + edns.cookie_size;
+    return (reason.cause == Cause::none ? wire::opt_size : wire::opt_ede_size) + cookie;
 }
 
 std::string text_of(const Reason& reason) { return std::string(Text(reason).view()); }

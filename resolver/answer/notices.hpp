@@ -11,7 +11,7 @@
 namespace lictor::answer {
 
 /// What a notice is about. `count` is the number of kinds.
-enum class NoticeKind : std::uint8_t { overload, waiting_full, upstream_refused, rebind, non_local, count };
+enum class NoticeKind : std::uint8_t { overload, waiting_full, upstream_refused, rebind, non_local, rate_limited, count };
 enum class Severity : std::uint8_t { information, warning };
 
 /// How a kind is logged.
@@ -29,6 +29,7 @@ inline constexpr std::array notice_rows{
     NoticeRow{NoticeKind::upstream_refused, Severity::warning, 60, false, "let it recurse for this host, or remove it"},
     NoticeRow{NoticeKind::rebind, Severity::warning, 5, false, "rebind-domain-ok allows a domain"},
     NoticeRow{NoticeKind::non_local, Severity::warning, 0, true, "listen on single addresses (listen-address) to answer other networks"},
+    NoticeRow{NoticeKind::rate_limited, Severity::warning, 60, false, "raise rrl-ratelimit, or exempt the client (rrl-exempt)"},
 };
 static_assert(
     notice_rows.size() == static_cast<std::size_t>(NoticeKind::count) &&

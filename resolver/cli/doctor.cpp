@@ -20,6 +20,7 @@
 #include <set>
 #include <span>
 
+#include "conf/budget/limit.hpp"
 #include "conf/disk/disk_files.hpp"
 #include "conf/options/consul_address.hpp"
 #include "conf/options/options.hpp"
@@ -160,12 +161,7 @@ void read_machine(Facts& facts) {
             if (digits != std::string::npos) facts.descriptors = std::strtoull(limits.c_str() + digits, nullptr, 10);
         }
     }
-    for (const char* path : {"/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"}) {
-        const std::string text = text_of(path);
-        std::uint64_t bytes = 0;
-        if (std::from_chars(text.data(), text.data() + text.size(), bytes).ec == std::errc() && bytes < std::uint64_t{1} << 60)
-            facts.memory_bytes = bytes;
-    }
+    facts.memory_bytes = budget::cgroup_limit([](const std::string& path) { return std::optional(text_of(path.c_str())); });
 }
 
 // -------------------------------------------------------------------------------------------------------------- upstreams

@@ -6,6 +6,12 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include <new>
+
+#include "conf/base/rate_limit.hpp"
+#include "conf/budget/limit.hpp"
+#include "conf/budget/pressure.hpp"
+#include "conf/disk/disk_files.hpp"
 #include "conf/log/log.hpp"
 #include "conf/metrics/metrics.hpp"
 #include "resolver/control/cache_dump.hpp"
@@ -23,6 +29,7 @@
 #include "resolver/lifecycle/listen_plan.hpp"
 #include "resolver/lifecycle/readiness.hpp"
 #include "resolver/net/inherited_sockets.hpp"
+#include "resolver/process/confinement.hpp"
 #include "resolver/process/daemonize.hpp"
 #include "resolver/process/privileges.hpp"
 #include "resolver/process/this_process.hpp"
@@ -64,6 +71,8 @@ private:
     void log_statistics();
     void stop(const char* signal_name);
     int end();
+    void watch_memory();
+    budget::Report memory_report() const;
     documents::Status status() const;
 
     Configuration configuration_;
@@ -73,7 +82,10 @@ private:
 
     loop::Loop loop_;
     Random random_{process::kernel_seed()};
+    std::shared_ptr<budget::Budget> memory_;  ///< before all accounts
     metrics::ControlCounters counters_;
+    budget::Pressure pressure_;
+    RateLimit lack_logs_{60};
     workers::ViewBoard board_;
     loop::Wake wake_{loop_, [this] { on_mail(); }};
     workers::Mailbox mailbox_{[this] { wake_.send(); }};
@@ -102,6 +114,7 @@ private:
                                    counters_.dnstap_dropped.set(startup_.tap->dropped());
                                    counters_.dnstap_connected.set(startup_.tap->connected());
                                }
+                               watch_memory();
                                if (const Now now = loop::Loop::now(); history_.due(now)) {
                                    history_.add(pool_.history_sample(), now);
                                    rules_->probe_failing(pool_.upstream_reports());
@@ -122,10 +135,20 @@ private:
 };
 
 App::App(conf::Parsed parsed, const Invocation& invocation, Helpers helpers, process::BackgroundStart background)
-    : configuration_(std::move(parsed), invocation), helpers_(std::move(helpers)), background_(std::move(background)) {}
+    : configuration_(std::move(parsed), invocation), helpers_(std::move(helpers)), background_(std::move(background)) {
+    disk::DiskFiles files;
+    const auto limit = budget::cgroup_limit([&](const std::string& path) -> std::optional<std::string> {
+        const auto file = files.read(path);
+        return file ? std::optional(file->text) : std::nullopt;
+    });
+    const std::uint64_t caches = std::uint64_t{rules::cache_bytes_of(options_)} * options_.threads;
+    memory_ = std::make_shared<budget::Budget>(options_.memory_max.value_or(budget::default_max(limit, caches)));
+    counters_.memory.open(*memory_);
+}
 
 int App::run() {
     signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN);  // at a limit of file sizes (setrlimit(2)) write(2) fails, and a full log does not end the DNS service
     // Signals are caught from here on. One that arrives before the loop runs is handled when the loop runs.
     signals_.emplace_back(loop_, SIGHUP, [this] { reload(); });
     signals_.emplace_back(loop_, SIGTERM, [this] { stop("SIGTERM"); });
@@ -203,6 +226,7 @@ void App::start_workers() {
     pool_.start({.sockets = startup_.endpoints.take_sockets(),
                  .dump = startup_.dump,
                  .tap = startup_.tap,
+                 .memory = memory_,
                  .descriptors = process::raise_file_limit(),
                  .listed = [this](std::vector<forward::TableRow> rows) { cache_dump_.take(std::move(rows)); }},
                 options_, board_, mailbox_);
@@ -273,7 +297,13 @@ void App::reload() {
         return;
     }
     process::notify_systemd("RELOADING=1\nMONOTONIC_USEC=" + std::to_string(process::monotonic_microseconds()));
-    apply_reload();
+    try {
+        apply_reload();
+    } catch (const std::bad_alloc&) {
+        loop::note_lack_of_memory();
+        counters_.reload_failures.add();
+        log::error("the configuration was not read again: memory ran out; send HUP again");
+    }
     process::notify_systemd(configuration_.reload_errors().empty() ? "READY=1\nSTATUS="
                                                                    : "READY=1\nSTATUS=the last reload was refused: see the log");
 }
@@ -316,6 +346,27 @@ void App::explain(const wire::Name& name, std::uint16_t type, documents::Explain
         const documents::Sources sources{options_, configuration_.parsed().places, rules_->files()};
         done(documents::explain_json(all, pool_.size(), status(), sources));
     });
+}
+
+budget::Report App::memory_report() const {
+    budget::Report report;
+    report.max = memory_->max();
+    report.add(counters_.memory);
+    pool_.add_memory(report);
+    return report;
+}
+
+/// Twice a second.
+void App::watch_memory() {
+    const auto report = memory_report();
+    if (const auto line = pressure_.line(report, loop::Loop::now())) line->begins ? log::warning(line->text) : log::info(line->text);
+    if (const auto lacks = loop::lacks_of_memory(); lacks != counters_.allocation_failures.get()) {
+        if (counters_.allocation_failures.get() == 0 || lack_logs_.pass(loop::Loop::now() / seconds(1)))
+            log::error("memory ran out: the work of " + std::to_string(lacks) +
+                       " events was given up since the start; allow this process more memory, or set a smaller memory-max");
+        counters_.allocation_failures.set(lacks);
+    }
+    if (pressure_.gives_back(report.used_in_all())) process::release_freed_memory();
 }
 
 void App::log_statistics() {
@@ -370,7 +421,8 @@ documents::Status App::status() const {
     lifecycle::FaultFacts more{.contact_age_seconds = std::nullopt,
                                .upstreams = status.upstreams,
                                .failovers = status.failovers,
-                               .reload_refused = !status.reload_errors.empty()};
+                               .reload_refused = !status.reload_errors.empty(),
+                               .memory_used_up = pressure_.sheds()};
     if (status.consul_last_contact_unix > 0)
         more.contact_age_seconds =
             static_cast<double>(status.started_unix) + status.uptime_seconds - static_cast<double>(status.consul_last_contact_unix);
@@ -381,6 +433,7 @@ documents::Status App::status() const {
     status.history = &history_;
     status.host = process::host_name();
     if (shadow_) status.shadow = shadow_->report();
+    status.memory = memory_report();
     const auto memory = process::memory();
     status.process = {.cpu_seconds = process::cpu_seconds(),
                       .resident_bytes = memory.resident_bytes,
@@ -405,6 +458,7 @@ int serve(conf::Parsed parsed, const Invocation& invocation) {
     // Few arenas and early trimming keep the resident memory small; the hot path does not allocate.
     mallopt(M_ARENA_MAX, 2);
     mallopt(M_TRIM_THRESHOLD, 256 * 1024);
+    process::wipe_secrets_of_environment();  // before the processes below have copies
     choose_log_facility(parsed.options);
     auto inherited = net::take_inherited_sockets();
     if (!inherited) {

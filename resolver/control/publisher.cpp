@@ -2,6 +2,7 @@
 #include "resolver/control/publisher.hpp"
 
 #include <algorithm>
+#include <utility>
 
 #include "conf/base/printable.hpp"
 #include "conf/log/log.hpp"
@@ -88,13 +89,13 @@ void Publisher::put(std::shared_ptr<const catalog::Catalog> catalog) {
     const Moment at = loop::Loop::moment();
     view->runtime = view::next_runtime(current_->runtime, *view->catalog, at.unix_seconds, marks_);
     view->soa_zones = soa_zones(*view, at);
-    count_leader_changes(*current_->catalog, *view->catalog);
-    current_ = view;
-    retained_.push_back(view);
+    retained_.push_back(view);  // without memory the next step tries all of this again
+    const auto before = std::exchange(current_, view);
     counters_.views_published.add();
     counters_.views_retained.set(retained_.size());
     board_.put(view);
     hooks_.wake();
+    count_leader_changes(*before->catalog, *view->catalog);
     for (const auto& change : failovers_.on_view(*view, at)) hooks_.leader_changed(change);
 }
 

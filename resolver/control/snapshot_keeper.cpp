@@ -31,9 +31,8 @@ struct File {
 
 std::string reason(const char* step) { return std::string(step) + ": " + std::strerror(errno); }
 
-/// Gives the error; empty if done.
-std::string replace_file(const std::string& path, const std::string& text) {
-    const std::string fresh = path + ".new";
+/// Writes the text to the new file `fresh`. Gives the error; empty if done.
+std::string write_file(const std::string& fresh, const std::string& text) {
     File file(::open(fresh.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600));
     if (file.fd < 0) return reason("it cannot be written") + "; its directory must belong to the user that lictor becomes";
     for (std::size_t done = 0; done < text.size();) {
@@ -43,8 +42,16 @@ std::string replace_file(const std::string& path, const std::string& text) {
         done += static_cast<std::size_t>(more);
     }
     if (::fsync(file.fd) != 0) return reason("fsync");
-    if (::rename(fresh.c_str(), path.c_str()) != 0) return reason("rename");
     return "";
+}
+
+/// Gives the error; empty if done. After an error the old file stays, and nothing of the new one: it would keep a full disk full.
+std::string replace_file(const std::string& path, const std::string& text) {
+    const std::string fresh = path + ".new";
+    auto trouble = write_file(fresh, text);
+    if (trouble.empty() && ::rename(fresh.c_str(), path.c_str()) != 0) trouble = reason("rename");
+    if (!trouble.empty()) ::unlink(fresh.c_str());
+    return trouble;
 }
 
 std::string write_out(const std::string& path, const catalog::Snapshot& snapshot) {
@@ -99,6 +106,15 @@ std::shared_ptr<const catalog::Snapshot> load_snapshot_or_warn(const std::string
 struct SnapshotKeeper::Work {
     catalog::Snapshot snapshot;
     std::string trouble;
+
+    /// On any thread. Lack of memory is a trouble like others.
+    void write_to(const std::string& path) {
+        try {
+            trouble = write_out(path, snapshot);
+        } catch (const std::bad_alloc&) {
+            trouble = "no memory";  // short enough to need none
+        }
+    }
 };
 
 SnapshotKeeper::SnapshotKeeper(loop::Loop& loop, std::string path, metrics::ControlCounters& counters,
@@ -111,13 +127,13 @@ void SnapshotKeeper::write() {
     if (writing_) return;
     auto snapshot = source_();
     if (!snapshot) return;
-    writing_ = true;
     const auto work = std::make_shared<Work>(Work{*std::move(snapshot), {}});
-    background_.run([work, path = path_] { work->trouble = write_out(path, work->snapshot); },
+    background_.run([work, path = path_] { work->write_to(path); },
                     [this, work] {
                         writing_ = false;
                         on_written(*work);
                     });
+    writing_ = true;  // `after` runs later, on this thread
 }
 
 void SnapshotKeeper::on_written(const Work& work) {
@@ -133,7 +149,15 @@ void SnapshotKeeper::on_written(const Work& work) {
 void SnapshotKeeper::finish() {
     timer_.stop();
     if (writing_) return;  // the file being written is recent enough
-    if (const auto snapshot = source_()) on_written({{}, write_out(path_, *snapshot)});
+    try {
+        auto snapshot = source_();
+        if (!snapshot) return;
+        Work work{*std::move(snapshot), {}};
+        work.write_to(path_);
+        on_written(work);
+    } catch (const std::bad_alloc&) {  // the file of ten seconds ago stays
+        counters_.snapshot_failures.add();
+    }
 }
 
 }  // namespace lictor::control

@@ -11,7 +11,10 @@
 #include "conf/base/printable.hpp"
 #include "conf/log/log.hpp"
 #include "conf/metrics/metrics.hpp"
+#include "resolver/confine/system_calls.hpp"
+#include "resolver/confine/writable.hpp"
 #include "resolver/lifecycle/listen_plan.hpp"
+#include "resolver/process/confinement.hpp"
 #include "resolver/process/daemonize.hpp"
 #include "resolver/process/privileges.hpp"
 #include "resolver/process/this_process.hpp"
@@ -51,6 +54,13 @@ std::string open_stats(const conf::Options& options, unsigned owner, metrics::Co
 int failed(const std::string& text, int code) {
     log::error(text);
     return code;
+}
+
+/// The last of what is given up. Without it lictor serves nevertheless.
+void restrict_calls(const conf::Options& options) {
+    const auto list = confine::calls_of_resolver(static_cast<std::uint32_t>(getpid()), confine::writes_files(options));
+    if (const auto done = process::restrict_calls(list, options.seccomp); !done)
+        log::warning("seccomp: no system call is refused: " + done.error().text);
 }
 
 void log_started(const conf::Parsed& parsed, const Startup& startup, const std::optional<process::Identity>& identity) {
@@ -101,6 +111,8 @@ int start_up(const conf::Parsed& parsed, metrics::ControlCounters& counters, Sta
             return failed("pid-file=" + options.pid_file + ": " + std::strerror(error) + "; choose a directory that can be written", 3);
         startup.pid_file = options.pid_file;
     }
+    // Before the log's thread, which opens its file again later.
+    const auto landlocked = options.landlock ? process::restrict_writing(confine::writable_places(options)) : Result<bool>(true);
     const std::string log_problem = log::open(options.log_facility, options.log_debug, options.log_async,
                                               options.log_format == conf::LogFormat::json ? log::Format::json : log::Format::text);
     if (*configured) {
@@ -119,6 +131,9 @@ int start_up(const conf::Parsed& parsed, metrics::ControlCounters& counters, Sta
     if (geteuid() != 0 && !*configured)
         if (const auto given_up = process::give_up_unneeded(); !given_up)
             log::warning("capabilities cannot be given up: " + given_up.error().text + "; allow capset (systemd: SystemCallFilter=capset)");
+    process::allow_core_files(options.core_dumps);
+    restrict_calls(options);
+    if (!landlocked) log::info("landlock: no file is protected from writing: " + landlocked.error().text);
     for (const auto& problem : rights_problems) log::warning(problem);
     if (!log_problem.empty()) log::warning(log_problem);
     for (const auto& warning : parsed.warnings) log::warning(warning.line());

@@ -2,6 +2,7 @@
 // upstreams. The first source that applies answers. Each decision starts from the top; only aliases whose targets are being asked are
 // stored.
 #include <algorithm>
+#include <new>
 
 #include "conf/metrics/causes.hpp"
 #include "conf/values/range_values.hpp"
@@ -94,6 +95,8 @@ bool Resolver::State::answers_as_agent(const wire::Question& question) const {
 /// The error reply to a message that cannot be decided; or the answer to several CHAOS questions in one message.
 Answer Resolver::State::answer_fault(wire::QuestionFault fault, const wire::Question& question, wire::Bytes message, Moment at,
                                      std::span<std::uint8_t> buffer) {
+    if (fault == wire::QuestionFault::no_question && question.edns.cookie_size != 0)
+        return Answer::from(answer::Source::local, wire::write_error(question, rcode::noerror, buffer).size());
     if (fault == wire::QuestionFault::formerr) {
         const auto size = answer_chaos_together(
             message, question.over_tcp, *view->rules, [&] { return totals(at.now); }, buffer);
@@ -245,8 +248,34 @@ Answer Resolver::State::decide(const wire::Question& question, const answer::Cli
     return forward.ask(question, client, at, buffer, actions, assumed ? forward::Forward::Caching::off : forward::Forward::Caching::on);
 }
 
-Answer Resolver::on_query(wire::Bytes message, const answer::Client& asker, Moment at, std::span<std::uint8_t> buffer,
+Answer Resolver::on_query(wire::Bytes message, const answer::Client& client, Moment at, std::span<std::uint8_t> buffer,
                           answer::Actions& actions) {
+    try {
+        return process(message, client, at, buffer, actions);
+    } catch (const std::bad_alloc&) {
+        return state_->without_memory(message, client, buffer, actions);
+    }
+}
+
+/// SERVFAIL for a query whose decision needed memory that there was not. Parsing and the reply need none.
+Answer Resolver::State::without_memory(wire::Bytes message, const answer::Client& client, std::span<std::uint8_t> buffer,
+                                       answer::Actions& actions) {
+    counters.memory.count_shed(budget::Kind::forward);
+    witness = nullptr;
+    wire::Question question;
+    const wire::QuestionFault fault = wire::read_question(message, question);
+    if (fault == wire::QuestionFault::too_short || fault == wire::QuestionFault::response) return {};
+    set_transport(question, client);
+    Answer answer = fail(question, {fault == wire::QuestionFault::none ? Cause::memory : Cause::malformed}, buffer);
+    try {
+        conclude(answer, question, client, buffer, actions);
+    } catch (const std::bad_alloc&) {  // of the query log: the reply is sent all the same
+    }
+    return answer;
+}
+
+Answer Resolver::process(wire::Bytes message, const answer::Client& asker, Moment at, std::span<std::uint8_t> buffer,
+                         answer::Actions& actions) {
     State& s = *state_;
     s.event_at = s.batch_at = at.now;
     std::optional<answer::Client> numbered;
@@ -274,7 +303,13 @@ Answer Resolver::on_query(wire::Bytes message, const answer::Client& asker, Mome
         count_of(s.counters, question.type).add();
         s.note(question, client, at, actions);
     }
-    Answer answer = readable ? s.decide(question, client, at, buffer, actions, 0) : s.answer_fault(fault, question, message, at, buffer);
+    if (question.edns.cookie_size != 0) s.check_cookie(question, client, at);
+    std::optional<Answer> instead;
+    if (!question.over_tcp && !question.edns.same_host && !question.edns.cookie_good) [[unlikely]]
+        instead = s.answer_forgeable(fault, question, client, at, buffer, actions);
+    Answer answer = instead    ? *std::move(instead)
+                    : readable ? s.decide(question, client, at, buffer, actions, 0)
+                               : s.answer_fault(fault, question, message, at, buffer);
     // `waits` must outlive the answer, whose reason refers to its need.
     const Answer waits = answer.kind == Answer::Kind::waits ? std::exchange(answer, {}) : Answer{};
     if (waits.kind == Answer::Kind::waits) answer = s.hold(question, message, client, waits, at, nullptr, buffer, actions);

@@ -71,7 +71,11 @@ Answer Resolver::State::hold(const wire::Question& question, wire::Bytes message
     WaitingQuery held{
         {message.begin(), message.end()},  client,  question.lower, question.header.id, question.type, decided.need, decided.leader_gap,
         before ? before->arrived : at.now, deadline};
-    const auto number_max = decided.leader_gap ? view->rules->leader_hold_max : waiting_max;
+    auto number_max = decided.leader_gap ? view->rules->leader_hold_max : waiting_max;
+    if (!counters.memory.fits(budget::Kind::held, sizeof held + message.size())) {
+        counters.memory.count_shed(budget::Kind::held);
+        number_max = 0;
+    }
     if (held.client.arrived == Now{}) held.client.arrived = at.now;
     switch (waiting.put(std::move(held), stamp(decided.need), number_max)) {
         case Waiting::Put::full:

@@ -10,6 +10,7 @@ namespace lictor::core {
 Resolver::Resolver(metrics::WorkerCounters& counters, Random& random) : state_(std::make_unique<State>(counters, random)) {}
 Resolver::~Resolver() = default;
 void Resolver::set_others(std::function<Totals()> others) { state_->others = std::move(others); }
+void Resolver::set_cookie_secret(const Random::Seed& secret) { state_->cookies = clients::ServerCookies(secret); }
 
 void Resolver::end_batch(Now now) {
     State& s = *state_;
@@ -40,7 +41,7 @@ void Resolver::on_tick(Moment at, answer::Actions& actions) {
     const std::size_t before = actions.size();
     s.forward.on_tick(at, actions);
     s.finish_aliases(actions, before);
-    for (auto& held : s.waiting.take_due(at.now)) s.end_hold(std::move(held), at, actions);
+    for (auto& held : s.waiting.take_due(at.now)) s.tolerate([&] { s.end_hold(std::move(held), at, actions); });
     s.gauges();
 }
 
@@ -87,8 +88,9 @@ void Resolver::on_view(std::shared_ptr<const view::View> view, Moment at, answer
 
     // Consul gives way, or an agent was found: another source answers every query that waits for Consul.
     if (catalog::gives_way(*old->catalog) != catalog::gives_way(*s.view->catalog) && old->generation != 0)
-        for (auto& held : s.waiting.take_all()) s.again(std::move(held), at, actions);
-    for (auto& held : s.waiting.take_moved([&](const catalog::Need& need) { return s.stamp(need); })) s.again(std::move(held), at, actions);
+        for (auto& held : s.waiting.take_all()) s.tolerate([&] { s.again(std::move(held), at, actions); });
+    for (auto& held : s.waiting.take_moved([&](const catalog::Need& need) { return s.stamp(need); }))
+        s.tolerate([&] { s.again(std::move(held), at, actions); });
     s.gauges();
 }
 
@@ -123,6 +125,8 @@ std::size_t Resolver::flush(std::optional<wire::Name> suffix, Moment at, answer:
     state_->finish_aliases(actions, before);
     return dropped;
 }
+
+void Resolver::tidy(Now now) { state_->forward.tidy(now); }
 
 std::optional<Now> Resolver::deadline() const {
     const auto waiting = state_->waiting.deadline();

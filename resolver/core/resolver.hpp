@@ -25,6 +25,8 @@ public:
     ~Resolver();
     /// Sets the source of the other workers' counters, for the CHAOS names.
     void set_others(std::function<Totals()> others);
+    /// Sets the secret of DNS cookies, which all workers share. Without it this worker has one of its own.
+    void set_cookie_secret(const Random::Seed& secret);
 
     /// A message from a client. `answered`: the concluded answer is in `buffer` (65,535 bytes for TCP, at least 512 for UDP). `later`: a
     /// Reply action follows. `drop`: no reply. No allocation if the answer is in memory and queries are not logged.
@@ -45,6 +47,9 @@ public:
     /// Removes cached replies at or below `suffix` (lower case), or all without one. Returns their number. See Forward::flush.
     std::size_t flush(std::optional<wire::Name> suffix, Moment at, answer::Actions& actions);
 
+    /// Frees memory that nothing needs any more. To be called about twice a second.
+    void tidy(Now now);
+
     /// How a query of class IN would be answered now, by the same decision as `on_query`, as for a client on this machine that asks over
     /// UDP with EDNS. It has no effect.
     Explanation explain(const wire::Name& name, std::uint16_t type, Moment at);
@@ -58,6 +63,9 @@ public:
 
 private:
     struct State;
+    /// `on_query`, which may run out of memory.
+    answer::Answer process(wire::Bytes message, const answer::Client& client, Moment at, std::span<std::uint8_t> buffer,
+                           answer::Actions& actions);
     std::unique_ptr<State> state_;
 };
 

@@ -1,5 +1,6 @@
-// The private state of Resolver, and its three parts. decide.cpp decides a query with the current View. hold.cpp holds it until a fact
-// changes and decides it again. resolver.cpp handles all other events.
+// The private state of Resolver, and its four parts. decide.cpp decides a query with the current View; network_clients.cpp limits
+// what may come from a forged address. hold.cpp holds a query until a fact changes and decides it again. resolver.cpp handles all other
+// events.
 #pragma once
 
 #include <array>
@@ -10,6 +11,8 @@
 
 #include "conf/metrics/metrics.hpp"
 #include "resolver/answer/conclude.hpp"
+#include "resolver/clients/cookies.hpp"
+#include "resolver/clients/response_rate.hpp"
 #include "resolver/core/resolver.hpp"
 #include "resolver/core/waiting.hpp"
 #include "resolver/local/local.hpp"
@@ -31,7 +34,13 @@ struct PendingAlias {
 };
 
 struct Resolver::State {
-    State(metrics::WorkerCounters& counters_, Random& random_) : counters(counters_), random(random_), forward(counters_, random_) {}
+    State(metrics::WorkerCounters& counters_, Random& random_)
+        : counters(counters_),
+          random(random_),
+          forward(counters_, random_),
+          waiting(Waiting::bytes_default, random_.next_u64()),
+          rate(random_.next_u64()),
+          cookies(random_.next_seed()) {}
 
     metrics::WorkerCounters& counters;
     Random& random;
@@ -43,6 +52,9 @@ struct Resolver::State {
     bool agent_asked = false;         ///< the cache may contain answers of the agent's DNS
     std::unordered_map<std::uint64_t, PendingAlias> aliases;
     std::uint64_t next_alias = 1;
+    clients::ResponseRate rate;  ///< of clients in networks over UDP
+    clients::ServerCookies cookies;
+    std::uint32_t limited = 0;  ///< queries above the rate
     answer::NoticeLimits notices;
     Now next_sample{};
     Now event_at{}, batch_at{};                            ///< of the event that is being handled; of the last query
@@ -95,6 +107,16 @@ struct Resolver::State {
     /// A failure. For Consul's names in strict mode it has no extended error, as the agent's.
     Answer fail(const wire::Question& question, answer::Reason reason, std::span<std::uint8_t> buffer) const;
     /// answer::conclude with the View in force.
+    Answer without_memory(wire::Bytes message, const answer::Client& client, std::span<std::uint8_t> buffer, answer::Actions& actions);
+    /// Runs `work` for one held query; without memory only this query is lost.
+    template <class Work>
+    void tolerate(Work work) {
+        try {
+            work();
+        } catch (const std::bad_alloc&) {
+            counters.memory.count_shed(budget::Kind::held);
+        }
+    }
     void conclude(Answer& answer, const wire::Question& question, const answer::Client& client, std::span<std::uint8_t> buffer,
                   answer::Actions& actions) {
         answer::conclude(answer, {client, question.edns, question.over_tcp}, buffer, {counters, *view->rules, actions, event_at});
@@ -106,6 +128,17 @@ struct Resolver::State {
     std::size_t reply_limit(const wire::Question& question) const {
         return wire::size_limit(question.edns, question.over_tcp, view->rules->edns_packet_max);
     }
+
+    // ---- network_clients.cpp
+    /// Checks the client's DNS cookie, and puts the one of the reply in its place; a client on this machine gets none. To be called if
+    /// there is one.
+    void check_cookie(wire::Question& question, const answer::Client& client, Moment at);
+    /// Counts a query of a client in a network. True if the client is above rrl-ratelimit; the first one adds a notice.
+    bool is_above_rate(const answer::Client& client, Now now, answer::Actions& actions);
+    /// For a message over UDP from a network, without a good cookie: nothing if it is decided as any other; else the reply, not concluded,
+    /// which is hardly longer than the query, or `drop`.
+    std::optional<Answer> answer_forgeable(wire::QuestionFault fault, const wire::Question& question, const answer::Client& client,
+                                           Moment at, std::span<std::uint8_t> buffer, answer::Actions& actions);
 
     // ---- hold.cpp
     /// A number that differs whenever the fact has changed between two Views; 0 if the View does not have it. See Waiting.
@@ -139,7 +172,12 @@ struct Resolver::State {
     }
 
     /// To be called after a change of `waiting`.
-    void gauges() { counters.waiting.set(waiting.size()); }
+    /// Of one alias whose target is being asked.
+    static constexpr std::size_t alias_bytes = sizeof(PendingAlias) + 64;
+    void gauges() {
+        counters.waiting.set(waiting.size());
+        counters.memory.set(budget::Kind::held, waiting.bytes() + aliases.size() * alias_bytes);
+    }
     /// For the CHAOS names: the counters and upstreams of all workers, this one's upstreams at `now`.
     Totals totals(Now now) const {
         Totals all = others ? others() : Totals{};

@@ -2,6 +2,7 @@
 #include "resolver/core/waiting.hpp"
 
 #include <algorithm>
+#include <new>
 
 namespace lictor::core {
 namespace {
@@ -33,8 +34,9 @@ Waiting::Put Waiting::put(WaitingQuery query, std::uint64_t stamp, std::size_t n
         }
     }
     const std::size_t bytes = query.message.size() + overhead_bytes;
-    const std::size_t alike = query.leader_gap ? gap_queries_ : queries_.size() - gap_queries_;
-    if (alike >= number_max || bytes_ + bytes > bytes_max_) return Put::full;
+    const clients::ClientKey client = clients::client_of(query.client.peer);
+    clients::Shares& shares = alike(query);
+    if (!shares.may_take(client, number_max) || bytes_ + bytes > bytes_max_) return Put::full;
     Group& group = found != groups_.end() ? found->second : groups_[key(query.need)];
     if (found == groups_.end()) {
         group.need = query.need;
@@ -42,13 +44,36 @@ Waiting::Put Waiting::put(WaitingQuery query, std::uint64_t stamp, std::size_t n
         group.announced = query.arrived;
     }
     const auto number = next_++;
+    bool counted = false;
+    const Now deadline = query.deadline;
+    const Endpoint peer = query.client.peer;
+    const std::string group_key = key(query.need);
+    try {
+        group.numbers.push_back(number);
+        group.by_peer.emplace(peer, number);
+        by_deadline_.emplace(deadline, number);
+        shares.take(client);
+        counted = true;
+        queries_.emplace(number, std::move(query));
+    } catch (const std::bad_alloc&) {  // a query is in all tables or in none
+        if (counted) shares.give_back(client);
+        by_deadline_.erase({deadline, number});
+        forget(group, peer, number);
+        if (group.numbers.empty()) groups_.erase(group_key);
+        throw;
+    }
     bytes_ += bytes;
-    gap_queries_ += query.leader_gap ? 1 : 0;
-    group.numbers.push_back(number);
-    group.by_peer.emplace(query.client.peer, number);
-    by_deadline_.emplace(query.deadline, number);
-    queries_.emplace(number, std::move(query));
     return Put::held;
+}
+
+void Waiting::forget(Group& group, const Endpoint& peer, std::uint64_t number) {
+    std::erase(group.numbers, number);
+    const auto [first, last] = group.by_peer.equal_range(peer);
+    for (auto at = first; at != last; ++at) {
+        if (at->second != number) continue;
+        group.by_peer.erase(at);
+        return;
+    }
 }
 
 WaitingQuery Waiting::take_out(std::uint64_t number) {
@@ -57,19 +82,17 @@ WaitingQuery Waiting::take_out(std::uint64_t number) {
     queries_.erase(found);
     by_deadline_.erase({query.deadline, number});
     bytes_ -= query.message.size() + overhead_bytes;
-    gap_queries_ -= query.leader_gap ? 1 : 0;
+    alike(query).give_back(clients::client_of(query.client.peer));
     return query;
 }
 
 void Waiting::take_with_group(std::uint64_t number, std::vector<WaitingQuery>& into) {
-    WaitingQuery query = take_out(number);
-    const auto group = groups_.find(key(query.need));
-    auto& numbers = group->second.numbers;
-    numbers.erase(std::find(numbers.begin(), numbers.end(), number));
-    const auto [from, to] = group->second.by_peer.equal_range(query.client.peer);
-    group->second.by_peer.erase(std::find_if(from, to, [number](const auto& each) { return each.second == number; }));
-    if (numbers.empty()) groups_.erase(group);
-    into.push_back(std::move(query));
+    // What needs memory comes first: a query that is taken out is not lost.
+    const auto group = groups_.find(key(queries_.at(number).need));
+    if (into.size() == into.capacity()) into.reserve(2 * into.size() + 1);
+    into.push_back(take_out(number));
+    forget(group->second, into.back().client.peer, number);
+    if (group->second.numbers.empty()) groups_.erase(group);
 }
 
 bool Waiting::announce(const catalog::Need& need, Now now) {
@@ -82,7 +105,10 @@ bool Waiting::announce(const catalog::Need& need, Now now) {
 
 std::vector<WaitingQuery> Waiting::take_due(Now now) {
     std::vector<WaitingQuery> due;
-    while (!by_deadline_.empty() && by_deadline_.begin()->first <= now) take_with_group(by_deadline_.begin()->second, due);
+    try {
+        while (!by_deadline_.empty() && by_deadline_.begin()->first <= now) take_with_group(by_deadline_.begin()->second, due);
+    } catch (const std::bad_alloc&) {  // the others are still due
+    }
     return due;
 }
 

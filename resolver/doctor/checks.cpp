@@ -12,7 +12,7 @@ namespace lictor::doctor {
 namespace {
 
 constexpr double slow_milliseconds = 500, clock_seconds_max = 5;
-constexpr std::uint64_t descriptors_least = 1024, memory_least = 48ull << 20;
+constexpr std::uint64_t descriptors_least = 1024, memory_least = 24ull << 20;
 
 /// Collects the findings of one check.
 class Out {
@@ -326,7 +326,18 @@ void check_limits(const Facts& facts, Out& out) {
     if (facts.memory_bytes && *facts.memory_bytes < memory_least) {
         fine = false;
         out.warning("the cgroup may use " + std::to_string(*facts.memory_bytes >> 20) + " MB of memory",
-                    "allow 48 MB, or set a smaller cache-size");
+                    "allow 24 MB: memory-max is half of it unless it is set, and the program needs some MB beside it");
+    }
+    if (facts.running && facts.stats.is_object()) {
+        std::uint64_t shed = 0;
+        if (const auto memory = facts.stats.find("memory"); memory != facts.stats.end() && memory->is_object())
+            if (const auto kinds = memory->find("shed"); kinds != memory->end() && kinds->is_object())
+                for (const auto& number : *kinds) shed += number.is_number_unsigned() ? number.get<std::uint64_t>() : 0;
+        if (shed != 0) {
+            fine = false;
+            out.warning("memory-max was used up: " + std::to_string(shed) + " queries, connections or replies were refused or dropped",
+                        "raise memory-max, or find the client that floods: `memory` in lictor stats --json shows what uses it");
+        }
     }
     if (fine) out.fine("the limits of files and memory suffice");
 }

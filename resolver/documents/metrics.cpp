@@ -127,6 +127,13 @@ void write_process(Families& out, const Status& status) {
     out.gauge("process_max_fds", status.process.descriptors_max);
     out.gauge("process_start_time_seconds", static_cast<std::uint64_t>(status.started_unix));
     out.gauge("process_threads", std::uint64_t{status.process.threads});
+    out.gauge("lictor_memory_max_bytes", status.memory.max);
+    const auto by_kind = [&](metrics::StateMetric metric, const auto& numbers) {
+        out.begin(metric);
+        for (std::size_t i = 0; i < budget::kinds; ++i) out.line(label("kind", budget::kind_rows[i].word), std::uint64_t{numbers[i]});
+    };
+    by_kind("lictor_memory_bytes", status.memory.used);
+    by_kind("lictor_memory_shed_total", status.memory.shed);
     out.begin("lictor_build_info");
     out.line(label("version", status.version), std::uint64_t{1});
     out.gauge("lictor_uptime_seconds", status.uptime_seconds);

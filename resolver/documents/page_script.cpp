@@ -207,7 +207,8 @@ const show_rest = stats => {
   upstreams.fill(ordered.map(up => ({key: up.endpoint, cells: [
     up.endpoint + (up.agent_dns ? " (agent)" : ""), up.failing ? ["does not answer", "bad"] : up.down ? ["paused", "wait"] : up.answered ? ["answers", "good"] : ["not asked yet", ""],
     up.rtt_ms === null ? "–" : up.rtt_ms.toFixed(1) + " ms", whole(up.sent), whole(up.answered), whole(up.failed), whole(up.refused), whole(up.timeouts)]})), "No upstream is known.");
-  pairs("process", [["version", stats.version], ["listens at", stats.listening.join(", ")], ["resident memory", bytes(stats.process.resident_bytes)], ["open descriptors", stats.process.open_descriptors],
+  pairs("process", [["version", stats.version], ["listens at", stats.listening.join(", ")], ["resident memory", bytes(stats.process.resident_bytes)],
+    ["of memory-max", bytes(stats.memory.bytes) + " of " + bytes(stats.memory.bytes_max) + ", shed " + whole(Object.values(stats.memory.shed).reduce((sum, one) => sum + one, 0))], ["open descriptors", stats.process.open_descriptors],
     ["workers", stats.workers.length + ", slowest heartbeat " + span(Math.max(0, ...stats.workers.map(worker => worker.heartbeat_age_seconds ?? 0))) + " ago"],
     ["in flight upstream", whole(stats.totals.forward_pending)], ["TCP connections", whole(stats.totals.tcp_connections)],
     ["view", stats.view.generation], ["configuration", stats.config.files.join(", ")], ["last reload", stats.config.reload_errors.length ? "refused: " + stats.config.reload_errors[0] : "no error"]]);

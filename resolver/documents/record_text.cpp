@@ -98,7 +98,8 @@ std::vector<RecordText> record_texts(wire::Bytes message, std::size_t most, std:
 std::string rcode_text(unsigned code) {
     static constexpr std::array names = {"NOERROR", "FORMERR", "SERVFAIL", "NXDOMAIN", "NOTIMP", "REFUSED"};
     if (code < names.size()) return names[code];
-    return code == 16 ? "BADVERS" : "RCODE" + std::to_string(code);
+    if (code == rcode::badvers) return "BADVERS";
+    return code == rcode::badcookie ? "BADCOOKIE" : "RCODE" + std::to_string(code);
 }
 
 }  // namespace lictor::documents

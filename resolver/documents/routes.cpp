@@ -253,6 +253,8 @@ StatsReply stopping() { return refusal(503, "lictor is shutting down"); }
 
 StatsReply too_many_streams() { return refusal(503, "too many clients of /events; try again later"); }
 
+StatsReply no_memory() { return refusal(503, "no memory left for this reply (memory-max); try again later"); }
+
 StatsReply answer_stats_request(const StatsRequest& request, const StatsSources& sources) {
     if (auto refused = refuse_host(request, sources)) return *std::move(refused);
     const auto route = std::find_if(std::begin(routes), std::end(routes), [&](const Route& row) { return row.path == request.path; });

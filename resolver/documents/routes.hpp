@@ -63,6 +63,8 @@ struct StatsSources {
 
 /// 503, for a client of /events above the bound.
 StatsReply too_many_streams();
+/// 503, for a request whose reply does not fit into memory-max.
+StatsReply no_memory();
 /// 503, for a request whose reply is still awaited when lictor ends.
 StatsReply stopping();
 

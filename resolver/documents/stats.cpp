@@ -100,6 +100,20 @@ void write_cache(JsonWriter& json, const Status& status) {
     json.close_object();
 }
 
+void write_memory(JsonWriter& json, const Status& status) {
+    json.key("memory").open_object();
+    json.field("bytes_max", status.memory.max);
+    json.field("bytes", status.memory.used_in_all());
+    const auto kinds = [&](const char* name, const auto& numbers) {
+        json.key(name).open_object();
+        for (std::size_t i = 0; i < budget::kinds; ++i) json.field(budget::kind_rows[i].word, numbers[i]);
+        json.close_object();
+    };
+    kinds("by_kind", status.memory.used);
+    kinds("shed", status.memory.shed);
+    json.close_object();
+}
+
 bool is_agent(const Status& status, const Endpoint& endpoint) {
     const auto& upstreams = rules_of(status).upstreams;
     return std::any_of(upstreams.begin(), upstreams.end(), [&](const auto& row) { return row.agent_dns && row.endpoint == endpoint; });
@@ -244,6 +258,7 @@ std::string stats_json(const Status& status) {
     json.field("resident_bytes", status.process.resident_bytes);
     json.field("open_descriptors", status.process.open_descriptors);
     json.close_object();
+    write_memory(json, status);
     write_consul(json, status);
     json.key("leaders");
     write_leaders(json, status);

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "conf/budget/budget.hpp"
 #include "conf/metrics/metrics_fwd.hpp"
 #include "resolver/core/resolver.hpp"
 #include "resolver/documents/history.hpp"
@@ -64,6 +65,7 @@ struct Status {
     std::vector<lifecycle::Fault> faults;      ///< the worst first; empty: no fault is known
     std::vector<LoggedWarning> last_warnings;  ///< newest first
     const History* history = nullptr;
+    budget::Report memory;  ///< use of memory-max
     ProcessUse process;
 };
 

@@ -17,7 +17,14 @@ constexpr int send_buffer_bytes = 64 << 10;  // what the kernel buffers for a cl
 
 }  // namespace
 
+EventStreams::EventStreams(metrics::ControlCounters& counters) : counters_(counters), memory_(counters.memory, budget::Kind::stats) {}
 EventStreams::~EventStreams() = default;
+
+void EventStreams::weigh() {
+    std::size_t bytes = 0;
+    for (const auto& stream : streams_) bytes += stream.backlog.capacity();
+    memory_.set(bytes);
+}
 
 MHD_Result EventStreams::open(MHD_Connection* connection, int fd, std::string first, void (*decorate)(MHD_Response*)) {
     auto& stream = streams_.emplace_back();
@@ -38,6 +45,7 @@ MHD_Result EventStreams::open(MHD_Connection* connection, int fd, std::string fi
     const auto queued = MHD_queue_response(connection, MHD_HTTP_OK, response);
     MHD_destroy_response(response);  // on_gone is called with the last reference
     counters_.event_streams.set(streams_.size());
+    weigh();
     return queued;
 }
 
@@ -78,6 +86,7 @@ void EventStreams::send(std::string_view text) {
         }
         wake(stream);
     }
+    weigh();
 }
 
 void EventStreams::end_all() {

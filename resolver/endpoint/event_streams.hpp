@@ -8,6 +8,7 @@
 #include <string>
 #include <string_view>
 
+#include "conf/budget/budget.hpp"
 #include "conf/metrics/metrics_fwd.hpp"
 
 namespace lictor::endpoint {
@@ -18,7 +19,7 @@ public:
     static constexpr std::size_t streams_max = 8;               ///< clients at once; `open` does not check it
     static constexpr std::size_t backlog_bytes_max = 64 << 10;  ///< beside its first bytes
 
-    explicit EventStreams(metrics::ControlCounters& counters) : counters_(counters) {}
+    explicit EventStreams(metrics::ControlCounters& counters);
     ~EventStreams();
 
     bool full() const { return streams_.size() >= streams_max; }
@@ -44,8 +45,10 @@ private:
     static ssize_t on_read(void* stream, std::uint64_t, char* into, std::size_t room) noexcept;
     static void on_gone(void* stream) noexcept;
     void wake(Stream& stream);
+    void weigh();
 
     metrics::ControlCounters& counters_;
+    budget::Held memory_;  ///< of all backlogs
     std::list<Stream> streams_;
 };
 

@@ -11,6 +11,7 @@
 #include <cerrno>
 #include <exception>
 #include <list>
+#include <new>
 
 #include "conf/base/ascii.hpp"
 #include "conf/base/printable.hpp"
@@ -31,6 +32,7 @@ constexpr Now endless = Now::max() / 2;                    // deadline of a clie
 constexpr std::size_t connection_memory_bytes = 16 << 10;  // request line and headers
 constexpr int accepted_per_turn_max = 8;
 constexpr microseconds accept_pause = milliseconds(100);  // when no connection or no descriptor is left
+constexpr std::size_t host_headers_max = 2;               // to see that there is more than one
 constexpr std::size_t arguments_max = 8;
 constexpr milliseconds comment_every = seconds(15);  // to clients of /events, so that both ends notice a lost connection
 constexpr std::string_view comment_text = ": keep-alive\n\n";
@@ -46,6 +48,7 @@ struct Connection {
     std::uint64_t ticket = 0;                    ///< of the reply that is awaited; 0: none
     bool suspended = false;                      ///< until that reply is there
     std::optional<documents::StatsReply> ready;  ///< that reply
+    budget::Held memory;                         ///< of the reply that is being sent
 };
 
 std::string make_nonce() {
@@ -73,7 +76,7 @@ bool announces_body(MHD_Connection* connection) {
 
 MHD_Result collect_host(void* into, MHD_ValueKind, const char* key, const char* value) noexcept {
     auto& hosts = *static_cast<std::vector<std::string_view>*>(into);
-    if (equal_ignoring_case(view_of(key), "host") && hosts.size() < 2) hosts.push_back(view_of(value));
+    if (equal_ignoring_case(view_of(key), "host") && hosts.size() < host_headers_max) hosts.push_back(view_of(value));
     return MHD_YES;
 }
 
@@ -286,6 +289,8 @@ MHD_Result StatsServer::State::answer(MHD_Connection* connection, Connection& cl
     request.has_body = announces_body(connection);
     request.lictor_header = header(connection, "X-Lictor");
     request.nonce = nonce;
+    request.host_headers.reserve(host_headers_max);  // the callbacks may not throw
+    request.arguments.reserve(arguments_max);
     MHD_get_connection_values(connection, MHD_HEADER_KIND, collect_host, &request.host_headers);
     MHD_get_connection_values_n(connection, MHD_GET_ARGUMENT_KIND, collect_argument, &request.arguments);
     request.last_event_id = header(connection, "Last-Event-ID");
@@ -315,6 +320,10 @@ MHD_Result StatsServer::State::answer(MHD_Connection* connection, Connection& cl
 MHD_Result StatsServer::State::finish(MHD_Connection* connection, Connection& client, const documents::StatsReply& reply) {
     client.begun = false;
     counters.stats_requests.add();
+    if (!client.memory.grow_to(reply.body.size())) {
+        counters.stats_refused.add();
+        return send_reply(connection, documents::no_memory());
+    }
     if (reply.code >= 400 && reply.code < 500) counters.stats_refused.add();
     return send_reply(connection, reply);
 }
@@ -375,6 +384,7 @@ void StatsServer::State::on_completed(void* self, MHD_Connection* connection, vo
     auto* client = client_of(connection);
     if (!client) return;
     static_cast<State*>(self)->count_unanswered(*client);
+    client->memory.set(0);
     client->deadline = loop::Loop::now() + request_time_max;
 }
 
@@ -383,7 +393,13 @@ void StatsServer::State::on_connection(void* self, MHD_Connection* connection, v
     auto& state = *static_cast<State*>(self);
     if (code == MHD_CONNECTION_NOTIFY_STARTED) {
         const auto* info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
-        auto& client = state.clients.emplace_back();
+        try {
+            state.clients.emplace_back();
+        } catch (const std::bad_alloc&) {
+            return;  // its requests are refused
+        }
+        auto& client = state.clients.back();
+        client.memory = budget::Held(state.counters.memory, budget::Kind::stats);
         client.fd = info ? info->connect_fd : -1;
         client.deadline = loop::Loop::now() + request_time_max;
         *context = &client;
@@ -401,7 +417,11 @@ void* StatsServer::State::on_request_line(void*, const char* uri, MHD_Connection
     if (!client) return nullptr;
     client->begun = true;
     const auto path = view_of(uri).substr(0, view_of(uri).find('?'));
-    client->path = path.size() <= path_bytes_max ? path : std::string_view{};
+    try {
+        client->path = path.size() <= path_bytes_max ? path : std::string_view{};
+    } catch (const std::bad_alloc&) {
+        client->path.clear();
+    }
     return nullptr;
 }
 

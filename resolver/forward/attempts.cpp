@@ -3,6 +3,7 @@
 // moves the attempt to TCP, and so does a truncated reply (RFC 7766 §5). An upstream that refuses EDNS is asked again without it (RFC 6891
 // §6.2.2).
 #include <algorithm>
+#include <new>
 
 #include "resolver/answer/query_log.hpp"
 #include "resolver/forward/state.hpp"
@@ -23,6 +24,8 @@ constexpr microseconds second_round = seconds(1);  ///< all-servers
 constexpr microseconds retry_first_min = milliseconds(50), retry_total_max = seconds(60);
 constexpr microseconds race_period = seconds(20);
 constexpr unsigned race_queries = 50;
+/// Entries whose time has come are many after a flood; queries that can be answered at once must not wait for all of them.
+constexpr unsigned entries_per_tick = 128;
 constexpr unsigned tries_min = 3, tries_max = 8;
 
 /// The parts of a query that are not in its key.
@@ -77,17 +80,17 @@ Wording same_wording(const wire::Question& question, wire::Bytes options) {
             question.edns.version, options};
 }
 
-/// 0x20: the name in random letter case, which the reply must repeat.
-wire::Name with_random_letters(const wire::Name& lower, Random& random) {
-    std::array<std::uint8_t, 255> wire{};
+/// 0x20: random letters of the name in upper case; the reply must repeat them.
+Capitals random_capitals(const wire::Name& lower, Random& random) {
+    Capitals capitals{};
     const wire::Bytes from = lower.wire();
     std::uint64_t bits = 0;
     for (std::size_t i = 0; i < from.size(); ++i) {
         if (i % 64 == 0) bits = random.next_u64();
         const bool letter = from[i] >= 'a' && from[i] <= 'z';  // lengths of labels are below 'a'
-        wire[i] = static_cast<std::uint8_t>(letter && (bits >> i % 64 & 1) ? from[i] - 32 : from[i]);
+        if (letter && (bits >> i % 64 & 1)) capitals[i / 8] = static_cast<std::uint8_t>(capitals[i / 8] | 1u << i % 8);
     }
-    return wire::Name::from_wire({wire.data(), from.size()});
+    return capitals;
 }
 
 Attempt* find_attempt(InFlight& entry, answer::AttemptId id) {
@@ -146,6 +149,7 @@ void Forward::State::ask_again(InFlight& entry, Now now, answer::Actions& action
         return remove(entry);
     }
     entry.denied.reset();
+    pending.weigh(entry);
     begin_anew(entry, now, actions);
 }
 
@@ -194,7 +198,8 @@ void Forward::State::try_member(InFlight& entry, std::size_t member, Now now, an
     if (next) entry.next_try = now + wait;
 }
 
-void Forward::State::send(InFlight& entry, std::size_t member, answer::Transport transport, Now now, answer::Actions& actions) {
+void Forward::State::send(InFlight& entry, std::size_t member, answer::Transport transport, Now now, answer::Actions& actions,
+                          bool bad_cookie) {
     Target& target = *entry.group->members[member];
     Attempt attempt;
     attempt.id = next_attempt++;
@@ -218,14 +223,24 @@ void Forward::State::send(InFlight& entry, std::size_t member, answer::Transport
     counters.forwarded.add();
     target.sent();
     const rules::Upstream& upstream = target.upstream();
+    attempt.bad_cookie = bad_cookie;
+    std::vector<std::uint8_t> options = entry.options;
+    const bool may_have_cookie = attempt.edns && !entry.as_asked && !entry.group->agent && !upstream.endpoint.address.is_loopback();
+    if (may_have_cookie && !rules->no_send_cookie && target.cookie.wanted(now, entry.tried[member].times <= 1)) {
+        attempt.cookie = target.cookie.client(random, now);
+        const auto cookie = target.cookie.option();
+        append_u16(options, edns_option::cookie);
+        append_u16(options, cookie.size());
+        options.insert(options.end(), cookie.begin(), cookie.end());
+    }
     std::uint32_t udp_size = rules->edns_packet_max;
     // The agent omits records that exceed the size, mostly without TC. With a large size it omits none, and lictor truncates with TC.
     if (entry.group->agent && upstream.endpoint.address.is_loopback()) udp_size = std::max(udp_size, udp_size_loopback);
-    attempt.name = entry.key.lower;
     if (rules->do_0x20_encode && !entry.group->agent) {
         attempt.letters = true;
-        attempt.name = with_random_letters(entry.key.lower, random);
+        attempt.capitals = random_capitals(entry.key.lower, random);
     }
+    const wire::Name written = attempt.letters ? with_capitals(entry.key.lower, attempt.capitals) : entry.key.lower;
     answer::Ask ask{attempt.id,
                     upstream.endpoint,
                     transport,
@@ -235,27 +250,37 @@ void Forward::State::send(InFlight& entry, std::size_t member, answer::Transport
                     rules->port_min,
                     rules->port_max,
                     query_for(entry.key, attempt.dns_id,
-                              entry.as_asked ? same_wording(*entry.as_asked, entry.options)
-                                             : own_wording(entry.key, attempt.name, attempt.edns, udp_size, entry.options))};
+                              entry.as_asked ? same_wording(*entry.as_asked, options)
+                                             : own_wording(entry.key, written, attempt.edns, udp_size, options))};
     if (ask.source && ask.source->port != 0) ask.one_port = true;
     if (!ask.source && rules->query_port && !entry.group->agent) {
         ask.one_port = true;
         ask.source = Endpoint{upstream.endpoint.address.v6 ? Address{.bytes = {}, .v6 = true} : Address{}, *rules->query_port};
     }
-    actions.emplace_back(std::move(ask));
-    if (rules->log_queries) answer::log_forwarded(entry.key.lower, upstream.endpoint, entry.asker(), actions);
     const auto same = [&](const Attempt& open) { return open.member == member && open.transport == transport; };
     if (std::count_if(entry.attempts.begin(), entry.attempts.end(), same) >= open_max)
         take_attempt(entry, std::find_if(entry.attempts.rbegin(), entry.attempts.rend(), same)->id, true, actions);  // the oldest stay
+    // Without memory for another socket the query keeps as many as it has.
+    if (!entry.attempts.empty() && !counters.memory.fits(budget::Kind::forward, Pending::attempt_bytes))
+        take_attempt(entry, entry.attempts.front().id, true, actions);
+    // What needs memory comes first: an attempt is in both tables and among the actions, or in none.
+    entry.attempts.reserve(entry.attempts.size() + 1);
     pending.watch(attempt, entry);
+    try {
+        actions.emplace_back(std::move(ask));
+    } catch (const std::bad_alloc&) {
+        pending.unwatch(attempt.id);
+        throw;
+    }
     entry.attempts.push_back(attempt);
+    if (rules->log_queries) answer::log_forwarded(entry.key.lower, upstream.endpoint, entry.asker(), actions);
 }
 
 Attempt Forward::State::take_attempt(InFlight& entry, answer::AttemptId id, bool close, answer::Actions& actions) {
+    if (close) actions.emplace_back(answer::CloseAttempt{id});  // first: without memory it stays open, and is closed later
     const Attempt taken = *find_attempt(entry, id);
     std::erase_if(entry.attempts, [&](const Attempt& attempt) { return attempt.id == id; });
     pending.unwatch(id);
-    if (close) actions.emplace_back(answer::CloseAttempt{id});
     return taken;
 }
 
@@ -281,7 +306,8 @@ void Forward::State::on_reply(answer::AttemptId id, wire::Bytes message, Now now
     asked.as_asked = entry->as_asked.get();
     asked.filters = rules->filters.get();
     asked.keep_ad = rules->proxy_dnssec;
-    if (attempt.letters) asked.letters = attempt.name.wire();
+    wire::Name written;  // `asked` refers to it
+    if (attempt.letters) asked.letters = (written = with_capitals(entry->key.lower, attempt.capitals)).wire();
     const Judgement judgement = scrubber.read(message, asked, attempt.edns);
 
     const auto replied = [&, rtt = now - attempt.sent] {
@@ -290,6 +316,7 @@ void Forward::State::on_reply(answer::AttemptId id, wire::Bytes message, Now now
         if (judgement.rcode == rcode::nxdomain) target.denied();
     };
 
+    if (refuses_cookie(*entry, attempt, judgement, now, actions)) return;
     switch (judgement.kind) {
         case Kind::wrong_id:
             counters.upstream_mismatch.add();
@@ -345,12 +372,51 @@ void Forward::State::on_reply(answer::AttemptId id, wire::Bytes message, Now now
     }
 }
 
+bool Forward::State::refuses_cookie(InFlight& entry, Attempt& attempt, const Judgement& judgement, Now now, answer::Actions& actions) {
+    using Kind = Judgement::Kind;
+    const Kind kind = judgement.kind;
+    // Of these the records were not read, and the attempt goes on or moves to TCP.
+    if (kind == Kind::wrong_id || kind == Kind::wrong_question || kind == Kind::malformed || kind == Kind::headless_error ||
+        kind == Kind::truncated)
+        return false;
+    const std::size_t member = attempt.member;
+    const bool tcp = attempt.transport == answer::Transport::tcp;
+    UpstreamCookie& cookie = entry.group->members[member]->cookie;
+    if (!attempt.cookie) {
+        // It replies to a query without a cookie, and not to the same one with a cookie.
+        const bool silent = std::any_of(entry.attempts.begin(), entry.attempts.end(), [&](const Attempt& other) {
+            return other.member == member && other.cookie && other.transport == attempt.transport;
+        });
+        if (silent) cookie.refused(now);
+        return false;
+    }
+    const auto ask_again = [&](answer::Transport transport, bool bad_cookie) {
+        take_attempt(entry, attempt.id, true, actions);
+        send(entry, member, transport, now, actions, bad_cookie);
+        schedule(entry);
+        return true;
+    };
+    // It knows EDNS (its reply has OPT), so perhaps it refuses the option.
+    if (kind == Kind::edns_refused && judgement.cookie.empty() && !scrubber.reply().opt.empty()) {
+        cookie.refused(now);
+        return ask_again(attempt.transport, false);
+    }
+    switch (cookie.judge(*attempt.cookie, judgement.cookie, tcp, now)) {
+        case UpstreamCookie::Verdict::forged: counters.upstream_mismatch.add(); return !tcp;
+        case UpstreamCookie::Verdict::doubtful: counters.upstream_mismatch.add(); return ask_again(answer::Transport::tcp, false);
+        case UpstreamCookie::Verdict::genuine: break;
+    }
+    if (judgement.rcode != rcode::badcookie || tcp) return false;
+    return ask_again(attempt.bad_cookie ? answer::Transport::tcp : answer::Transport::udp, true);
+}
+
 /// Keeps the records of a truncated reply, for the case that the upstream does not answer over TCP.
 void Forward::State::keep_partial(InFlight& entry, wire::Bytes message, Asked asked, const Attempt& attempt) {
     asked.accepts_truncated = true;
     if (scrubber.read(message, asked, attempt.edns).kind != Judgement::Kind::good) return;
     if (wire::read_header(scrubber.reply().message)->ancount != 0)
         entry.partial = std::make_unique<CleanReply>(std::move(scrubber.reply()));
+    pending.weigh(entry);
 }
 
 /// Asks the same upstream again without EDNS (RFC 6891 §6.2.2).
@@ -413,7 +479,16 @@ void Forward::State::after_loss(InFlight& entry, Now now, answer::Actions& actio
 // ----------------------------------------------------------------------------------------------------------------- time
 
 void Forward::State::on_tick(Now now, answer::Actions& actions) {
-    while (InFlight* const entry = pending.due(now)) tick_entry(*entry, now, actions);
+    for (unsigned i = 0; i < entries_per_tick; ++i) {
+        InFlight* const entry = pending.due(now);
+        if (!entry) return;
+        try {
+            tick_entry(*entry, now, actions);
+        } catch (const std::bad_alloc&) {
+            // It is tried again soon, when others may have given memory back.
+            if (InFlight* const failed = pending.due(now)) pending.schedule(*failed, now + pause_before_same);
+        }
+    }
 }
 
 void Forward::State::tick_entry(InFlight& entry, Now now, answer::Actions& actions) {

@@ -50,7 +50,7 @@ unsigned flags_of(bool dnssec_ok, bool checking_disabled, bool by_stream, bool a
 Cache::Cache(metrics::WorkerCounters& counters, std::uint64_t seed) : counters_(counters), hash_(seed), buckets_(64) {}
 
 Cache::~Cache() {
-    while (oldest_) remove(oldest_);
+    while (Entry* const entry = first_to_go()) remove(entry);
 }
 
 std::uint64_t Cache::hash_of(wire::Bytes lower, std::uint16_t type, std::uint16_t klass, unsigned flags) const {
@@ -144,10 +144,15 @@ void Cache::put(const QuestionKey& key, const Item& item, Now now) {
     shape.ttl_count = static_cast<std::uint16_t>(item.ttl_at.size());
     shape.name_size = static_cast<std::uint8_t>(lower.size());
     const std::size_t cost = shape.cost();
+    gauges();
+    // What all parts of lictor may use bounds the cache as well: then an entry takes the place of older ones.
+    const std::size_t room = counters_.memory.room(budget::Kind::cache);
+    const std::size_t most = room < bytes_max_ ? std::min(bytes_max_, bytes_ + room) : bytes_max_;
     // A reply above 4 KiB may take at most a quarter of the cache, so that it does not evict everything else.
-    const bool too_large = cost > bytes_max_ || (cost > 4096 && cost > bytes_max_ / 4);
-    if (entries_max_ == 0 || too_large || item.lifetime <= microseconds{0}) return gauges();
-    make_room(entries_max_ - 1, bytes_max_ - cost, now);
+    const bool too_large = cost > most || (cost > 4096 && cost > most / 4);
+    if (most < bytes_max_ && (too_large || bytes_ + cost > most)) counters_.memory.count_shed(budget::Kind::cache);
+    if (entries_max_ == 0 || too_large || item.lifetime <= microseconds{0}) return;
+    make_room(entries_max_ - 1, most - cost, now);
     if (count_ >= buckets_.size()) grow();
 
     const std::size_t size = sizeof(Entry) + 2u * shape.ttl_count + shape.name_size + shape.message_size;
@@ -169,10 +174,7 @@ void Cache::put(const QuestionKey& key, const Item& item, Now now) {
     Entry*& bucket = buckets_[hash & (buckets_.size() - 1)];
     entry->next_in_bucket = bucket;
     bucket = entry;
-    entry->older = newest_;
-    if (newest_) newest_->newer = entry;
-    newest_ = entry;
-    if (!oldest_) oldest_ = entry;
+    link(entry);
     ++count_;
     bytes_ += cost;
     counters_.cache_insertions.add();
@@ -180,9 +182,9 @@ void Cache::put(const QuestionKey& key, const Item& item, Now now) {
 }
 
 void Cache::for_each(const std::function<bool(const wire::Name&, std::uint16_t, wire::Bytes, Now)>& visit) const {
-    for (Entry* entry = newest_; entry; entry = entry->older)
-        if (!entry->failure && !visit(wire::Name::from_wire({entry->name(), entry->name_size}), entry->type,
-                                      {entry->message(), entry->message_size}, entry->expires))
+    for (Entry* entry = replies_.newest; entry; entry = entry->older)
+        if (!visit(wire::Name::from_wire({entry->name(), entry->name_size}), entry->type, {entry->message(), entry->message_size},
+                   entry->expires))
             return;
 }
 
@@ -191,36 +193,59 @@ std::size_t Cache::flush(const wire::Name& suffix) {
 }
 
 void Cache::erase_failures() {
-    remove_if([](const Entry& entry) { return entry.failure; });
+    while (failures_.oldest) remove(failures_.oldest);
+    gauges();
+}
+
+void Cache::drop_expired_failures(Now now) {
+    // All failures live equally long, and a use does not move them: they are in the order of their ends.
+    if (!failures_.oldest || failures_.oldest->expires > now) return;
+    while (failures_.oldest && failures_.oldest->expires <= now) remove(failures_.oldest);
+    gauges();
+}
+
+void Cache::give_up(std::size_t bytes, std::size_t kept, Now now) {
+    const std::size_t wanted = bytes_ > bytes ? bytes_ - bytes : 0;
+    make_room(count_, std::max(wanted, std::min(kept, bytes_)), now);
+    gauges();
 }
 
 template <class Which>
 std::size_t Cache::remove_if(Which which) {
     std::size_t removed = 0;
-    for (Entry* entry = oldest_; entry;) {
-        Entry* const next = entry->newer;
-        if (which(*entry)) {
-            remove(entry);
-            ++removed;
+    for (const Order* order : {&replies_, &failures_})
+        for (Entry* entry = order->oldest; entry;) {
+            Entry* const next = entry->newer;
+            if (which(*entry)) {
+                remove(entry);
+                ++removed;
+            }
+            entry = next;
         }
-        entry = next;
-    }
     gauges();
     return removed;
 }
 
+Cache::Order& Cache::order_of(const Entry& entry) { return entry.failure ? failures_ : replies_; }
+
+void Cache::link(Entry* entry) {
+    Order& order = order_of(*entry);
+    entry->older = order.newest;
+    (order.newest ? order.newest->newer : order.oldest) = entry;
+    order.newest = entry;
+}
+
 void Cache::unlink(Entry* entry) {
-    (entry->newer ? entry->newer->older : newest_) = entry->older;
-    (entry->older ? entry->older->newer : oldest_) = entry->newer;
+    Order& order = order_of(*entry);
+    (entry->newer ? entry->newer->older : order.newest) = entry->older;
+    (entry->older ? entry->older->newer : order.oldest) = entry->newer;
     entry->newer = entry->older = nullptr;
 }
 
 void Cache::to_front(Entry* entry) {
-    if (entry == newest_) return;
+    if (entry->failure || entry == replies_.newest) return;
     unlink(entry);
-    entry->older = newest_;
-    newest_->newer = entry;
-    newest_ = entry;
+    link(entry);
 }
 
 void Cache::remove(Entry* entry) {
@@ -235,25 +260,27 @@ void Cache::remove(Entry* entry) {
 }
 
 void Cache::make_room(std::size_t entries, std::size_t bytes, Now now) {
-    while (oldest_ && (count_ > entries || bytes_ > bytes)) {
-        if (now < oldest_->expires) counters_.cache_evictions.add();
-        remove(oldest_);
+    while (Entry* const entry = count_ > entries || bytes_ > bytes ? first_to_go() : nullptr) {
+        if (now < entry->expires) counters_.cache_evictions.add();
+        remove(entry);
     }
 }
 
 void Cache::grow() {
     std::vector<Entry*> wider(buckets_.size() * 2);
-    for (Entry* entry = oldest_; entry; entry = entry->newer) {
-        Entry*& bucket = wider[entry->hash & (wider.size() - 1)];
-        entry->next_in_bucket = bucket;
-        bucket = entry;
-    }
+    for (const Order* order : {&replies_, &failures_})
+        for (Entry* entry = order->oldest; entry; entry = entry->newer) {
+            Entry*& bucket = wider[entry->hash & (wider.size() - 1)];
+            entry->next_in_bucket = bucket;
+            bucket = entry;
+        }
     buckets_ = std::move(wider);
 }
 
 void Cache::gauges() {
     counters_.cache_entries.set(count_);
     counters_.cache_bytes.set(bytes_);
+    counters_.memory.set(budget::Kind::cache, bytes_);
 }
 
 }  // namespace lictor::forward

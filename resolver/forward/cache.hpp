@@ -1,6 +1,6 @@
 // The cache: whole replies by the question that they answer. Keys are compared byte by byte; the hash is seeded, so that clients cannot
-// fill one bucket. Entries and bytes are bounded; the least recently used entry is removed first. A reply is never used for another
-// question than its own (RFC 5452 §6, RFC 2308). Used by one thread; times are arguments.
+// fill one bucket. Entries and bytes are bounded, the bytes by memory-max too; the least recently used entry is removed first, and failures
+// before replies. A reply is never used for another question than its own (RFC 5452 §6, RFC 2308). Used by one thread; times are arguments.
 #pragma once
 
 #include <cstdint>
@@ -84,6 +84,10 @@ public:
     std::size_t flush(const wire::Name& suffix);
     /// Removes cached failures: with other upstreams the queries may succeed.
     void erase_failures();
+    /// Removes the failures that have expired: nobody asks for most of them again.
+    void drop_expired_failures(Now now);
+    /// Removes the least recently used entries until `bytes` are free or the cache has `kept` bytes left.
+    void give_up(std::size_t bytes, std::size_t kept, Now now);
 
     /// Calls visit(name, type, message, expiry) for each reply, most recently used first, until it returns false. Failures
     /// are skipped, expired replies are not.
@@ -98,7 +102,16 @@ private:
     static bool is_usable(const Entry& entry, Now now, std::optional<microseconds> stale_for);
     static Hit hit_of(Entry& entry, Now now);
     Entry* entry_of(wire::Bytes lower, std::uint16_t type, std::uint16_t klass, unsigned flags, std::uint64_t hash) const;
+    /// Entries in the order of use.
+    struct Order {
+        Entry* newest = nullptr;
+        Entry* oldest = nullptr;
+    };
+    Order& order_of(const Entry& entry);
+    void link(Entry* entry);
     void unlink(Entry* entry);
+    /// The entry to remove first; null if the cache is empty.
+    Entry* first_to_go() const { return failures_.oldest ? failures_.oldest : replies_.oldest; }
     void to_front(Entry* entry);
     void remove(Entry* entry);
     void make_room(std::size_t entries, std::size_t bytes, Now now);
@@ -110,8 +123,7 @@ private:
     metrics::WorkerCounters& counters_;
     wire::NameHash hash_;
     std::vector<Entry*> buckets_;  ///< owns, through each entry's `next_in_bucket`
-    Entry* newest_ = nullptr;
-    Entry* oldest_ = nullptr;
+    Order replies_, failures_;
     std::size_t count_ = 0, bytes_ = 0;
     std::size_t entries_max_ = 0, bytes_max_ = 0;
 };

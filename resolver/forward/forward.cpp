@@ -140,9 +140,12 @@ answer::Answer Forward::State::answer(const wire::Question& question, const answ
 void Forward::State::refresh(const wire::Question& question, const answer::Client& client, const std::shared_ptr<Group>& group, Moment at,
                              answer::Actions& actions) {
     const QuestionKey key = key_of(question);
-    if (pending.find(key, group.get()) || in_flight() >= rules->dns_forward_max) return;
-    InFlight& entry = pending.add(key, group, epoch);
+    const clients::ClientKey owner = clients::client_of(client.peer);
+    if (pending.find(key, group.get()) || !pending.may_begin(owner, rules->dns_forward_max)) return;
+    if (!counters.memory.fits(budget::Kind::forward, Pending::entry_bytes + Pending::attempt_bytes)) return;
+    InFlight& entry = pending.add(key, group, epoch, owner);
     if (!group->agent) entry.options = client_options(*rules, client.peer.address);
+    pending.weigh(entry);
     entry.refresh = true;
     entry.begun = at.now;
     counters.forward_pending.set(in_flight());
@@ -164,17 +167,19 @@ answer::Answer Forward::State::ask(const wire::Question& question, const answer:
         options = client_options(*rules, client.peer.address);
         if (rules->add_subnet && depends_on_client(*rules->add_subnet, client.peer.address)) key.client = wire::NameHash{}(options) | 1;
     }
-    const std::size_t waiters_max = std::max<std::size_t>(waiters_least, waiters_each * rules->dns_forward_max);
+    const clients::ClientKey owner = clients::client_of(client.peer);
     if (InFlight* const entry = pending.find(key, group.get())) {
-        if (entry->lingers && in_flight() >= rules->dns_forward_max) return overload(question, at.now, buffer, actions);
+        if (entry->lingers && !pending.may_begin(owner, rules->dns_forward_max)) return overload(question, client, at.now, buffer, actions);
         if (witness) return note_forward(*group, entry, at.now), answer::Answer::comes_later();
-        switch (pending.join(*entry, Waiter::of(question, client, at.now), waiters_max)) {
-            case Pending::Join::full: return overload(question, at.now, buffer, actions);
+        if (!make_room(Pending::waiter_bytes, at.now)) return out_of_memory(question, buffer);
+        switch (pending.join(*entry, Waiter::of(question, client, at.now), waiters_max())) {
+            case Pending::Join::full: return overload(question, client, at.now, buffer, actions);
             case Pending::Join::joined: counters.forward_joined.add(); break;
             case Pending::Join::repeated: break;
         }
         if (std::exchange(entry->lingers, false)) {
             --lingering;
+            pending.own(*entry, owner);
             counters.forward_pending.set(in_flight());
             entry->begun = at.now;
             // RFC 9520 §3.2: nothing is sent again within a second.
@@ -183,23 +188,57 @@ answer::Answer Forward::State::ask(const wire::Question& question, const answer:
         }
         return answer::Answer::comes_later();
     }
-    if (in_flight() >= rules->dns_forward_max || pending.waiters() >= waiters_max) return overload(question, at.now, buffer, actions);
+    if (!pending.may_begin(owner, rules->dns_forward_max) || !pending.may_wait(owner, waiters_max()))
+        return overload(question, client, at.now, buffer, actions);
     if (witness) return note_forward(*group, nullptr, at.now), answer::Answer::comes_later();
-    InFlight& entry = pending.add(key, group, epoch);
-    entry.options = std::move(options);
-    if (way == Way::as_asked) entry.as_asked = std::make_shared<const wire::Question>(question);
-    pending.join(entry, Waiter::of(question, client, at.now), waiters_max);
-    counters.forward_pending.set(in_flight());
-    entry.begun = at.now;
-    begin(entry, at.now, actions);
+    const std::size_t extra = options.capacity() + (way == Way::as_asked ? sizeof(wire::Question) : 0);
+    if (!make_room(Pending::entry_bytes + Pending::waiter_bytes + Pending::attempt_bytes + extra, at.now))
+        return out_of_memory(question, buffer);
+    InFlight& entry = pending.add(key, group, epoch, owner);
+    const std::size_t actions_before = actions.size();
+    try {
+        entry.options = std::move(options);
+        if (way == Way::as_asked) entry.as_asked = std::make_shared<const wire::Question>(question);
+        pending.weigh(entry);
+        pending.join(entry, Waiter::of(question, client, at.now), waiters_max());
+        counters.forward_pending.set(in_flight());
+        entry.begun = at.now;
+        begin(entry, at.now, actions);
+    } catch (const std::bad_alloc&) {
+        // Nothing was sent yet: no reply may come for an entry that is not there.
+        actions.erase(actions.begin() + static_cast<std::ptrdiff_t>(actions_before), actions.end());
+        remove(entry);
+        throw;
+    }
     return answer::Answer::comes_later();
 }
 
-answer::Answer Forward::State::overload(const wire::Question& question, Now now, std::span<std::uint8_t> buffer, answer::Actions& actions) {
+bool Forward::State::make_room(std::size_t bytes, Now now) {
+    budget::Account& memory = counters.memory;
+    if (memory.fits(budget::Kind::forward, bytes)) return true;
+    if (!witness) cache.give_up(bytes, memory.part(budget::cache_kept_percent), now);
+    return memory.fits(budget::Kind::forward, bytes);
+}
+
+answer::Answer Forward::State::out_of_memory(const wire::Question& question, std::span<std::uint8_t> buffer) {
+    counters.memory.count_shed(budget::Kind::forward);
+    return answer::Answer::failed(question, {Cause::memory}, buffer);
+}
+
+std::size_t Forward::State::waiters_max() const { return std::max<std::size_t>(waiters_least, waiters_each * rules->dns_forward_max); }
+
+answer::Answer Forward::State::overload(const wire::Question& question, const answer::Client& client, Now now,
+                                        std::span<std::uint8_t> buffer, answer::Actions& actions) {
+    const clients::ClientKey owner = clients::client_of(client.peer);
+    const bool share = (in_flight() < rules->dns_forward_max && !pending.may_begin(owner, rules->dns_forward_max)) ||
+                       (pending.waiters() < waiters_max() && !pending.may_wait(owner, waiters_max()));
     if (!witness && notices.due(answer::NoticeKind::overload, now))
-        actions.emplace_back(answer::Notice{answer::NoticeKind::overload, "Maximum number of concurrent DNS queries reached (max: " +
-                                                                              std::to_string(rules->dns_forward_max) + ")"});
-    return answer::Answer::failed(question, {Cause::overload}, buffer);
+        actions.emplace_back(answer::Notice{
+            answer::NoticeKind::overload,
+            share ? client.peer.text() + " has its share of the concurrent DNS queries (it began " +
+                        std::to_string(pending.begun_by(owner)) + ", max: " + std::to_string(rules->dns_forward_max) + ")"
+                  : "Maximum number of concurrent DNS queries reached (max: " + std::to_string(rules->dns_forward_max) + ")"});
+    return answer::Answer::failed(question, {share ? Cause::client_share : Cause::overload}, buffer);
 }
 
 void Forward::State::note_cache(answer::CacheSeen seen) const {
@@ -250,6 +289,7 @@ void Forward::State::finish(InFlight& entry, CleanReply& reply, Now now, answer:
     const bool denies = wire::rcode_of(reply.message) == rcode::nxdomain && !entry.group->agent && !entry.key.dnssec_ok;
     if (denies && other && !other->denied) {
         entry.denied = std::make_unique<CleanReply>(std::move(reply));
+        pending.weigh(entry);
         entry.next_try.reset();
         entry.ends = std::min(other->ends, now + other_family_wait);
         return schedule(entry);
@@ -350,7 +390,8 @@ void Forward::State::fail(InFlight& entry, Now now, answer::Actions& actions, st
 
 void Forward::State::time_out(InFlight& entry, Now now, answer::Actions& actions) {
     const bool silent = !entry.attempts.empty() && may_keep(entry) && !entry.group->agent;
-    if (entry.lingers || entry.partial || !silent || lingering >= lingering_max) {
+    const bool pressed = counters.memory.room(budget::Kind::cache) == 0;
+    if (entry.lingers || entry.partial || !silent || lingering >= lingering_max || pressed) {
         close_all(entry, now, !entry.lingers, actions);
         return fail(entry, now, actions);
     }
@@ -443,6 +484,11 @@ std::size_t Forward::flush(const wire::Name& suffix, Moment at, answer::Actions&
     const std::size_t dropped = s.cache.flush(suffix);
     for (InFlight* const entry : s.pending.below(suffix)) s.ask_again(*entry, at.now, actions);
     return dropped;
+}
+
+void Forward::tidy(Now now) {
+    state_->cache.drop_expired_failures(now);
+    state_->pending.tidy();
 }
 
 void Forward::drop_connection(std::uint64_t connection) { state_->pending.drop_connection(connection); }

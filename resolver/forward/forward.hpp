@@ -71,7 +71,7 @@ public:
     void on_reply(answer::AttemptId attempt, wire::Bytes message, Moment at, answer::Actions& actions);
     /// The attempt's socket failed (ICMP error, TCP reset, no descriptor left).
     void on_failure(answer::AttemptId attempt, Moment at, answer::Actions& actions);
-    /// Time-outs. Call at `deadline()` or later.
+    /// Time-outs. Call at `deadline()` or later. If very many are due, some are left, and `deadline()` is still past.
     void on_tick(Moment at, answer::Actions& actions);
     /// The next time at which `on_tick` has something to do; nothing if no query is in flight.
     std::optional<Now> deadline() const;
@@ -79,6 +79,8 @@ public:
     /// Removes all cached replies at or below `suffix` (lower case) and returns their number. Queries in flight for such names are asked
     /// again, and replies to the earlier attempts are ignored.
     std::size_t flush(const wire::Name& suffix, Moment at, answer::Actions& actions);
+    /// Frees memory that nothing needs any more: expired failures, tables that have grown. To be called about twice a second.
+    void tidy(Now now);
     /// Removes a TCP client's waiting queries after its connection has closed.
     void drop_connection(std::uint64_t connection);
     /// Answers all waiting clients with SERVFAIL (TERM).

@@ -12,7 +12,6 @@ namespace {
 
 /// Longer CNAME chains are a mistake or an attack; recursive servers follow 8 to 24 links.
 constexpr std::size_t chain_max = 32;
-constexpr std::uint16_t option_ede = 15;
 constexpr std::size_t opt_bytes_max = 200;  ///< largest OPT that strict mode returns: it fits into 512 bytes with the longest question
 constexpr std::uint16_t type_tsig = 250, type_sig = 24;
 constexpr unsigned rcode_yxdomain = 6;  // RFC 6672 §2.2: a DNAME made the name too long
@@ -22,15 +21,17 @@ std::uint16_t covered_type(wire::Bytes message, std::size_t at, std::size_t size
     return size < 2 ? std::uint16_t{0} : static_cast<std::uint16_t>(message[at] << 8 | message[at + 1]);
 }
 
-std::optional<std::uint16_t> extended_error_of(wire::Bytes options) {
+/// Takes the first extended error and the first cookie.
+void read_options(wire::Bytes options, Judgement& judgement) {
     wire::Reader reader(options);
     while (reader.left() > 0) {
         const std::uint16_t code = reader.u16();
         const wire::Bytes value = reader.take(reader.u16());
         if (!reader.ok()) break;
-        if (code == option_ede && value.size() >= 2) return static_cast<std::uint16_t>(value[0] << 8 | value[1]);
+        if (code == edns_option::extended_error && value.size() >= 2 && !judgement.extended_error)
+            judgement.extended_error = load_u16(value.data());
+        if (code == edns_option::cookie && judgement.cookie.empty()) judgement.cookie = value;
     }
-    return std::nullopt;
 }
 
 }  // namespace
@@ -115,7 +116,7 @@ bool Scrubber::parse(wire::Bytes message, const wire::Header& header, std::size_
                 if (section != 2 || opt_seen || !record->owner.is_root()) return false;
                 opt_seen = true;
                 judgement.rcode |= (record->ttl >> 24) << 4;
-                judgement.extended_error = extended_error_of(record->rdata);
+                read_options(record->rdata, judgement);
                 const wire::Bytes opt = message.subspan(found.owner_at, reader.position() - found.owner_at);
                 if (opt.size() <= opt_bytes_max) reply_.opt.assign(opt.begin(), opt.end());
                 continue;

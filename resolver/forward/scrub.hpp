@@ -47,6 +47,7 @@ struct Judgement {
     } kind = Kind::malformed;
     unsigned rcode = 0;
     std::optional<std::uint16_t> extended_error;  ///< the upstream's (RFC 8914)
+    wire::Bytes cookie = {};                      ///< data of the COOKIE option, in the message; empty: none was read
 };
 
 /// A good reply with only the records that are kept: header, question (lower case), records; no OPT.

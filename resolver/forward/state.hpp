@@ -17,7 +17,7 @@ namespace lictor::forward {
 
 struct Forward::State {
     State(metrics::WorkerCounters& counters_, Random& random_)
-        : counters(counters_), random(random_), cache(counters_, random_.next_u64()), pending(random_.next_u64()) {}
+        : counters(counters_), random(random_), cache(counters_, random_.next_u64()), pending(random_.next_u64(), counters_.memory) {}
 
     metrics::WorkerCounters& counters;
     Random& random;
@@ -59,8 +59,11 @@ struct Forward::State {
     void note_forward(const Group& group, const InFlight* entry, Now now) const;
     /// Notes for the witness what the cache has.
     void note_cache(answer::CacheSeen seen) const;
-    /// SERVFAIL for a query above the bounds, and a notice.
-    answer::Answer overload(const wire::Question& question, Now now, std::span<std::uint8_t> buffer, answer::Actions& actions);
+    /// Bound of the clients that wait.
+    std::size_t waiters_max() const;
+    /// SERVFAIL for a query above the bounds or above its client's share, and a notice.
+    answer::Answer overload(const wire::Question& question, const answer::Client& client, Now now, std::span<std::uint8_t> buffer,
+                            answer::Actions& actions);
     /// Sends `reply` to each waiter, concluded as `kind`.
     void answer_all(InFlight& entry, const wire::StoredReply& reply, const answer::Answer& kind, answer::Actions& actions);
     /// True if the entry's reply may be cached: it is the same for all clients, and was asked under the rules in force.
@@ -84,6 +87,10 @@ struct Forward::State {
     void time_out(InFlight& entry, Now now, answer::Actions& actions);
     /// Answers the clients of an entry with SERVFAIL, and caches the failure if it may be.
     void answer_failure(InFlight& entry, Now now, answer::Actions& actions, std::optional<answer::Reason> reason);
+    /// True if `bytes` more may be used for queries in flight; the cache gives up entries for them, down to its part of memory-max.
+    bool make_room(std::size_t bytes, Now now);
+    /// SERVFAIL for a query for which there is no memory.
+    answer::Answer out_of_memory(const wire::Question& question, std::span<std::uint8_t> buffer);
     /// Removes an entry and counts.
     void remove(InFlight& entry);
     /// Queries in flight that count against dns-forward-max: those that have, or may have, clients.
@@ -111,6 +118,8 @@ struct Forward::State {
     void on_reply(answer::AttemptId attempt, wire::Bytes message, Now now, answer::Actions& actions);
     void on_failure(answer::AttemptId attempt, Now now, answer::Actions& actions);
     void on_tick(Now now, answer::Actions& actions);
+    /// Judges the DNS cookie of a reply. True: the reply is used no further, because it is forged, or the query was sent again.
+    bool refuses_cookie(InFlight& entry, Attempt& attempt, const Judgement& judgement, Now now, answer::Actions& actions);
     /// Keeps the records of a truncated reply over UDP, if it has any and is well-formed, for the case that TCP fails.
     void keep_partial(InFlight& entry, wire::Bytes message, Asked asked, const Attempt& attempt);
     /// Closes the attempts. `count_timeouts`: a member that did not reply in time gets a time-out.
@@ -121,7 +130,8 @@ struct Forward::State {
     /// Starts one more attempt, counts it, and sets `next_try` for the time when this one is silent for too long.
     void try_member(InFlight& entry, std::size_t member, Now now, answer::Actions& actions);
     /// Adds an attempt with a random id and its Ask action. Not counted in `tries`. The caller calls `schedule`.
-    void send(InFlight& entry, std::size_t member, answer::Transport transport, Now now, answer::Actions& actions);
+    /// `bad_cookie`: Attempt::bad_cookie.
+    void send(InFlight& entry, std::size_t member, answer::Transport transport, Now now, answer::Actions& actions, bool bad_cookie = false);
     /// Removes an open attempt of the entry and returns it; references to it become invalid. `close`: adds CloseAttempt.
     Attempt take_attempt(InFlight& entry, answer::AttemptId attempt, bool close, answer::Actions& actions);
     /// After an attempt without an answer: asks a member that was not asked yet at once. Otherwise, if no attempt is open, asks one again

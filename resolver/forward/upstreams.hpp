@@ -11,6 +11,7 @@
 
 #include "conf/base/clock.hpp"
 #include "resolver/forward/forward.hpp"
+#include "resolver/forward/upstream_cookie.hpp"
 #include "resolver/rules/rules_fwd.hpp"
 #include "resolver/rules/upstream.hpp"
 
@@ -50,6 +51,8 @@ public:
     void timed_out(Now now);                                       ///< no reply in time
     void unreachable(Now now);                                     ///< its socket failed
     void learned_plain(Now now);                                   ///< see without_edns
+    /// DNS cookies; not sent to upstreams on loopback, where nobody can forge a reply.
+    UpstreamCookie cookie;
     /// Counts since the object was made, and health at `now`.
     UpstreamReport report(Now now) const;
 

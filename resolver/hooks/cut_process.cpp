@@ -4,6 +4,7 @@
 #include <signal.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -12,13 +13,21 @@
 #include <type_traits>
 
 #include "conf/options/options.hpp"
+#include "resolver/confine/system_calls.hpp"
 #include "resolver/hooks/cut_connections.hpp"
+#include "resolver/process/confinement.hpp"
 
 namespace lictor::hooks {
 namespace {
 
 static_assert(std::is_trivially_copyable_v<CutRequest> && std::is_trivially_copyable_v<CutReply>);
 static_assert(std::atomic<std::uint64_t>::is_always_lock_free, "it is shared between processes");
+
+/// If that fails, it fails for lictor, too, which logs it.
+void restrict_calls(const conf::Options& options) {
+    [[maybe_unused]] const auto done =
+        process::restrict_calls(confine::calls_of_cutter(static_cast<std::uint32_t>(getpid())), options.seccomp);
+}
 
 void serve(int socket, const std::atomic<std::uint64_t>& revoked) {
     for (const int number : {SIGHUP, SIGINT, SIGTERM, SIGUSR1, SIGUSR2, SIGPIPE}) signal(number, SIG_IGN);
@@ -56,7 +65,11 @@ Result<std::unique_ptr<CutProcess>> CutProcess::start(const conf::Options& optio
                                                 const auto became = process::become_for_cuts(attainable.identity);
                                                 return became ? find_cut_problem() : "leader-cut: " + became.error().text;
                                             },
-                                        .serve = [&](int socket) { serve(socket, *process->revoked_); }},
+                                        .serve =
+                                            [&](int socket) {
+                                                restrict_calls(options);
+                                                serve(socket, *process->revoked_);
+                                            }},
                                        true);
     if (!helper) return helper.error();
     process->process_ = *std::move(helper);

@@ -11,6 +11,7 @@
 #include <cstring>
 
 #include "conf/options/options.hpp"
+#include "resolver/process/confinement.hpp"
 #include "resolver/process/daemonize.hpp"
 
 namespace lictor::hooks {
@@ -52,6 +53,7 @@ Result<std::unique_ptr<HelperProcess>> HelperProcess::start(const conf::Options&
         close_all_but(static_cast<unsigned>(ends[1]), static_cast<unsigned>(report[1]));
         prctl(PR_SET_NAME, work.name, 0, 0, 0);
         const std::string warning = work.become(attainable);
+        process::allow_core_files(options.core_dumps);
         const bool reported = write(report[1], warning.data(), warning.size()) >= 0;
         close(report[1]);
         if (process::goes_to_background(options)) process::detach_from_terminal(process::Stderr::close);

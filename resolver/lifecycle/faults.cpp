@@ -90,6 +90,7 @@ std::vector<Fault> standing_faults(const ReadinessFacts& facts, const FaultFacts
     Collection found;
     const bool silent = upstreams_fail(more.upstreams, rules);
     if (!facts.workers_alive) found.bad("a worker's loop does not run: queries are not answered");
+    if (more.memory_used_up) found.bad("memory-max is used up: queries that need an upstream may get SERVFAIL");
     if (silent) found.bad("no upstream answers");
     add_contact(found, more, catalog);
     add_leaders(found, more, catalog, now);

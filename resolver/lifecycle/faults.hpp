@@ -28,14 +28,15 @@ struct FaultFacts {
     std::vector<forward::UpstreamReport> upstreams;  ///< sums over the workers
     const failover::Failovers* failovers = nullptr;  ///< read for the queries held in a gap; null: none
     bool reload_refused = false;
+    bool memory_used_up = false;    ///< something was refused for want of memory-max in the last seconds
     std::size_t stale_watches = 0;  ///< watches whose reads fail, so that their last known data is answered
 };
 
 /// Every upstream for all names failed three times or more since its last reply.
 bool upstreams_fail(const std::vector<forward::UpstreamReport>& reports, const rules::Rules& rules);
 
-/// The faults, the worst first: those at level `bad` in the order worker, upstreams, Consul, leaders, then those at level `notice`. At
-/// most 100. `leader_hold` and `now` as for `standing_warnings`.
+/// The faults, the worst first: those at level `bad` in the order worker, memory, upstreams, Consul, leaders, then those at level `notice`.
+/// At most 100. `leader_hold` and `now` as for `standing_warnings`.
 std::vector<Fault> standing_faults(const ReadinessFacts& facts, const FaultFacts& more, const catalog::Catalog& catalog,
                                    const rules::Rules& rules, milliseconds leader_hold, Now now);
 

@@ -81,7 +81,6 @@ Dnstap::~Dnstap() {
 
 void Dnstap::start() {
     thread_ = std::thread([this] { run(); });
-    pthread_setname_np(thread_.native_handle(), "dnstap");
 }
 
 void Dnstap::put(const wire::TapEvent& event) {
@@ -104,7 +103,8 @@ void Dnstap::run() {
     sigset_t all;
     sigfillset(&all);
     pthread_sigmask(SIG_BLOCK, &all, nullptr);
-    bool told = false;  // each outage is logged once
+    pthread_setname_np(pthread_self(), "dnstap");  // from another thread it would need a file in /proc, which is not writable
+    bool told = false;                             // each outage is logged once
     while (!ending()) {
         std::string why;
         const int fd = open_stream(why);

@@ -66,6 +66,7 @@ public:
 
     loop::FdWatch watch;
     wire::FrameReader reader;  ///< TCP only
+    budget::Held memory;       ///< of `reader`
 
 private:
     void set(int level, int option, int value) { ::setsockopt(fd_, level, option, &value, sizeof value); }
@@ -150,6 +151,7 @@ struct Links::State {
             if (ask.source) ask.source->port = 0;  // the port is in use: take any port of the same address
         }
         auto attempt = std::make_unique<Attempt>(std::move(ask));
+        if (account) attempt->memory = budget::Held(*account, budget::Kind::forward);
         if (!attempt->open(random)) return fail(id);
         const int events = attempt->tcp() ? UV_WRITABLE : UV_READABLE;
         const auto watched = attempt->watch.start(loop, attempt->fd(), events, [this, id](int ready) { on_event(id, ready); });
@@ -215,6 +217,7 @@ struct Links::State {
         while (got < 0 && errno == EINTR);
         if (got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK) && !(events & UV_WRITABLE)) return;
         if (got <= 0) return fail(id);
+        if (!attempt.memory.grow_to(attempt.reader.unread() + static_cast<std::size_t>(got))) return fail(id);
         attempt.reader.put({buffer.get(), static_cast<std::size_t>(got)});
         wire::Bytes message;
         while (true) {
@@ -232,6 +235,7 @@ struct Links::State {
     loop::Loop& loop;
     Random& random;
     const std::size_t attempts_max;
+    budget::Account* account = nullptr;
     OnMessage on_message;
     OnFailure on_failure;
     std::unordered_map<answer::AttemptId, std::unique_ptr<Attempt>> attempts;
@@ -245,6 +249,7 @@ Links::Links(loop::Loop& loop, Random& random, std::size_t attempts_max, OnMessa
     : state_(std::make_unique<State>(loop, random, attempts_max, std::move(on_message), std::move(on_failure))) {}
 Links::~Links() = default;
 
+void Links::use(budget::Account& account) { state_->account = &account; }
 void Links::ask(answer::Ask ask) { state_->ask(std::move(ask)); }
 void Links::close(answer::AttemptId attempt) { state_->close(attempt); }
 

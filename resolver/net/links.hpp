@@ -8,6 +8,7 @@
 #include <memory>
 
 #include "conf/base/random.hpp"
+#include "conf/budget/budget.hpp"
 #include "resolver/answer/actions.hpp"
 #include "watch/loop/loop.hpp"
 
@@ -28,6 +29,8 @@ public:
     Links(loop::Loop& loop, Random& random, std::size_t attempts_max, OnMessage on_message, OnFailure on_failure);
     ~Links();  ///< closes all sockets; calls nothing
 
+    /// Enters what attempts have read in `account`, which must outlive this object.
+    void use(budget::Account& account);
     /// Opens the socket and sends the query; TCP connects first. The UDP port is random within `port_min` and `port_max`, not one of
     /// some well-known services; with the default range the kernel's choice is the last resort. Every error becomes OnFailure.
     void ask(answer::Ask ask);

@@ -23,7 +23,8 @@ struct Listener::State {
         UdpSocket udp;
         loop::FdWatch watch;
         UdpQueue queue;
-        bool blocked = false;  ///< the send buffer is full; replies are queued until the socket is writable
+        bool blocked = false;      ///< the send buffer is full; replies are queued until the socket is writable
+        budget::Held memory = {};  ///< of `queue`
     };
 
     State(loop::Loop& its_loop, metrics::WorkerCounters& its_counters, const TcpLimits& limits, Hooks its_hooks)
@@ -45,6 +46,7 @@ struct Listener::State {
             const auto watched =
                 socket->watch.start(loop, fd, UV_READABLE, [this, raw = socket.get()](int events) { on_udp(*raw, events); });
             ensure(static_cast<bool>(watched), "a bound socket can be watched");
+            socket->memory = budget::Held(counters.memory, budget::Kind::replies);
             if (stopped) update_watch(*socket);
         }
         sockets.push_back(std::move(socket));
@@ -69,6 +71,7 @@ struct Listener::State {
         for (int round = 0; round < rounds_per_turn && !stopped && (events & UV_READABLE); ++round) {
             if (read_batch(socket) < udp_batch_max) break;
         }
+        socket.memory.set(socket.queue.bytes());
         update_watch(socket);
     }
 
@@ -84,8 +87,9 @@ struct Listener::State {
             const auto handled = hooks.handle(batch.message(i), client, batch.reply_buffer());
             if (handled.answered() && handled.size != 0) batch.answer(i, socket.udp, handled.size);
         }
-        hooks.after_batch();
+        // First the answers that are there: what follows may open a socket for each of the other queries.
         if (batch.send(socket.udp, socket.queue, socket.blocked, counters)) socket.blocked = true;
+        hooks.after_batch();
         return count;
     }
 
@@ -95,15 +99,19 @@ struct Listener::State {
             sockets[client.listen_socket]->bound.transport() != answer::Transport::udp)
             return;
         ListenSocket& socket = *sockets[client.listen_socket];
-        if (!socket.queue.put(client, reply)) {
+        const bool fits = counters.memory.fits(budget::Kind::replies, reply.size());
+        if (!fits) counters.memory.count_shed(budget::Kind::replies);
+        if (!fits || !socket.queue.put(client, reply)) {
             counters.send_failed.add();
             return;
         }
+        socket.memory.set(socket.queue.bytes());
         if (!socket.blocked && socket.queue.size() >= udp_batch_max) send_queue(socket);
     }
 
     void send_queue(ListenSocket& socket) {
         socket.blocked = socket.queue.send(socket.udp, counters);
+        socket.memory.set(socket.queue.bytes());
         update_watch(socket);
     }
 

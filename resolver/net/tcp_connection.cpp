@@ -63,6 +63,13 @@ void TcpConnection::end() {
     out_at_ = 0;
 }
 
+std::size_t TcpConnection::bytes() const {
+    constexpr std::size_t of_tables = 320;  // the handle of libuv and the server's table
+    const std::size_t unread = reader.whole() ? tcp_buffer_bytes : 0;
+    return sizeof *this + of_tables + budget::tcp_socket_bytes + reader.capacity() + out_.capacity() + (queued() ? tcp_buffer_bytes : 0) +
+           unread;
+}
+
 void TcpConnection::trim() {
     reader.trim();
     if (out_.empty()) out_ = {};

@@ -6,11 +6,15 @@
 #include <span>
 #include <vector>
 
+#include "conf/budget/budget.hpp"
 #include "resolver/answer/actions.hpp"
 #include "resolver/wire/frame.hpp"
 #include "watch/loop/loop.hpp"
 
 namespace lictor::net {
+
+/// What the kernel holds at most of a client's bytes in each direction (SO_SNDBUF, SO_RCVBUF; Linux doubles the number).
+inline constexpr int tcp_buffer_bytes = 65'536;
 
 /// Bounds and deadlines are not applied here. No call blocks.
 class TcpConnection {
@@ -35,6 +39,8 @@ public:
     void end();
     /// Frees empty buffers.
     void trim();
+    /// Memory in bytes: this object, its buffers, its socket, and what the kernel holds for a client that does not read.
+    std::size_t bytes() const;
 
     /// Number of bytes not written yet, with the lengths of the messages.
     std::size_t queued() const { return out_.size() - out_at_; }
@@ -46,7 +52,9 @@ public:
     std::size_t owed = 0;      ///< queries without a reply so far
     bool finished = false;     ///< nothing more is read: the client has shut down, or its stream is broken
     bool changed = false;      ///< is in the server's list for the end of the turn
-    Now active{};              ///< last complete query or reply
+    bool readable = false;     ///< its bytes are read when its place in that list is reached
+    budget::Held memory;       ///< `bytes` as they are entered in the worker's account
+    Now active{};              ///< last message that could be read as a query, or reply to one that came later
     Now message_since{};       ///< first byte of the message that is not complete
     Now write_since{};         ///< last time that the client took bytes, or that a reply was queued
 

@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <new>
 #include <utility>
 
 #include "conf/metrics/metrics.hpp"
@@ -20,6 +21,10 @@ constexpr milliseconds sweep_every{250};
 constexpr int accepts_per_turn = 64;  // so that many new connections do not delay UDP
 constexpr int rounds_per_turn = 8;    // so that a client that pipelines without end does not delay the others
 constexpr std::size_t write_early = 65'536;
+constexpr std::size_t usual_read = 4096;     // a read that brings more is entered afterwards
+constexpr unsigned messages_per_round = 64;  // of one connection, so that the others are served between them
+constexpr unsigned messages_per_turn = 256;  // of all connections, so that UDP waits for a fraction of a millisecond
+constexpr milliseconds slow_reader{1'000};   // a client that took no byte for this long may be closed if room is needed
 
 /// Accepted sockets inherit these.
 void tune_listening(int fd) {
@@ -30,6 +35,9 @@ void tune_listening(int fd) {
     set(IPPROTO_TCP, TCP_KEEPINTVL, 5);
     set(IPPROTO_TCP, TCP_KEEPCNT, 3);
     set(IPPROTO_TCP, TCP_USER_TIMEOUT, 20'000);
+    // Without these the kernel would hold megabytes for each client that does not read.
+    set(SOL_SOCKET, SO_SNDBUF, tcp_buffer_bytes);
+    set(SOL_SOCKET, SO_RCVBUF, tcp_buffer_bytes);
 }
 
 bool out_of_descriptors(int code) { return code == EMFILE || code == ENFILE; }
@@ -86,7 +94,7 @@ void TcpServer::accept_from(ListenSocket& socket) {
                               .peer = peer.endpoint(),
                               .local = socket.endpoint.address,
                               .local_interface = peer.scope()};
-        if (!admit(client.peer.address)) refuse(fd);
+        if (!admit(client.peer)) refuse(fd);
         else add(fd, client);
     }
     remove_ended();
@@ -117,13 +125,42 @@ bool TcpServer::may_accept_after(ListenSocket& socket, int code) {
     return false;
 }
 
-bool TcpServer::admit(const Address& peer) {
-    if (!peer.is_loopback()) {
-        const auto theirs = std::count_if(connections_.begin(), connections_.end(), [&](const auto& entry) {
-            return !entry.second->ended() && entry.second->client.peer.address == peer;
-        });
-        if (static_cast<std::size_t>(theirs) >= limits_.per_client) {
-            auto* idle = longest_idle(&peer);
+/// Makes room in memory-max for `bytes` more of a connection (null: of a new one) by ending the connections that use most, among equal
+/// ones the longest idle. False: only this one is left to be ended.
+bool TcpServer::make_room(const TcpConnection* wants, std::size_t bytes) {
+    budget::Account& memory = counters_.memory;
+    while (!memory.fits(budget::Kind::tcp, bytes)) {
+        TcpConnection* most = nullptr;
+        for (auto& [number, connection] : connections_) {
+            if (connection->ended() || connection.get() == wants) continue;
+            const bool more = !most || connection->memory.bytes() > most->memory.bytes() ||
+                              (connection->memory.bytes() == most->memory.bytes() && connection->active < most->active);
+            if (more) most = connection.get();
+        }
+        memory.count_shed(budget::Kind::tcp);
+        if (!most || (wants && most->memory.bytes() < wants->memory.bytes())) return false;
+        end(*most, Cause::pressure);
+    }
+    return true;
+}
+
+/// Enters the memory of a connection. What it has grown by must fit, or the connection ends.
+void TcpServer::weigh(TcpConnection& connection) {
+    if (connection.ended()) return;
+    const std::size_t now = connection.bytes(), before = connection.memory.bytes();
+    if (now > before && !make_room(&connection, now - before)) return end(connection, Cause::pressure);
+    connection.memory.set(now);
+}
+
+/// A client in a network has at most `per_client` connections, and never the last quarter of all. On loopback each connection is a client
+/// of its own.
+bool TcpServer::admit(const Endpoint& peer) {
+    if (!peer.address.is_loopback()) {
+        const auto client = clients::client_of(peer);
+        const auto theirs = open_by_client_.find(client);
+        const std::size_t most = std::clamp<std::size_t>(limits_.connections * 3 / 4, 1, limits_.per_client);
+        if (theirs != open_by_client_.end() && theirs->second >= most) {
+            auto* idle = longest_idle(&client);
             if (!idle) return false;
             end(*idle, Cause::pressure);
         }
@@ -133,7 +170,7 @@ bool TcpServer::admit(const Address& peer) {
         if (!idle) return false;
         end(*idle, Cause::pressure);
     }
-    return true;
+    return make_room(nullptr, sizeof(TcpConnection) + budget::tcp_socket_bytes);
 }
 
 void TcpServer::refuse(int fd) {
@@ -148,28 +185,42 @@ void TcpServer::add(int fd, const answer::Client& from) {
         SocketAddress here;
         if (::getsockname(fd, &here.any, &here.length) == 0) client.local = here.endpoint().address;
     }
-    auto connection = std::make_unique<TcpConnection>(fd, client, loop::Loop::now());
+    std::unique_ptr<TcpConnection> connection;
+    try {
+        ended_.reserve(connections_.size() + 1);  // so that the end of a connection needs no memory
+        connection = std::make_unique<TcpConnection>(fd, client, loop::Loop::now());
+    } catch (const std::bad_alloc&) {
+        return refuse(fd);
+    }
     const auto watched =
         connection->watch.start(loop_, fd, UV_READABLE, [this, number = client.connection](int events) { on_event(number, events); });
     if (!watched) {
         counters_.tcp_refused.add();
         return;
     }
+    connection->memory = budget::Held(counters_.memory, budget::Kind::tcp);
+    connection->memory.set(connection->bytes());  // `admit` made room for it
     connections_.emplace(client.connection, std::move(connection));
     counters_.tcp_accepted.add();
     counters_.tcp_open.set(++open_);
+    if (!client.peer.address.is_loopback()) ++open_by_client_[clients::client_of(client.peer)];
     if (!sweep_.active()) sweep_.repeat(sweep_every);
 }
 
-/// The longest idle connection without unread, unanswered or unsent messages; null if there is none. `peer`: of this client only.
-TcpConnection* TcpServer::longest_idle(const Address* peer) {
-    TcpConnection* found = nullptr;
+/// The longest idle connection without unread, unanswered or unsent messages; if there is none, the one whose client has not read its
+/// replies for longest, at least a second; else null. `client`: of this one only.
+TcpConnection* TcpServer::longest_idle(const clients::ClientKey* client) {
+    TcpConnection *idle = nullptr, *slow = nullptr;
+    const Now stalled = loop::Loop::now() - slow_reader;
     for (auto& [number, connection] : connections_) {
-        if (connection->ended() || connection->owed != 0 || connection->queued() != 0 || connection->reader.whole()) continue;
-        if (peer && connection->client.peer.address != *peer) continue;
-        if (!found || connection->active < found->active) found = connection.get();
+        if (connection->ended() || (client && clients::client_of(connection->client.peer) != *client)) continue;
+        if (connection->queued() != 0) {
+            if (connection->write_since < stalled && (!slow || connection->write_since < slow->write_since)) slow = connection.get();
+        } else if (connection->owed == 0 && !connection->reader.whole()) {
+            if (!idle || connection->active < idle->active) idle = connection.get();
+        }
     }
-    return found;
+    return idle ? idle : slow;
 }
 
 // ---- queries and replies
@@ -177,6 +228,9 @@ TcpConnection* TcpServer::longest_idle(const Address* peer) {
 bool TcpServer::may_read(const TcpConnection& connection) const {
     return !stopped_ && !connection.ended() && connection.owed < limits_.in_flight && connection.queued() <= limits_.queued_bytes / 2;
 }
+
+/// True if enough messages were handled: UDP is served before the others, which keep their order.
+bool TcpServer::turn_is_over() const { return turn_messages_ >= messages_per_turn; }
 
 void TcpServer::on_event(std::uint64_t number, int events) {
     auto* found = open_connection(number);
@@ -191,11 +245,14 @@ void TcpServer::on_event(std::uint64_t number, int events) {
     }
     if (io == TcpConnection::Io::fine && (events & UV_WRITABLE)) io = connection.write(now);
     if (io == TcpConnection::Io::fine && (events & UV_READABLE) && !connection.finished && may_read(connection) &&
-        !connection.reader.whole())
-        io = connection.receive({scratch_.get(), scratch_bytes}, now);
+        !connection.reader.whole()) {
+        if (!make_room(&connection, usual_read)) end(connection, Cause::pressure);
+        else if (turn_is_over()) connection.readable = true;
+        else io = connection.receive({scratch_.get(), scratch_bytes}, now);
+    }
     if (io == TcpConnection::Io::failed) {
         end(connection, Cause::done);
-    } else {
+    } else if (!connection.ended()) {
         if (connection.reader.whole() || connection.reader.broken()) {
             hooks_.before_batch();
             serve(connection);
@@ -210,15 +267,16 @@ void TcpServer::on_event(std::uint64_t number, int events) {
 void TcpServer::serve(TcpConnection& connection) {
     const Now now = loop::Loop::now();
     bool any = false;
-    while (may_read(connection)) {
+    for (unsigned i = 0; i < messages_per_round && !turn_is_over() && may_read(connection); ++i) {
         wire::Bytes message;
         const auto next = connection.reader.next(message);
         if (next == wire::FrameReader::Next::broken) connection.finished = true;
         if (next != wire::FrameReader::Next::message) break;
         any = true;
-        connection.active = now;
+        ++turn_messages_;
         const auto handled = hooks_.handle(message, connection.client, {reply_.get(), wire::frame_message_max});
         if (connection.ended()) return;
+        if (handled.is_of_query()) connection.active = now;
         if (handled.kind == answer::Answer::Kind::later) ++connection.owed;
         if (handled.answered() && !connection.queue({reply_.get(), handled.size}, now)) counters_.send_failed.add();
         if (connection.queued() > write_early) write_out(connection);
@@ -230,11 +288,13 @@ void TcpServer::serve(TcpConnection& connection) {
 void TcpServer::settle(TcpConnection& connection) {
     write_out(connection);
     if (connection.ended()) return;
+    weigh(connection);
+    if (connection.ended()) return;
     if (connection.reader.broken()) connection.finished = true;
     const bool more = connection.reader.whole();
     if (connection.finished && connection.owed == 0 && connection.queued() == 0 && (!more || stopped_)) return end(connection, Cause::done);
-    if (more && may_read(connection)) mark_changed(connection);
-    const bool read = may_read(connection) && !connection.finished && !more;
+    if (connection.readable || (more && may_read(connection))) mark_changed(connection);
+    const bool read = may_read(connection) && !connection.finished && !more && !connection.readable;
     connection.watch.change((read ? UV_READABLE : 0) | (connection.queued() != 0 ? UV_WRITABLE : 0));
 }
 
@@ -249,8 +309,8 @@ TcpConnection* TcpServer::open_connection(std::uint64_t number) {
 
 void TcpServer::mark_changed(TcpConnection& connection) {
     if (connection.changed) return;
-    connection.changed = true;
     changed_.push_back(connection.client.connection);
+    connection.changed = true;
 }
 
 void TcpServer::send(const answer::Client& client, wire::Bytes reply) {
@@ -264,8 +324,10 @@ void TcpServer::send(const answer::Client& client, wire::Bytes reply) {
     if (full) write_out(connection);
     if (connection.ended()) return;
     if (connection.queued() != 0 && connection.queued() + reply.size() > limits_.queued_bytes) return end(connection, Cause::slow);
+    if (connection.queued() != 0 && !make_room(&connection, reply.size())) return end(connection, Cause::pressure);
     if (!connection.queue(reply, now)) counters_.send_failed.add();
-    mark_changed(connection);
+    weigh(connection);
+    if (!connection.ended()) mark_changed(connection);
 }
 
 void TcpServer::flush() {
@@ -275,13 +337,20 @@ void TcpServer::flush() {
 }
 
 void TcpServer::end_turn() {
-    for (int round = 0; round < rounds_per_turn && !changed_.empty(); ++round) {
+    turn_messages_ = 0;
+    for (int round = 0; round < rounds_per_turn && !changed_.empty() && !turn_is_over(); ++round) {
         const auto batch = std::exchange(changed_, {});
         bool served = false;
-        for (const auto number : batch) {
-            auto* connection = open_connection(number);
+        auto at = batch.begin();
+        for (; at != batch.end() && !turn_is_over(); ++at) {
+            auto* connection = open_connection(*at);
             if (!connection) continue;
             connection->changed = false;
+            const bool read = std::exchange(connection->readable, false) && may_read(*connection);
+            if (read && connection->receive({scratch_.get(), scratch_bytes}, loop::Loop::now()) == TcpConnection::Io::failed) {
+                end(*connection, Cause::done);
+                continue;
+            }
             if (connection->reader.whole() && may_read(*connection)) {
                 if (!std::exchange(served, true)) hooks_.before_batch();
                 serve(*connection);
@@ -289,6 +358,7 @@ void TcpServer::end_turn() {
             settle(*connection);
         }
         if (served) hooks_.after_batch();
+        changed_.insert(changed_.begin(), at, batch.end());  // before those that were served and have more
     }
     remove_ended();
     if (!changed_.empty()) nudge_.start(microseconds{0});
@@ -305,7 +375,11 @@ void TcpServer::end(TcpConnection& connection, Cause cause) {
         case Cause::slow: counters_.tcp_closed_slow.add(); break;
     }
     connection.end();
+    connection.memory.set(0);
     counters_.tcp_open.set(--open_);
+    if (const auto row = open_by_client_.find(clients::client_of(connection.client.peer));
+        row != open_by_client_.end() && --row->second == 0)
+        open_by_client_.erase(row);
     ended_.push_back(connection.client.connection);
 }
 
@@ -346,6 +420,7 @@ void TcpServer::check_deadlines(TcpConnection& connection, Now now, milliseconds
         end(connection, Cause::idle);
     }
     connection.trim();
+    weigh(connection);
 }
 
 void TcpServer::stop_reading() {

@@ -1,6 +1,8 @@
 // Which TCP connections are accepted, when are they closed, and when are their queries read (RFC 7766, RFC 9210)? Replies go out in any
-// order. Connections, bytes and times are bounded; if room is needed, the longest idle connection is closed. Deadlines are checked every
-// 250 ms. Hooks are called from the loop, `gone` never during `send`. Used on the thread of one loop only.
+// order. Connections, bytes and times are bounded; if room is needed, the longest idle connection is closed, and for want of memory the one
+// that uses most. A message that cannot be read as a query is no sign of use: who sends only such ones is idle. In a turn of the loop a
+// bounded number of messages is handled, so that pipelining clients do not delay UDP. Deadlines are checked every 250 ms. Hooks are called
+// from the loop, `gone` never during `send`. Used on the thread of one loop only.
 #pragma once
 
 #include <memory>
@@ -8,6 +10,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "resolver/clients/client_key.hpp"
 #include "resolver/net/listener.hpp"
 #include "resolver/net/tcp_connection.hpp"
 
@@ -49,16 +52,19 @@ private:
 
     void accept_from(ListenSocket& socket);
     bool may_accept_after(ListenSocket& socket, int code);
-    bool admit(const Address& peer);
+    bool admit(const Endpoint& peer);
     void refuse(int fd);
     void add(int fd, const answer::Client& client);
-    TcpConnection* longest_idle(const Address* peer);
+    TcpConnection* longest_idle(const clients::ClientKey* client);
+    bool make_room(const TcpConnection* wants, std::size_t bytes);
+    void weigh(TcpConnection& connection);
 
     void on_event(std::uint64_t number, int events);
     void serve(TcpConnection& connection);
     void write_out(TcpConnection& connection);
     TcpConnection* open_connection(std::uint64_t number);
     bool may_read(const TcpConnection& connection) const;
+    bool turn_is_over() const;
     void settle(TcpConnection& connection);
     void mark_changed(TcpConnection& connection);
     void end(TcpConnection& connection, Cause cause);
@@ -74,6 +80,8 @@ private:
     std::unordered_map<std::uint64_t, std::unique_ptr<TcpConnection>> connections_;
     std::uint64_t last_number_ = 0;
     std::size_t open_ = 0;
+    std::unordered_map<clients::ClientKey, std::size_t> open_by_client_;  ///< of clients in networks; none has 0
+    unsigned turn_messages_ = 0;                                          ///< handled in this turn of the loop
     std::vector<std::uint64_t> changed_, ended_;
     std::unique_ptr<std::uint8_t[]> scratch_, reply_;
     int reserve_ = -1;  ///< a spare descriptor: closed when none are left, so that a connection can be accepted and closed

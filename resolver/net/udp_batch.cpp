@@ -61,12 +61,13 @@ void put_source(msghdr& header, std::uint8_t* control, const Address& from, std:
 bool UdpQueue::put(const answer::Client& client, wire::Bytes reply) {
     compact();
     if (size() >= count_max || bytes_.size() + reply.size() > bytes_max) return false;
+    const std::size_t offset = bytes_.size();
+    bytes_.insert(bytes_.end(), reply.begin(), reply.end());  // first: without memory there must be no item without its bytes
     items_.push_back({.to = SocketAddress(client.peer, client.local_interface),
                       .from = client.local,
                       .interface_index = client.local_interface,
                       .size = static_cast<std::uint32_t>(reply.size()),
-                      .offset = bytes_.size()});
-    bytes_.insert(bytes_.end(), reply.begin(), reply.end());
+                      .offset = offset});
     return true;
 }
 

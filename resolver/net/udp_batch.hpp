@@ -42,6 +42,8 @@ public:
     bool send(const UdpSocket& socket, metrics::WorkerCounters& counters);
     bool empty() const { return items_.size() == next_; }
     std::size_t size() const { return items_.size() - next_; }
+    /// Memory in bytes.
+    std::size_t bytes() const { return bytes_.capacity() + items_.capacity() * sizeof(Item); }
 
 private:
     struct Item {

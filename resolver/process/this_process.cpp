@@ -81,6 +81,8 @@ std::uint64_t file_limit() {
     return getrlimit(RLIMIT_NOFILE, &limit) == 0 ? limit.rlim_cur : 0;
 }
 
+void release_freed_memory() { malloc_trim(0); }
+
 void release_start_memory() {
     malloc_trim(0);
     static const auto page = static_cast<std::uintptr_t>(sysconf(_SC_PAGESIZE));

@@ -16,6 +16,8 @@ Random::Seed kernel_seed();
 /// libraries. The kernel maps those that are used again from the page cache at the next access, so this costs some page faults. Any thread.
 /// Breakpoints of a debugger that were set before are lost, because they are changed copies of such pages.
 void release_start_memory();
+/// Gives back to the system what the allocator holds free.
+void release_freed_memory();
 /// The name of this host (gethostname(2)); empty if it cannot be read.
 std::string host_name();
 /// Memory in bytes (/proc/self/statm, proc(5)); 0 if it cannot be read.

@@ -255,7 +255,7 @@ private:
         rules.local_service = any_wildcard;
         if (rules.local_service) notes_.push_back("DNS service limited to local subnets");
         if (rules.local_service || rules.localise_queries) rules.interfaces = files.interfaces;
-        rules.cache_bytes = options_.cache_size == 0 ? 0 : std::max(options_.cache_size * bytes_per_entry, cache_bytes_min);
+        rules.cache_bytes = cache_bytes_of(options_);
         rules.log_only = options_.log_queries_only;
         rules.log_queries = options_.log_queries != conf::QueryLogging::off && !rules.log_only.any();
         rules.log_extra = options_.log_queries == conf::QueryLogging::extra;
@@ -320,6 +320,10 @@ const UpstreamGroup* find_route(const Rules& rules, const wire::Name& lower) {
     if (found) return found;
     if (has_one_label(lower) && rules.dotless) return &*rules.dotless;
     return default_route(rules);
+}
+
+std::size_t cache_bytes_of(const conf::CacheOptions& options) {
+    return options.cache_size == 0 ? 0 : std::max(options.cache_size * bytes_per_entry, cache_bytes_min);
 }
 
 }  // namespace lictor::rules

@@ -66,6 +66,9 @@ struct Rules : conf::ForwardOptions, conf::CacheOptions, conf::ReplyOptions, con
 std::shared_ptr<const Rules> make_rules(const conf::Options& options, const FollowedFiles& files, const std::vector<Endpoint>& own,
                                         std::vector<std::string>& notes, const Rules* before = nullptr);
 
+/// The largest size of one worker's cache in bytes, without regard to memory-max.
+std::size_t cache_bytes_of(const conf::CacheOptions& options);
+
 /// Host names of upstreams in `server`, servers-file and consul-dns, which the control thread resolves for FollowedFiles::servers_by_name.
 std::vector<std::string> named_servers(const conf::Options& options, const FollowedFiles& files);
 

@@ -113,7 +113,9 @@ std::string stats_text(const std::string& json, const Style& style) {
                        (member(stats, "ready") == Json(true) ? style.good("ready")
                                                              : style.bad("not ready") + ": " + words(member(stats, "not_ready_because")))},
         {"listening", joined(member(stats, "listening"))},
-        {"memory", bytes(number(member(stats, "process", "resident_bytes")))},
+        {"memory", bytes(number(member(stats, "process", "resident_bytes"))) + " resident; " +
+                       bytes(number(member(stats, "memory", "bytes"))) + " of memory-max " +
+                       bytes(number(member(stats, "memory", "bytes_max")))},
         {"consul", contact},
         {"watches", words(member(stats, "watches", "total")) + " (" + counts(member(stats, "watches", "by_state")) + ")"},
         {"queries", counts(member(totals, "queries"))},

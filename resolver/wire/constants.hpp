@@ -25,7 +25,7 @@ inline constexpr std::uint16_t qr = 0x8000, opcode = 0x7800, aa = 0x0400, tc = 0
 }
 /// Codes of EDNS options (RFC 7871, RFC 8914).
 namespace edns_option {
-inline constexpr std::uint16_t client_subnet = 8, extended_error = 15;
+inline constexpr std::uint16_t client_subnet = 8, cookie = 10, extended_error = 15;
 }
 /// DO in the lower 16 bits of an OPT record's TTL field (RFC 6891 §6.1.4).
 inline constexpr std::uint16_t edns_dnssec_ok = 0x8000;

@@ -3,6 +3,7 @@
 // zero is an error: the stream cannot be read further. Used for clients and for upstreams.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <vector>
@@ -47,6 +48,8 @@ public:
     /// Bytes held, not taken yet.
     std::size_t unread() const { return held_.size() - consumed_; }
 
+    /// Bytes of memory.
+    std::size_t capacity() const { return held_.capacity(); }
     /// Frees the memory if no byte is held.
     void trim() {
         if (unread() == 0) {
@@ -70,6 +73,8 @@ private:
 /// Appends `message`, preceded by its length. False, and nothing is appended, if it is empty or longer than 65,535 bytes.
 inline bool append_frame(std::vector<std::uint8_t>& out, Bytes message) {
     if (message.empty() || message.size() > frame_message_max) return false;
+    const std::size_t needed = out.size() + frame_length_bytes + message.size();
+    if (needed > out.capacity()) out.reserve(std::max(needed, 2 * out.capacity()));  // first: never a length without its message
     append_u16(out, message.size());
     out.insert(out.end(), message.begin(), message.end());
     return true;

@@ -1,6 +1,8 @@
 // Implements the reader. Each read is checked against the end of the message.
 #include "resolver/wire/message.hpp"
 
+#include <algorithm>
+
 namespace lictor::wire {
 
 std::uint8_t Reader::u8() {
@@ -93,6 +95,16 @@ void keep_subnet(Bytes option, Edns& edns) {
     if (prefix % 8 != 0) edns.subnet[edns.subnet_size - 1u] &= static_cast<std::uint8_t>(0xff << (8 - prefix % 8));
 }
 
+/// Keeps a COOKIE option (RFC 7873 §4). False if its length is none that the RFC allows.
+bool keep_cookie(Bytes option, Edns& edns) {
+    constexpr std::size_t client = 8, server_min = 8, server_max = 32, ours = 16;
+    if (option.size() != client && (option.size() < client + server_min || option.size() > client + server_max)) return false;
+    if (edns.cookie_size != 0) return true;
+    edns.cookie_size = option.size() == client + ours ? client + ours : client;
+    std::copy_n(option.begin(), edns.cookie_size, edns.cookie.begin());
+    return true;
+}
+
 /// Reads what follows the question: takes OPT (RFC 6891 §6.1.1: at most one, owner root), skips all other records. As in BIND and unbound,
 /// answers in a query and a KEY of another class are malformed.
 QuestionFault read_rest(Reader& reader, const Header& header, std::uint16_t klass, Edns& edns) {
@@ -110,6 +122,7 @@ QuestionFault read_rest(Reader& reader, const Header& header, std::uint16_t klas
             const Bytes option = options.take(options.u16());
             if (!options.ok()) return QuestionFault::formerr;
             if (code == edns_option::client_subnet) keep_subnet(option, edns);
+            if (code == edns_option::cookie && !keep_cookie(option, edns)) return QuestionFault::formerr;
         }
         edns.present = true;
         edns.udp_size = record->klass;
@@ -130,9 +143,14 @@ QuestionFault read_question(Bytes message, Question& question) {
     question.edns = {};
     if (header->qr()) return QuestionFault::response;
     if (header->opcode() != 0) return QuestionFault::notimp;
-    if (header->qdcount != 1) return QuestionFault::formerr;
     Reader reader(message);
     reader.skip(header_size);
+    if (header->qdcount == 0 && header->arcount != 0) {
+        const bool cookie = read_rest(reader, *header, rrclass::in, question.edns) == QuestionFault::none && question.edns.cookie_size != 0;
+        if (cookie && question.edns.version == 0) return QuestionFault::no_question;
+        question.edns = {};
+    }
+    if (header->qdcount != 1) return QuestionFault::formerr;
     question.name = reader.name();
     question.type = reader.u16();
     question.klass = reader.u16();

@@ -128,6 +128,12 @@ struct Edns {
     /// ignored.
     std::array<std::uint8_t, 20> subnet{};
     std::uint8_t subnet_size = 0;  ///< 0: no such option
+    std::uint8_t cookie_size = 0;  ///< of `cookie`; 0: no such option
+    bool cookie_good = false;      ///< not in the message: the caller sets it. The server cookie is ours, so the address is the client's
+    /// Data of the COOKIE option (RFC 7873): the client's 8 bytes, then 16 if the server cookie is as long as ours. A server cookie of
+    /// another length is left out. In a query that was looked at, the data of the reply's option.
+    std::array<std::uint8_t, 24> cookie{};
+    Bytes cookie_option() const { return Bytes(cookie).first(cookie_size); }
     /// The option data as a view into this object; empty without the option.
     Bytes subnet_option() const { return Bytes(subnet).first(subnet_size); }
 };
@@ -146,11 +152,12 @@ struct Question {
 /// Why a message cannot be decided. Only the first fault found is reported.
 enum class QuestionFault {
     none,
-    too_short,  ///< below 12 bytes: gets no reply
-    response,   ///< QR set: gets no reply
-    formerr,    ///< not exactly one question, a compressed question name, a malformed record or option, an invalid or second OPT
-    notimp,     ///< opcode other than QUERY
-    badvers,    ///< EDNS version other than 0
+    too_short,    ///< below 12 bytes: gets no reply
+    response,     ///< QR set: gets no reply
+    formerr,      ///< not exactly one question, a compressed question name, a malformed record or option, an invalid or second OPT
+    no_question,  ///< none, but a COOKIE option: the client asks for a server cookie alone (RFC 7873 §5.4)
+    notimp,       ///< opcode other than QUERY
+    badvers,      ///< EDNS version other than 0
 };
 /// Reads a client's message. With any fault other than too_short, `question.header` is set. `question.end` is 0 if the question section
 /// could not be read; else name, type and class are set too. So an error reply can be written. `question.over_tcp` is not changed.
@@ -257,6 +264,7 @@ struct Opt {
     std::optional<std::uint16_t> extended_error = {};  ///< RFC 8914
     std::string_view text = {};                        ///< its EXTRA-TEXT, UTF-8; left out if it does not fit
     Bytes subnet = {};                                 ///< data of a client subnet option (RFC 7871)
+    Bytes cookie = {};                                 ///< data of a COOKIE option (RFC 7873)
 };
 /// Appends OPT, the last record, to a message of `size` bytes, and sets the header's response code. The caller calls it only if the client
 /// sent OPT. Returns the new size, at most `limit`. If OPT does not fit, nothing is changed and `size` is returned.

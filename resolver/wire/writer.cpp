@@ -243,7 +243,8 @@ Bytes write_error(const Question& question, unsigned rcode, std::span<std::uint8
 
 std::size_t write_opt(std::span<std::uint8_t> buffer, std::size_t size, std::size_t limit, const Opt& opt) {
     const std::size_t subnet = opt.subnet.empty() ? 0 : option_head + opt.subnet.size();
-    const std::size_t least = size + (opt.extended_error ? opt_ede_size : opt_size) + subnet;
+    const std::size_t cookie = opt.cookie.empty() ? 0 : option_head + opt.cookie.size();
+    const std::size_t least = size + (opt.extended_error ? opt_ede_size : opt_size) + subnet + cookie;
     limit = std::min(limit, buffer.size());
     if (least > limit) return size;
     const std::size_t text = opt.extended_error && least + opt.text.size() <= limit ? opt.text.size() : 0;
@@ -272,6 +273,11 @@ std::size_t write_opt(std::span<std::uint8_t> buffer, std::size_t size, std::siz
         put(edns_option::client_subnet);
         put(static_cast<unsigned>(opt.subnet.size()));
         put_bytes(opt.subnet, opt.subnet.size());
+    }
+    if (cookie != 0) {
+        put(edns_option::cookie);
+        put(static_cast<unsigned>(opt.cookie.size()));
+        put_bytes(opt.cookie, opt.cookie.size());
     }
     std::uint8_t* const additional = buffer.data() + header_at::arcount;
     store_u16(additional, static_cast<std::uint16_t>(load_u16(additional) + 1));

@@ -5,6 +5,7 @@
 #include <signal.h>
 
 #include <chrono>
+#include <new>
 #include <unordered_map>
 #include <utility>
 
@@ -17,6 +18,8 @@ namespace {
 constexpr milliseconds heartbeat_least = milliseconds(400);  // the control thread wakes every worker twice a second
 /// So often the time of a batch is measured.
 constexpr milliseconds measure_every = milliseconds(10);
+/// A list of actions that has grown beyond this is freed, not kept for the next batch.
+constexpr std::size_t actions_kept = 256;
 /// After TERM: how long unsent replies may take.
 constexpr milliseconds drain_max = milliseconds(300);
 
@@ -32,31 +35,36 @@ struct Worker::Inside {
               loop, random, worker.setup_.attempts_max,
               [this](answer::AttemptId attempt, wire::Bytes message) {
                   at = loop::Loop::moment();
-                  take_view();
-                  if (watched) on_upstream_reply(attempt, message);
-                  resolver.on_reply(attempt, message, at, actions);
+                  guarded([&] {
+                      take_view();
+                      if (watched) on_upstream_reply(attempt, message);
+                      resolver.on_reply(attempt, message, at, actions);
+                  });
                   perform();
               },
               [this](answer::AttemptId attempt) {
                   at = loop::Loop::moment();
-                  if (watched) open_attempts.erase(attempt);
-                  resolver.on_failure(attempt, at, actions);
+                  guarded([&] {
+                      if (watched) open_attempts.erase(attempt);
+                      resolver.on_failure(attempt, at, actions);
+                  });
                   perform();
               }),
           listener(loop, std::move(worker.setup_.sockets), worker.counters_, worker.setup_.tcp,
                    {.before_batch =
                         [this] {
                             at = loop::Loop::moment();
-                            take_view();
+                            guarded([this] { take_view(); });
                         },
                     .handle =
                         [this](wire::Bytes message, const answer::Client& client, std::span<std::uint8_t> buffer) {
-                            if (watched) on_client(net::PacketDump::query, client, message);
+                            if (watched) guarded([&] { on_client(net::PacketDump::query, client, message); });
                             answer::Answer answer = resolver.on_query(message, client, at, buffer, actions);
-                            if (watched && answer.answered()) on_client(net::PacketDump::reply, client, buffer.first(answer.size));
+                            if (watched && answer.answered())
+                                guarded([&] { on_client(net::PacketDump::reply, client, buffer.first(answer.size)); });
                             return answer;
                         },
-                    .gone = [this](std::uint64_t connection) { resolver.on_gone(connection); },
+                    .gone = [this](std::uint64_t connection) { guarded([&] { resolver.on_gone(connection); }); },
                     .after_batch =
                         [this] {
                             measure_batch();
@@ -65,14 +73,28 @@ struct Worker::Inside {
           tick(loop,
                [this] {
                    at = loop::Loop::moment();
-                   take_view();
-                   resolver.on_tick(at, actions);
+                   guarded([this] {
+                       take_view();
+                       resolver.on_tick(at, actions);
+                   });
                    armed.reset();
                    perform();
                }),
           end(loop, [&loop] { loop.stop(); }) {
+        links.use(worker.counters_.memory);
         if (worker.setup_.others) resolver.set_others(worker.setup_.others);
+        resolver.set_cookie_secret(worker.setup_.cookie_secret);
         on_beat();
+    }
+
+    /// Without memory the work of one event is given up, and what follows it is still done.
+    template <class Work>
+    static void guarded(Work work) noexcept {
+        try {
+            work();
+        } catch (const std::bad_alloc&) {
+            loop::note_lack_of_memory();
+        }
     }
 
     /// Takes a newer View, if there is one; before each decision.
@@ -95,9 +117,9 @@ struct Worker::Inside {
         // Performing an action decides nothing, so no action is added meanwhile.
         answer::Actions todo;
         todo.swap(actions);
-        for (auto& action : todo) std::visit([this](auto& what) { act(what); }, action);
+        for (auto& action : todo) guarded([&] { std::visit([this](auto& what) { act(what); }, action); });
         todo.clear();
-        if (actions.empty()) actions.swap(todo);  // keeps the memory
+        if (actions.empty() && todo.capacity() <= actions_kept) actions.swap(todo);  // keeps the memory
         arm();
     }
     void act(answer::Reply& reply) {
@@ -195,13 +217,16 @@ struct Worker::Inside {
         self.beat_.store(now.count(), std::memory_order_relaxed);
         self.counters_.heartbeats.add();
         resolver.end_batch(batch_at + batch_took);  // the answers since the last measurement
+        resolver.tidy(now);
         self.upstreams_.set(resolver.upstream_reports(now));
     }
 
     void on_wake() {
         at = loop::Loop::moment();
-        if (at.now - self.last_beat() >= heartbeat_least) on_beat();
-        take_view();
+        guarded([this] {
+            if (at.now - self.last_beat() >= heartbeat_least) on_beat();
+            take_view();
+        });
         Orders orders = self.orders_.take();
         if (orders.rows_requested) self.setup_.listed(resolver.cache_table(at, orders.rows_requested));
         for (const auto& flush : orders.flushes) {
@@ -214,7 +239,7 @@ struct Worker::Inside {
         if (self.stopping_.load(std::memory_order_acquire) && !ending) {
             ending = true;
             listener.stop_reading();
-            resolver.on_stop(at, actions);
+            guarded([this] { resolver.on_stop(at, actions); });
             perform();
             listener.flush();
             end.start(listener.busy() ? microseconds(drain_max) : microseconds(0));
@@ -247,7 +272,9 @@ struct Worker::Inside {
     microseconds batch_took{0};  ///< the time of that one
 };
 
-Worker::Worker(Setup setup, const ViewBoard& board) : setup_(std::move(setup)), board_(board) {}
+Worker::Worker(Setup setup, const ViewBoard& board) : setup_(std::move(setup)), board_(board) {
+    if (setup_.memory) counters_.memory.open(*setup_.memory);
+}
 
 Worker::~Worker() {
     if (thread_.joinable()) {
@@ -262,7 +289,6 @@ void Worker::start() {
         if (inside_) inside_->on_wake();
     });
     thread_ = std::thread([this] { run(); });
-    pthread_setname_np(thread_.native_handle(), ("worker" + std::to_string(setup_.number)).c_str());
 }
 
 void Worker::run() {
@@ -270,6 +296,8 @@ void Worker::run() {
     sigset_t all;
     sigfillset(&all);
     pthread_sigmask(SIG_BLOCK, &all, nullptr);
+    // By the thread itself: for another one the C library writes a file in /proc, which Landlock and the seccomp filter refuse.
+    pthread_setname_np(pthread_self(), ("worker" + std::to_string(setup_.number)).c_str());
     {
         Inside inside(*this, *loop_);
         inside_ = &inside;

@@ -29,11 +29,13 @@ public:
         unsigned number = 0;                    ///< in the thread's name, `worker0` and so on
         std::vector<net::BoundSocket> sockets;  ///< of this worker only
         Random::Seed seed{};                    ///< for ids and ports, from the kernel
+        Random::Seed cookie_secret{};           ///< the same for all workers, from the kernel
         net::TcpLimits tcp = {};
-        std::shared_ptr<net::PacketDump> dump;  ///< null: no dumpfile
-        std::shared_ptr<net::Dnstap> tap;       ///< null: no dnstap
-        std::uint16_t port = 53;                ///< our port in the dump and in dnstap
-        std::size_t attempts_max = 4096;        ///< upstream sockets open at once
+        std::shared_ptr<net::PacketDump> dump;   ///< null: no dumpfile
+        std::shared_ptr<net::Dnstap> tap;        ///< null: no dnstap
+        std::uint16_t port = 53;                 ///< our port in the dump and in dnstap
+        std::size_t attempts_max = 4096;         ///< upstream sockets open at once
+        std::shared_ptr<budget::Budget> memory;  ///< null: no bound
         // All functions are called on the worker's thread and must not block. Only `others` may be empty.
         std::function<void(const catalog::Need&)> request;           ///< a fact of Consul is needed
         std::function<void(const answer::Sampled&)> sampled;         ///< a client's query for the comparison (shadow)

@@ -17,14 +17,17 @@ constexpr double heartbeat_age_max_seconds = 2.0;
 void WorkerPool::start(Setup setup, const conf::Options& options, const ViewBoard& board, Mailbox& mailbox) {
     if (setup.dump) setup.dump->start();
     if (setup.tap) setup.tap->start();
+    const Random::Seed cookie_secret = process::kernel_seed();
     for (unsigned i = 0; i < setup.sockets.size(); ++i) {
         Worker::Setup one;
         one.number = i;
         one.sockets = std::move(setup.sockets[i]);
         one.seed = process::kernel_seed();
+        one.cookie_secret = cookie_secret;
         one.dump = setup.dump;
         one.tap = setup.tap;
         one.port = options.port;
+        one.memory = setup.memory;
         if (options.max_tcp_connections) one.tcp.connections = std::max<std::size_t>(1, *options.max_tcp_connections / options.threads);
         // Upstream sockets share what remains after a reserve for TCP clients and Consul.
         one.attempts_max =
@@ -111,6 +114,10 @@ std::vector<forward::UpstreamReport> WorkerPool::upstream_reports() const {
     for (const auto& worker : workers_)
         for (const auto& report : worker->upstreams()) forward::add_report(sums, report);
     return sums;
+}
+
+void WorkerPool::add_memory(budget::Report& report) const {
+    for (const auto& worker : workers_) report.add(worker->counters().memory);
 }
 
 documents::HistorySample WorkerPool::history_sample() const {

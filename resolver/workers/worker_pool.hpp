@@ -21,6 +21,7 @@ public:
         std::vector<std::vector<net::BoundSocket>> sockets;          ///< per worker
         std::shared_ptr<net::PacketDump> dump;                       ///< null: no dumpfile
         std::shared_ptr<net::Dnstap> tap;                            ///< null: no dnstap
+        std::shared_ptr<budget::Budget> memory;                      ///< shared by the workers; null: no bound
         std::size_t descriptors = 1024;                              ///< limit of open files of this process
         std::function<void(std::vector<forward::TableRow>)> listed;  ///< result of `list_cache`; called on each worker's thread
     };
@@ -55,6 +56,8 @@ public:
     std::vector<forward::UpstreamReport> upstream_reports() const;
     /// Whether every worker's loop ran within the last two seconds. Any thread that may call `report`.
     bool healthy(Now now) const;
+    /// Adds what the workers use of memory-max.
+    void add_memory(budget::Report& report) const;
     /// The sums that the history stores.
     documents::HistorySample history_sample() const;
 

@@ -44,7 +44,9 @@ void ZoneReply::begin() {
 /// Bytes to reserve for OPT. It returns the client subnet with scope 0, as the agent does: the answer is for all clients (RFC 7871 §7.2.1).
 std::size_t ZoneReply::opt_room() const {
     if (!question.edns.present) return 0;
-    return wire::opt_ede_size + (question.edns.subnet_size != 0 ? wire::option_head + question.edns.subnet_size : 0u);
+    const bool cookie = question.edns.cookie_size != 0 && !agent.strict;
+    return wire::opt_ede_size + (cookie ? wire::option_head + question.edns.cookie_size : 0u) +
+           (question.edns.subnet_size != 0 ? wire::option_head + question.edns.subnet_size : 0u);
 }
 
 void ZoneReply::limit() {

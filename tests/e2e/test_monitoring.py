@@ -5,6 +5,7 @@ import re
 import socket
 import subprocess
 import threading
+import time
 
 import dns.message
 
@@ -112,7 +113,8 @@ def _(ctx):
     late = Lictor(ctx, f"--server={slow.option}", name="late")
     reload = Lictor(ctx, f"--server={good.option}", conf="cache-size=100\n", name="reload")
     big = Lictor(ctx, f"--server={good.option}", f"--addn-hosts={hosts}", name="big")
-    all_of_them = [quiet, pg, lost, deaf, silent, late, reload, big]
+    tight = Lictor(ctx, f"--server={mute.option}", "--memory-max=4M", "--dns-forward-max=5000", name="tight")
+    all_of_them = [quiet, pg, lost, deaf, silent, late, reload, big, tight]
     monitor = Prometheus(ctx, {**{each.name: each.stats_port for each in all_of_them}, "down": net.free_port()})
 
     traffic = Traffic(ctx)
@@ -131,9 +133,24 @@ def _(ctx):
         file.write("cache-size=many\n")
     reload.hup()
 
+    monitor.process.until(lambda: monitor.query('lictor_memory_shed_total{instance="tight",kind="forward"}'), 20,
+                          "lictor_memory_shed_total was read before it rises", every=0.3)
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:      # more queries in flight than 4 MB can hold
+        sock.connect(tuple(tight.server))
+        sock.setblocking(False)
+        def shed():
+            for number in range(300):
+                try:
+                    sock.send(dns.message.make_query(f"r{number}-{time.monotonic_ns()}.example", "A").to_wire())
+                except OSError:
+                    pass
+            return tight.json("/stats")["memory"]["shed"]["forward"]
+        tight.process.until(shed, 20, "queries are shed", every=0.01)
+
     for alert, instance in (("LictorDown", "down"), ("LictorNobodyLeads", "pg"), ("LictorHoldExpired", "pg"), ("LictorConsulLost", "lost"),
                             ("LictorUpstreamDead", "deaf"), ("LictorUpstreamsDead", "silent"), ("LictorServfail", "silent"),
-                            ("LictorReloadFailed", "reload"), ("LictorAnswersLate", "late"), ("LictorMemory", "big")):
+                            ("LictorReloadFailed", "reload"), ("LictorAnswersLate", "late"), ("LictorMemory", "big"),
+                            ("LictorMemoryShed", "tight")):
         monitor.until_fires(alert, instance)
     assert ("LictorUpstreamsDead", "deaf") not in monitor.firing(), "one of its upstreams answers"
     rules = monitor.rules()

@@ -3,6 +3,8 @@
 #include <ifaddrs.h>
 #include <sys/resource.h>
 
+#include <algorithm>
+
 #include "tests/loop/sockets_support.hpp"
 
 using namespace lictor;
@@ -107,6 +109,93 @@ TEST_CASE("an idle client is closed, an active one stays") {
     CHECK_FALSE(busy.is_closed());
     CHECK(server.counters.tcp_closed_idle.get() == 1);
     CHECK(server.gone.size() == 1);
+}
+
+TEST_CASE("a client that sends messages, but no query, is idle") {
+    EchoServer server({endpoint("127.0.0.1")}, quick());
+    TcpClient garbage(server.at), dropped(server.at), busy(server.at);
+    const Now begin = Loop::now();
+    std::uint16_t sent = 0;
+    const auto closed = [&] {
+        for (auto* client : {&garbage, &dropped, &busy}) {
+            const auto message = framed(query(sent++, client == &garbage ? "G" : client == &dropped ? "D" : ""));
+            client->send(message);
+        }
+        server.for_a(milliseconds(50));
+        return garbage.is_closed() && dropped.is_closed();
+    };
+    while (!closed() && Loop::now() - begin < milliseconds(3000)) {
+    }
+    CHECK(garbage.is_closed());
+    CHECK(dropped.is_closed());
+    CHECK(garbage.messages.size() > 2);
+    CHECK_FALSE(busy.is_closed());
+    CHECK(server.counters.tcp_closed_idle.get() == 2);
+}
+
+TEST_CASE("at the bound a client that sends no query goes before one that asked earlier") {
+    TcpLimits limits;
+    limits.connections = 3;
+    EchoServer server({endpoint("127.0.0.1")}, limits);
+    TcpClient garbage(server.at), dropped(server.at), good(server.at);
+    REQUIRE(server.until([&] { return server.counters.tcp_open.get() == 3; }));
+    REQUIRE(send_one(server, good, query(1)));
+    REQUIRE(server.until([&] { return good.has(1); }));
+    REQUIRE(send_one(server, garbage, query(2, "G")));
+    REQUIRE(send_one(server, dropped, query(3, "D")));
+    REQUIRE(server.until([&] { return server.sizes.size() == 3; }));
+    TcpClient fourth(server.at), fifth(server.at);
+    REQUIRE(server.until([&] { return server.counters.tcp_accepted.get() == 5; }));
+    CHECK(server.until([&] { return garbage.is_closed() && dropped.is_closed(); }));
+    CHECK_FALSE(good.is_closed());
+    CHECK(server.counters.tcp_closed_pressure.get() == 2);
+}
+
+TEST_CASE("at the bound a client that does not read its replies goes after a second, if no other is idle") {
+    TcpLimits limits;
+    limits.connections = 2;
+    EchoServer server({endpoint("127.0.0.1")}, limits);
+    TcpClient slow(server.at), waits(server.at);
+    Message many;
+    for (std::uint16_t i = 0; i < 500; ++i) wire::append_frame(many, query(i, "B"));
+    REQUIRE(server.until([&] { return slow.send(many) == many.size(); }));
+    REQUIRE(send_one(server, waits, query(1, "L")));
+    REQUIRE(server.until([&] { return server.later.size() == 1 && server.sizes.size() > 5; }));
+    TcpClient early(server.at);
+    CHECK(server.until([&] { return early.is_closed(); }));
+    CHECK(server.counters.tcp_refused.get() == 1);
+    server.for_a(milliseconds(1200));
+    TcpClient late(server.at);
+    REQUIRE(send_one(server, late, query(5)));
+    CHECK(server.until([&] { return late.has(1); }));
+    CHECK_FALSE(waits.is_closed());
+    CHECK(server.counters.tcp_closed_pressure.get() == 1);
+}
+
+TEST_CASE("UDP is served between the messages of pipelining clients, and so is each of these") {
+    EchoServer server;
+    const Endpoint& at = server.at;
+    std::vector<TcpClient> clients;
+    for (int i = 0; i < 20; ++i) clients.emplace_back(at);
+    REQUIRE(server.until([&] { return server.counters.tcp_open.get() == 20; }));
+    UdpClient udp;
+    std::vector<std::size_t> udp_at;
+    std::vector<std::uint64_t> first_half;  // connections of the first 5,000 messages
+    server.on_query = [&](wire::Bytes, const answer::Client& client) {
+        if (server.sizes.size() == 1) udp.send(at, query(1));  // now that all the others are ready
+        if (client.connection == 0) udp_at.push_back(server.sizes.size());
+        else if (server.sizes.size() <= 5'000) first_half.push_back(client.connection);
+    };
+    Message many;
+    for (std::uint16_t i = 0; i < 500; ++i) wire::append_frame(many, query(i));
+    for (auto& client : clients) REQUIRE(client.send(many) == many.size());
+    CHECK(server.until([&] { return std::all_of(clients.begin(), clients.end(), [](TcpClient& client) { return client.has(500); }); }));
+    CHECK(server.until([&] { return udp.receive().has_value(); }));
+    REQUIRE(udp_at.size() == 1);
+    CHECK(udp_at[0] <= 2 * 256 + 1);  // what is left of this turn of the loop, and the next one up to the poll
+    std::sort(first_half.begin(), first_half.end());
+    first_half.erase(std::unique(first_half.begin(), first_half.end()), first_half.end());
+    CHECK(first_half.size() == 20);
 }
 
 TEST_CASE("a client that waits for a reply is not idle, up to a bound") {

@@ -158,7 +158,7 @@ TEST_CASE("an attempt started by a failure report is reported when it fails") {
     CHECK(asking.failures == std::vector<AttemptId>{1, 2, 3, 4, 5});
 }
 
-TEST_CASE("packets from a wrong address or port are dropped") {
+TEST_CASE("packets from a wrong address or port are dropped", "[CVE-2020-25684]") {
     Asking asking;
     Upstream upstream, same_address, other_address("127.0.0.2");
     asking.ask(1, upstream.at);
@@ -216,7 +216,7 @@ TEST_CASE("the number of attempts is bounded") {
     CHECK(open_descriptors() == before + 3);
 }
 
-TEST_CASE("the configured source address is used; with one_port queries share the port, and replies are matched by id") {
+TEST_CASE("the configured source address is used; with one_port queries share the port, and replies are matched by id", "[CVE-2021-3448]") {
     Asking asking;
     Upstream upstream;
     const auto fixed = bound_to(open_socket(SOCK_DGRAM, endpoint("127.0.0.4")).fd());

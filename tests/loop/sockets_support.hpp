@@ -15,6 +15,7 @@
 #include <string>
 #include <vector>
 
+#include "conf/metrics/causes.hpp"
 #include "conf/metrics/metrics.hpp"
 #include "resolver/net/listener.hpp"
 #include "resolver/net/socket_address.hpp"
@@ -181,7 +182,7 @@ inline Message framed(const Message& message) {
 }
 
 /// A listener that echoes queries with QR set. The byte behind the header changes this: `L` answers later (listed in `later`), `D` drops,
-/// `B` answers with 60,000 bytes.
+/// `B` answers with 60,000 bytes, `G` says that it was no query.
 struct EchoServer : Running {
     explicit EchoServer(std::vector<Endpoint> endpoints = {endpoint("127.0.0.1")}, net::TcpLimits limits = {}) {
         net::BindRequest request;
@@ -223,6 +224,7 @@ struct EchoServer : Running {
         auto reply = echo(message);
         if (how == 'B') reply.resize(60'000);
         std::copy(reply.begin(), reply.end(), buffer.begin());
+        if (how == 'G') return answer::Answer::from(answer::Source::error, reply.size(), {answer::Cause::malformed});
         return answer::Answer::from(answer::Source::local, reply.size());
     }
 

@@ -222,7 +222,7 @@ TEST_CASE("at most 1024 replies are queued; further replies are dropped and coun
     }));
 }
 
-TEST_CASE("a datagram that is too long is truncated, and the next one is complete") {
+TEST_CASE("a datagram that is too long is truncated, and the next one is complete", "[CVE-2017-13704]") {
     EchoServer server;
     UdpClient client;
     REQUIRE(client.send(server.at, Message(2049)));

@@ -313,6 +313,27 @@ TEST_CASE("watcher: once an agent has servers again it is followed within a seco
     CHECK(fixture.until([&] { return !fixture.last_catalog().contact_lost; }));
 }
 
+TEST_CASE("watcher: a service that failed for seconds beside one that works is followed within a second again", "[watcher]") {
+    WatcherFixture fixture;
+    for (const char* name : {"web", "db"}) fixture.register_service(name, 10, 1);
+    fixture.start();
+    for (const char* name : {"web", "db"}) fixture.request(name);
+    for (const char* name : {"web", "db"}) REQUIRE(fixture.known(name, 1));
+    const auto error = fake::bytes_of({.status = 500, .index = 1, .body = "rpc error"});
+    fixture.consul.handle("/v1/health/service/web",
+                          [error](const fake::Request&, const fake::Consul::Connection& connection) { connection.send(error); });
+    fixture.register_service("web", 11, 1);  // ends the blocking query
+    const auto before = fixture.consul.count("/v1/health/service/web");
+    fixture.run_for(6s);
+    CHECK_FALSE(fixture.last_catalog().contact_lost);
+    CHECK(fixture.consul.count("/v1/health/service/web") - before <= 6 + 12);  // the growing pauses, and two a second
+    fixture.consul.handle("/v1/health/service/web", nullptr);
+    fixture.register_service("web", 12, 2);
+    const auto back = Loop::now();
+    REQUIRE(fixture.known("web", 2, 8s));
+    CHECK(Loop::now() - back < 1s);
+}
+
 TEST_CASE("watcher: an unknown datacenter is not a failure", "[watcher]") {
     WatcherFixture fixture;
     fixture.consul.set("/v1/health/service/web", {.status = 500, .index = 1, .body = "No path to datacenter"});

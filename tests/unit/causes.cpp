@@ -154,7 +154,7 @@ std::vector<Case> cases() {
          "consul error is SERVFAIL (EDE: not ready): too many queries wait for Consul",
          [](Stage& s) {
              s.begin();
-             for (int i = 0; i <= 10'000; ++i) s.put("s" + std::to_string(i) + ".service.consul");
+             for (int i = 0; i <= 7'500; ++i) s.put("s" + std::to_string(i) + ".service.consul");
          }},
         {Cause::no_agent_dns, "only the agent's DNS can answer, and none is configured",
          "consul error is SERVFAIL (EDE: network error): only the agent's DNS can answer, and none is configured",
@@ -190,6 +190,20 @@ std::vector<Case> cases() {
          [](Stage& s) {
              s.begin();
              s.put(Wording{.edns_version = 1}.bytes());
+         }},
+        {Cause::bad_cookie, "too many queries without a good cookie",
+         "config error is 23 (EDE: other): too many queries without a good cookie",
+         [](Stage& s) {
+             s.options.rrl_ratelimit = 1;
+             s.begin();
+             auto message = Wording{.edns_version = 0}.bytes();
+             message.back() = 12;
+             message.insert(message.end(), {0, 10, 0, 8, 1, 2, 3, 4, 5, 6, 7, 8});
+             for (int i = 0; i < 2; ++i) {
+                 const auto answer = s.ask(message, Address::v4(203, 0, 113, 5));
+                 s.last.assign(s.reply.begin(), s.reply.begin() + static_cast<std::ptrdiff_t>(answer.size));
+             }
+             s.perform();
          }},
         {Cause::malformed, "not a query that can be read", "config error is 1 (EDE: other): not a query that can be read",
          [](Stage& s) {
@@ -232,6 +246,23 @@ std::vector<Case> cases() {
              s.begin();
              s.put("a.example");
              s.put("b.example");
+         }},
+        {Cause::memory, "no memory left for another query (memory-max)",
+         "config error is SERVFAIL (EDE: other): no memory left for another query (memory-max)",
+         [](Stage& s) {
+             static budget::Budget nothing{0};
+             s.counters.memory.open(nothing);
+             s.server();
+             s.begin();
+             for (int i = 0; i < 1000 && s.counters.cause_memory.get() == 0; ++i) s.put("n" + std::to_string(i) + ".example");
+         }},
+        {Cause::client_share, "this client has its share of the queries in flight",
+         "config error is SERVFAIL (EDE: other): this client has its share of the queries in flight",
+         [](Stage& s) {
+             s.server();
+             s.options.dns_forward_max = 8;
+             s.begin();
+             for (int i = 0; i < 7; ++i) s.put("n" + std::to_string(i) + ".example");
          }},
         {Cause::upstream_silent, "no reply from the upstreams within 4 s",
          "config error is SERVFAIL (EDE: no reachable authority): no reply from the upstreams within 4 s",

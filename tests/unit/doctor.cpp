@@ -135,7 +135,8 @@ TEST_CASE("doctor: every fault has a remedy and its severity") {
         {"clock", Severity::warning, "by 60 s", [](Facts& f) { f.clock_offset_seconds = -60; }},
         {"rights", Severity::hint, "may not bind port 53", [](Facts& f) { f.running = false, f.may_bind = false; }},
         {"limits", Severity::warning, "256 files", [](Facts& f) { f.descriptors = 256; }},
-        {"limits", Severity::warning, "32 MB", [](Facts& f) { f.memory_bytes = 32 << 20; }},
+        {"limits", Severity::warning, "16 MB", [](Facts& f) { f.memory_bytes = 16 << 20; }},
+        {"limits", Severity::warning, "memory-max was used up: 7", [](Facts& f) { f.stats["memory"]["shed"]["forward"] = 7u; }},
         {"clients", Severity::hint, "JVM", [](Facts& f) { f.clients = {"java"}; }},
         {"clients", Severity::hint, "PgBouncer", [](Facts& f) { f.clients = {"pgbouncer"}; }},
     };

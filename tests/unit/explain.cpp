@@ -95,7 +95,8 @@ const char* const conf_text =
     "domain-needed\n"
     "bogus-priv\n"
     "leader-soa=example\n"
-    "cname=w.example,web.service.consul\n";
+    "cname=w.example,web.service.consul\n"
+    "no-send-cookie\n";
 
 }  // namespace
 

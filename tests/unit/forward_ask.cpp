@@ -9,7 +9,7 @@ using namespace lictor::conf;
 using namespace lictor::wire;
 using namespace lictor::test;
 
-TEST_CASE("forward: a query goes out with its own id and OPT, and the client gets the reply with its id and spelling") {
+TEST_CASE("forward: a query goes out with its own id and OPT, and the client gets the reply with its id and spelling", "[CVE-2023-28450]") {
     World w;
     CHECK_FALSE(w.ask("Www.Example.COM", rrtype::a, {.edns = 4096}));
     REQUIRE(w.asked.size() == 1);
@@ -86,7 +86,7 @@ TEST_CASE("forward: queries that differ in type, DO or CD are not joined; others
     CHECK(w.asked.size() == 4);
 }
 
-TEST_CASE("forward: a thousand identical queries of clients cause one query upstream") {
+TEST_CASE("forward: a thousand identical queries of clients cause one query upstream", "[CVE-2020-25686]") {
     World w;
     for (int i = 0; i < 1000; ++i) CHECK_FALSE(w.ask("hot.example"));
     CHECK(w.asked.size() == 1);
@@ -242,7 +242,7 @@ TEST_CASE("forward: without a reply the client gets SERVFAIL with an extended er
     }
 }
 
-TEST_CASE("forward: queries that wait for late replies are bounded, and do not count against dns-forward-max") {
+TEST_CASE("forward: queries that wait for late replies are bounded, and do not count against dns-forward-max", "[SHAR]") {
     World w;
     w.options.dns_forward_max = 300;
     w.adopt();

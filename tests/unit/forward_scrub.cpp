@@ -142,7 +142,7 @@ const Bad bads[] = {
 
 }  // namespace
 
-TEST_CASE("scrub: an unusable packet is dropped and counted, and the genuine reply is still accepted") {
+TEST_CASE("scrub: an unusable packet is dropped and counted, and the genuine reply is still accepted", "[CVE-2020-25685][CVE-2026-5172]") {
     for (const Bad& bad : bads) {
         INFO(bad.what);
         World w;
@@ -364,7 +364,7 @@ TEST_CASE("scrub: compressed names in RDATA of known types are decompressed") {
     CHECK(data.name().text() == "mx1.example");
 }
 
-TEST_CASE("scrub: malformed RDATA of a known type makes the reply malformed") {
+TEST_CASE("scrub: malformed RDATA of a known type makes the reply malformed", "[CVE-2026-4891]") {
     struct Case {
         std::uint16_t type;
         std::vector<std::uint8_t> good, bad;

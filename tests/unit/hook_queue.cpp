@@ -93,7 +93,7 @@ TEST_CASE("hooks: the skipped addresses are not cut") {
     CHECK(has(hook_environment(run), "LICTOR_SKIPPED_ADDRESSES=" + all));
 }
 
-TEST_CASE("hooks: variables have no control characters and a bounded length") {
+TEST_CASE("hooks: variables have no control characters and a bounded length", "[CVE-2026-4892]") {
     auto change = move("pg1", "pg2");
     change.new_leader.member = "p\ng\x1b[2J\x7f" + std::string(400, 'x');
     const auto lines = hook_environment({change, {}});

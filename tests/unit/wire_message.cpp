@@ -43,7 +43,7 @@ TEST_CASE("a query is read as the client wrote it") {
     CHECK(question.edns.dnssec_ok);
 }
 
-TEST_CASE("malformed queries are refused") {
+TEST_CASE("malformed queries are refused", "[CVE-2017-14496]") {
     Question question;
     const auto changed = [](std::size_t at, int value) {
         auto message = query_bytes();
@@ -166,7 +166,7 @@ TEST_CASE("names are compressed against all names in the first 16 KiB") {
     ldns_pkt_free(packet);
 }
 
-TEST_CASE("a record that does not fit is removed completely") {
+TEST_CASE("a record that does not fit is removed completely", "[CVE-2017-14491]") {
     Question question;
     REQUIRE(read_question(query_bytes(), question) == QuestionFault::none);
     std::array<std::uint8_t, 512> buffer{};

@@ -24,11 +24,11 @@ HostTable::Row* HostTable::row(const std::string& name, Now now) {
         ++refused_;
         return nullptr;
     }
-    auto& made = rows_[name];
     auto entry = std::make_shared<HostEntry>();
     entry->usage->touch(now / seconds(1));
+    Row made;
     put(name, made, std::move(entry));
-    return &made;
+    return &rows_.emplace(name, std::move(made)).first->second;
 }
 
 bool HostTable::request(const std::string& name, Now now) {
@@ -95,8 +95,8 @@ std::vector<std::string> HostTable::due(Now now) {
 
 void HostTable::put(const std::string& name, Row& held, std::shared_ptr<HostEntry> entry) {
     entry->version = builder_.next_version();
+    builder_.put_host(name, entry);  // without memory the row keeps its entry, and the next answer is not taken for the same
     held.entry = std::move(entry);
-    builder_.put_host(name, held.entry);
 }
 
 }  // namespace lictor::catalog

@@ -2,6 +2,7 @@
 #include "watch/http/curl_loop.hpp"
 
 #include <mutex>
+#include <new>
 #include <utility>
 
 #include "conf/log/log.hpp"
@@ -25,7 +26,20 @@ CurlLoop::~CurlLoop() {
     multi_.reset();  // on_socket deletes the watches
 }
 
-int CurlLoop::on_socket(CURL*, curl_socket_t fd, int what, void* user, void* held) noexcept {
+bool CurlLoop::watch_socket(loop::FdWatch& watch, curl_socket_t fd, int events) noexcept {
+    try {
+        const auto started = watch.start(loop_, fd, events, [this, fd](int ready) {
+            act(fd, (ready & UV_READABLE ? CURL_CSELECT_IN : 0) | (ready & UV_WRITABLE ? CURL_CSELECT_OUT : 0));
+        });
+        if (!started) log::warning("http: " + started.error().text);
+        return static_cast<bool>(started);
+    } catch (const std::bad_alloc&) {
+        loop::note_lack_of_memory();
+        return false;
+    }
+}
+
+int CurlLoop::on_socket(CURL* easy, curl_socket_t fd, int what, void* user, void* held) noexcept {
     auto& self = *static_cast<CurlLoop*>(user);
     auto* watch = static_cast<loop::FdWatch*>(held);
     if (what == CURL_POLL_REMOVE) {
@@ -34,17 +48,17 @@ int CurlLoop::on_socket(CURL*, curl_socket_t fd, int what, void* user, void* hel
         return 0;
     }
     const int events = (what & CURL_POLL_IN ? UV_READABLE : 0) | (what & CURL_POLL_OUT ? UV_WRITABLE : 0);
-    if (watch) {
+    if (watch && *watch) {
         watch->change(events);
         return 0;
     }
-    watch = new loop::FdWatch();
-    // After a failure the exchange times out: an error from this callback would end all exchanges of the multi handle.
-    const auto started = watch->start(self.loop_, fd, events, [&self, fd](int ready) {
-        self.act(fd, (ready & UV_READABLE ? CURL_CSELECT_IN : 0) | (ready & UV_WRITABLE ? CURL_CSELECT_OUT : 0));
-    });
-    if (!started) log::warning("http: " + started.error().text);
-    curl_multi_assign(self.multi_.get(), fd, watch);
+    // An error from this callback would end all exchanges of the multi handle: the one that lost its socket is ended afterwards.
+    if (!watch) {
+        watch = new (std::nothrow) loop::FdWatch();
+        if (watch) curl_multi_assign(self.multi_.get(), fd, watch);
+        else loop::note_lack_of_memory();
+    }
+    if ((!watch || !self.watch_socket(*watch, fd, events)) && self.hooks_.lost) self.hooks_.lost(easy);
     return 0;
 }
 
@@ -57,13 +71,23 @@ int CurlLoop::on_timer(CURLM*, long timeout_ms, void* user) noexcept {
 
 void CurlLoop::act(curl_socket_t fd, int events) {
     int running = 0;
-    curl_multi_socket_action(multi_.get(), fd, events, &running);
     const auto still = alive_;
+    if (curl_multi_socket_action(multi_.get(), fd, events, &running) != CURLM_OK) {
+        // Which handle had no memory is not known, and libcurl did not set its timer.
+        loop::note_lack_of_memory();
+        if (hooks_.lost) hooks_.lost(nullptr);
+        timer_.start(milliseconds(1));
+    }
     int left = 0;
     while (*still) {
         const CURLMsg* message = curl_multi_info_read(multi_.get(), &left);
         if (!message) break;
-        if (message->msg == CURLMSG_DONE) hooks_.ended(message->easy_handle, message->data.result);
+        if (message->msg != CURLMSG_DONE) continue;
+        try {
+            hooks_.ended(message->easy_handle, message->data.result);
+        } catch (const std::bad_alloc&) {  // the ends of the others are still reported
+            loop::note_lack_of_memory();
+        }
     }
     if (*still && hooks_.turned) hooks_.turned();
 }

@@ -9,7 +9,9 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 
+#include "conf/budget/budget.hpp"
 #include "watch/http/http.hpp"
 #include "watch/http/kept_files.hpp"
 #include "watch/polling/http_target.hpp"
@@ -23,10 +25,10 @@ struct CloseEasy {
 using Easy = std::unique_ptr<CURL, CloseEasy>;
 using List = std::shared_ptr<curl_slist>;
 
-/// A list of one line; null if `line` is empty.
+/// A list of one line; null if `line` is empty. Throws std::bad_alloc.
 List list_of(const std::string& line);
 /// A handle with the options that are the same for all exchanges. No redirects, no proxy, no compression: Consul needs none of them.
-/// `files`: contents of TLS files that only root may read.
+/// `files`: contents of TLS files that only root may read. Throws std::bad_alloc.
 Easy make_easy(const conf::ConsulHttpOptions& options, const KeptFiles& files);
 
 /// One request and its reply. Does not move: libcurl holds pointers to it from `prepare` on.
@@ -42,15 +44,18 @@ struct Exchange {
     List headers, resolve, connect;                ///< libcurl keeps pointers to these
     polling::HttpReply reply;
     std::size_t body_max = 32u << 20;  ///< bytes
+    budget::Held memory;               ///< of the body
     std::size_t header_bytes = 0;      ///< received; 64 KiB at most
     std::string unix_path;             ///< of Consul's socket; empty: TCP
     bool sent = false;                 ///< the connection is open and the request is sent
-    const char* refused = nullptr;     ///< why lictor ended it
+    const char* refused = nullptr;     ///< why lictor ended it; a literal
+    bool lost = false;                 ///< libcurl waits for a socket that the loop does not watch
     std::optional<Now> first_byte;
     Now give_up{};                     ///< while the address is being resolved: when to fail
     std::size_t* receiving = nullptr;  ///< number of exchanges whose reply has begun
     char text[CURL_ERROR_SIZE] = {};
-    Easy easy;  ///< the last member: it points to the others
+    std::unique_ptr<Exchange> next_ended;  ///< in the list of those that ended without libcurl
+    Easy easy;                             ///< the last member: it points to the others
 
     Exchange() = default;
     ~Exchange() { ended(); }
@@ -61,9 +66,15 @@ struct Exchange {
         if (receiving && first_byte) --*receiving;
         receiving = nullptr;
     }
-    /// Makes the reply a transport error; it is `unreachable` if the request was not sent.
-    void fail(std::string why);
-    /// Sets the options of this exchange; libcurl then points to this object.
+    /// Makes the reply a transport error; it is `unreachable` if the request was not sent and lictor itself did not end it. Without memory
+    /// for `why` the error is a shorter text.
+    void fail(std::string_view why) noexcept;
+    /// The same: lictor had no memory for it, which says nothing about the address.
+    void fail_without_memory() noexcept {
+        refused = "no memory for a request";
+        fail(refused);
+    }
+    /// Sets the options of this exchange; libcurl then points to this object. Throws std::bad_alloc: the handle must not be used then.
     void prepare(const std::string& url, const std::string& socket_path);
 };
 

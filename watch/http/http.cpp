@@ -6,6 +6,7 @@
 
 #include "conf/base/printable.hpp"
 #include "conf/base/rate_limit.hpp"
+#include "conf/base/wipe.hpp"
 #include "conf/log/log.hpp"
 #include "conf/metrics/metrics.hpp"
 #include "conf/options/consul_http.hpp"
@@ -69,6 +70,7 @@ struct Http::State {
 
     Ticket start(std::unique_ptr<Exchange> exchange) {
         exchange->generation = generation;
+        exchange->memory = budget::Held(counters.memory, budget::Kind::consul);
         exchange->give_up = loop::Loop::now() + exchange->timeout;
         counters.consul_requests.add();
         Exchange& begun = transfers.add(std::move(exchange));
@@ -77,7 +79,11 @@ struct Http::State {
             transfers.fail(begun, "no Consul address is configured");
             return ticket;
         }
-        refresh_addresses(begun.target);
+        try {
+            refresh_addresses(begun.target);
+        } catch (const std::bad_alloc&) {
+            if (transfers.find(ticket) == &begun && !begun.easy) transfers.fail_without_memory(begun);
+        }
         // If the address was found at once, the exchange was launched or has failed already.
         if (transfers.find(ticket) != &begun || begun.easy) return ticket;
         if (!waits_for_address(begun)) launch(begun);
@@ -95,13 +101,18 @@ struct Http::State {
         if (target.literal || target.resolving || !resolve) return;
         if (!target.found.empty() && loop::Loop::now() - target.found_at < found_good_for) return;
         target.resolving = true;
-        resolve(target.host, [this, number, generation_then = generation, still = std::weak_ptr(alive)](std::vector<Address> found) {
-            const auto held = still.lock();
-            if (!held || !*held) return;
-            if (generation_then != generation) return;
+        try {
+            resolve(target.host, [this, number, generation_then = generation, still = std::weak_ptr(alive)](std::vector<Address> found) {
+                const auto held = still.lock();
+                if (!held || !*held) return;
+                if (generation_then != generation) return;
+                targets[number].resolving = false;
+                on_found(number, std::move(found));
+            });
+        } catch (const std::bad_alloc&) {
             targets[number].resolving = false;
-            on_found(number, std::move(found));
-        });
+            throw;
+        }
     }
 
     void on_found(std::size_t number, std::vector<Address> found) {
@@ -121,23 +132,42 @@ struct Http::State {
     }
 
     void launch(Exchange& exchange) {
-        if (token.refresh(loop::Loop::now()) || !headers) headers = list_of(token.text().empty() ? "" : "X-Consul-Token: " + token.text());
+        try {
+            prepare(exchange);
+            const auto& target = targets[exchange.target];
+            transfers.launch(exchange, target.url + exchange.path, target.unix_path, options, files);
+        } catch (const std::bad_alloc&) {
+            transfers.fail_without_memory(exchange);
+        }
+    }
+
+    /// Throws std::bad_alloc.
+    void prepare(Exchange& exchange) {
+        if (token.refresh(loop::Loop::now()) || !headers) {
+            std::string line = token.text().empty() ? "" : "X-Consul-Token: " + token.text();
+            const WipedAtEnd wiped_line(line);
+            headers.reset();  // without memory for the new token they are made for the next request
+            headers = list_of(line);
+        }
         const auto& target = targets[exchange.target];
         exchange.headers = headers;
         exchange.resolve = list_of(target.resolve_entry());
         exchange.connect = list_of(target.connect_entry());
         exchange.reply.address = exchange.target;
         exchange.receiving = &receiving;
-        transfers.launch(exchange, target.url + exchange.path, target.unix_path, options, files);
     }
 
     void on_ended(Exchange& exchange) {
         auto& reply = exchange.reply;
-        reply.refusal = polling::refusal_of(reply.status, reply.body);
-        if (reply.status == 0 || reply.refusal != polling::Refusal::none) counters.consul_errors.add();
-        if (reply.status == 403) token.refused();
-        if (!exchange.probe && concerns_all(reply)) log_failed(exchange);
-        if (!exchange.probe && exchange.generation == generation) judge_target(exchange);
+        try {
+            reply.refusal = polling::refusal_of(reply.status, reply.body);
+            if (reply.status == 0 || reply.refusal != polling::Refusal::none) counters.consul_errors.add();
+            if (reply.status == 403) token.refused();
+            if (!exchange.probe && concerns_all(reply)) log_failed(exchange);
+            if (!exchange.probe && exchange.generation == generation) judge_target(exchange);
+        } catch (const std::bad_alloc&) {  // who asked gets the reply all the same
+            loop::note_lack_of_memory();
+        }
         if (exchange.done) exchange.done(std::move(reply));
     }
 

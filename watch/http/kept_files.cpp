@@ -10,6 +10,7 @@
 #include <fstream>
 
 #include "conf/base/printable.hpp"
+#include "conf/base/wipe.hpp"
 #include "conf/disk/users.hpp"
 #include "conf/log/log.hpp"
 #include "conf/options/consul_http.hpp"
@@ -34,6 +35,14 @@ void each_tls_file(const conf::ConsulHttpOptions& options, Visit visit) {
 
 bool can_read(const std::string& path) { return ::faccessat(AT_FDCWD, path.c_str(), R_OK, AT_EACCESS) == 0; }
 
+/// Wipes the files' bytes at its end.
+std::shared_ptr<std::map<std::string, KeptFile>> make_files() {
+    return {new std::map<std::string, KeptFile>, [](std::map<std::string, KeptFile>* files) {
+                for (auto& [path, file] : *files) wipe(file.text);
+                delete files;
+            }};
+}
+
 std::string user_name() {
     const auto user = disk::find_user(::geteuid());
     return user ? user->name : std::to_string(::geteuid());
@@ -48,7 +57,7 @@ std::optional<FileVersion> version_of(const std::string& path) {
 }
 
 KeptFiles read_files(const conf::ConsulHttpOptions& options) {
-    auto files = std::make_shared<std::map<std::string, KeptFile>>();
+    auto files = make_files();
     const auto read = [&](std::string_view, const std::string& path) {
         const auto version = version_of(path);
         std::ifstream in(path, std::ios::binary);
@@ -65,7 +74,7 @@ KeptFiles read_files(const conf::ConsulHttpOptions& options) {
 }
 
 KeptFiles keep_unreadable(const KeptFiles& files) {
-    auto kept = std::make_shared<std::map<std::string, KeptFile>>();
+    auto kept = make_files();
     if (files)
         for (const auto& [path, file] : *files)
             if (!can_read(path)) kept->emplace(path, file);

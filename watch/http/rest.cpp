@@ -43,6 +43,16 @@ struct Rest::State {
     ~State() { *alive = false; }
 
     void start(Exchange& exchange) {
+        const auto ticket = exchange.ticket;
+        try {
+            find_address(exchange);
+        } catch (const std::bad_alloc&) {
+            if (transfers.find(ticket)) transfers.fail_without_memory(exchange);
+        }
+    }
+
+    /// Throws std::bad_alloc.
+    void find_address(Exchange& exchange) {
         if (exchange.rest.literal) return launch(exchange);
         const std::string host = exchange.rest.host;
         if (const auto known = hosts.find(host); known != hosts.end() && loop::Loop::now() - known->second.at < found_good_for) {
@@ -56,10 +66,14 @@ struct Rest::State {
             auto* const waiting = transfers.find(ticket);
             if (!waiting) return;
             if (found.empty()) return transfers.fail(*waiting, "its host name could not be resolved");
-            if (hosts.size() >= hosts_max) hosts.clear();
-            hosts[host] = {found, loop::Loop::now()};
-            waiting->rest.found = std::move(found);
-            launch(*waiting);
+            try {
+                if (hosts.size() >= hosts_max) hosts.clear();
+                hosts[host] = {found, loop::Loop::now()};
+                waiting->rest.found = std::move(found);
+                launch(*waiting);
+            } catch (const std::bad_alloc&) {
+                if (transfers.find(ticket)) transfers.fail_without_memory(*waiting);
+            }
         });
     }
 

@@ -8,6 +8,7 @@
 
 #include "conf/base/printable.hpp"
 #include "conf/base/rate_limit.hpp"
+#include "conf/base/wipe.hpp"
 #include "conf/log/log.hpp"
 #include "conf/options/consul_http.hpp"
 
@@ -58,10 +59,13 @@ bool HttpToken::refresh(Now now) {
         return false;
     }
     std::string text;
+    const WipedAtEnd wiped_text(text);
     if (kept) {
         text = kept->text;
     } else {
-        std::ifstream in(file_, std::ios::binary);
+        std::ifstream in;
+        in.rdbuf()->pubsetbuf(nullptr, 0);  // no second copy of the token
+        in.open(file_, std::ios::binary);
         if (!in) {
             warn(unreadable("consul-token-file", file_, errno, false));
             return false;
@@ -74,14 +78,15 @@ bool HttpToken::refresh(Now now) {
         }
         text.resize(static_cast<std::size_t>(in.gcount()));
     }
-    text = without_ends(text);
-    if (text.empty() || !is_token(text)) {
+    std::string token = without_ends(text);
+    const WipedAtEnd wiped_token(token);
+    if (token.empty() || !is_token(token)) {
         warn("consul-token-file=" + printable(file_) + " has no token: write the token's SecretID into it, on one line");
         return false;
     }
     version_ = kept ? kept->version : *version;
-    if (text == token_) return false;
-    token_ = std::move(text);
+    if (token == token_) return false;
+    token_.swap(token);  // the old one is wiped
     return true;
 }
 

@@ -6,6 +6,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <unordered_map>
 #include <vector>
 
@@ -19,19 +20,22 @@ class Transfers {
 public:
     struct Hooks {
         std::function<void(Exchange&)> ended;  ///< the reply is complete; calls `Exchange::done`. May destroy the Transfers
-        std::function<void()> turned;          ///< after every turn of libcurl; may be empty
+        std::function<void()> turned;          ///< after every turn of libcurl; may be empty, must not throw
     };
     Transfers(loop::Loop& loop, std::size_t idle_handles_max, Hooks hooks);
     ~Transfers();
 
-    /// Takes the exchange and gives it a ticket; nothing is sent yet. The reference is valid until the exchange ends.
+    /// Takes the exchange and gives it a ticket; nothing is sent yet. The reference is valid until the exchange ends. Throws
+    /// std::bad_alloc: then there is no exchange.
     Exchange& add(std::unique_ptr<Exchange> exchange);
     /// Sends the request to `url`, or over a unix socket. `options`, `files`: for a new handle. Without CA certificates for HTTPS the
-    /// exchange fails.
+    /// exchange fails, and also without memory.
     void launch(Exchange& exchange, const std::string& url, const std::string& unix_path, const conf::ConsulHttpOptions& options,
                 const KeptFiles& files = {});
     /// Ends the exchange with a transport error; `Hooks::ended` is called later.
-    void fail(Exchange& exchange, const std::string& why);
+    void fail(Exchange& exchange, std::string_view why) noexcept;
+    /// The same, for want of memory.
+    void fail_without_memory(Exchange& exchange) noexcept;
     /// Ends the exchange without a report. No effect if it has ended and was reported.
     void cancel(Http::Ticket ticket);
     /// Null if it has ended.
@@ -46,15 +50,20 @@ public:
 
 private:
     void finish(CURL* easy, CURLcode code);
-    std::unique_ptr<Exchange> take(Http::Ticket ticket);
+    void judge(Exchange& exchange, CURLcode code, int status, int connect_error);
+    std::unique_ptr<Exchange> take(Http::Ticket ticket) noexcept;
+    void put_ended(Exchange& exchange) noexcept;
     void report_ended();
+    void lost(CURL* easy) noexcept;
+    void turned();
 
     const std::size_t idle_handles_max_;
     Hooks hooks_;
     CurlLoop curl_;
     loop::Timer soon_;
     std::unordered_map<Http::Ticket, std::unique_ptr<Exchange>> exchanges_;
-    std::vector<std::unique_ptr<Exchange>> ended_;  ///< ended without libcurl; reported by `soon_`
+    std::unique_ptr<Exchange> ended_;  ///< the first that ended without libcurl: a list that needs no memory; reported by `soon_`
+    bool any_lost_ = false;
     std::vector<Easy> idle_;
     Http::Ticket next_ticket_ = 1;
     std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);

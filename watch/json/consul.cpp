@@ -1,6 +1,7 @@
-// A field of the wrong type counts as absent. A port that is not a whole number in 32 bits (-1, "80", null, 80.9) is 0; 70000 stays 70000,
-// because Consul stores it and its SRV records take it modulo 65536. An entry with a NUL byte is skipped and the rest of the body is used:
-// one malformed registration does not stop the updates of a service.
+// A field of the wrong type counts as absent; but an address, a session or the value of a key that is not a text makes the body an Error,
+// because without it another address or no leader would be answered. A port that is not a whole number in 32 bits (-1, "80", null, 80.9) is
+// 0; 70000 stays 70000, because Consul stores it and its SRV records take it modulo 65536. An entry with a NUL byte is skipped and the rest
+// of the body is used: one malformed registration does not stop the updates of a service.
 #include "watch/json/consul.hpp"
 
 #include <algorithm>
@@ -18,15 +19,18 @@ namespace {
 constexpr std::size_t kept_from = 64u << 10;  ///< bytes of a body: a shorter one is parsed anew in little time
 constexpr std::uint64_t number32_max = std::numeric_limits<std::uint32_t>::max();
 
-catalog::HostText host_of(std::string_view text) { return catalog::HostText(std::string(text)); }
+catalog::HostText host_of(JsonValue value, std::string& fault) {
+    if (value.is_other_than_text()) fault = "an address that is not a text";
+    return catalog::HostText(std::string(value.text_or_empty()));
+}
 
 std::uint32_t port_of(JsonValue value) { return static_cast<std::uint32_t>(value.number(number32_max).value_or(0)); }
 
 /// Node.TaggedAddresses holds plain texts, Service.TaggedAddresses objects with Address and Port.
-catalog::TaggedAddresses tagged_of(JsonValue tagged) {
+catalog::TaggedAddresses tagged_of(JsonValue tagged, std::string& fault) {
     const auto address = [&](std::string_view name) {
         const JsonValue value = tagged.get(name);
-        return host_of(value.is_object() ? value.get("Address").text_or_empty() : value.text_or_empty());
+        return host_of(value.is_object() ? value.get("Address") : value, fault);
     };
     catalog::TaggedAddresses out;
     out.lan = address("lan");
@@ -45,14 +49,15 @@ bool has_nul_address(const catalog::TaggedAddresses& tagged) {
     return std::any_of(all.begin(), all.end(), [](const catalog::HostText* host) { return has_nul(host->text); });
 }
 
-std::shared_ptr<const catalog::NodeRecord> node_of(JsonValue node) {
+/// `fault` is set by what Consul cannot have written.
+std::shared_ptr<const catalog::NodeRecord> node_of(JsonValue node, std::string& fault) {
     auto record = std::make_shared<catalog::NodeRecord>();
     record->name = node.get("Node").text_or_empty();
     record->name_lower = lower_case(record->name);
     record->id = node.get("ID").text_or_empty();
     record->datacenter = node.get("Datacenter").text_or_empty();
-    record->address = host_of(node.get("Address").text_or_empty());
-    record->tagged = tagged_of(node.get("TaggedAddresses"));
+    record->address = host_of(node.get("Address"), fault);
+    record->tagged = tagged_of(node.get("TaggedAddresses"), fault);
     if (record->name.empty() || has_nul(record->name) || has_nul(record->id) || has_nul(record->datacenter) ||
         has_nul(record->address.text) || has_nul_address(record->tagged))
         return nullptr;
@@ -132,18 +137,18 @@ std::uint32_t service_port_of(JsonValue service) {
     return 0;
 }
 
-std::shared_ptr<const catalog::Instance> instance_of(JsonValue entry, NodePool& nodes) {
+std::shared_ptr<const catalog::Instance> instance_of(JsonValue entry, NodePool& nodes, std::string& fault) {
     const JsonValue service = entry.get("Service");
     catalog::Instance instance;
     instance.id = service.get("ID").text_or_empty();
     instance.name = service.get("Service").text_or_empty();
-    instance.address = host_of(service.get("Address").text_or_empty());
-    instance.tagged = tagged_of(service.get("TaggedAddresses"));
+    instance.address = host_of(service.get("Address"), fault);
+    instance.tagged = tagged_of(service.get("TaggedAddresses"), fault);
     instance.port = service_port_of(service);
     if (instance.name.empty() || has_nul(instance.name) || has_nul(instance.id) || has_nul(instance.address.text) ||
         has_nul_address(instance.tagged))
         return nullptr;
-    auto node = node_of(entry.get("Node"));
+    auto node = node_of(entry.get("Node"), fault);
     if (!node) return nullptr;
     instance.node = nodes.shared(std::move(node));
     const JsonValue tags = service.get("Tags");
@@ -218,10 +223,12 @@ constexpr std::int8_t base64_value(char c) {
 
 Result<ServiceBody> parse_health_service(std::string_view body, const LastReply<catalog::Instance>& last) {
     NodePool nodes;
+    std::string fault;
     auto list = read_entries<catalog::Instance>(
-        body, "health/service", last, [&](JsonValue entry) { return instance_of(entry, nodes); },
+        body, "health/service", last, [&](JsonValue entry) { return instance_of(entry, nodes, fault); },
         [&](const std::shared_ptr<const catalog::Instance>& same) { nodes.add(same->node); });
     if (!list) return list.error();
+    if (!fault.empty()) return Error{"health/service: " + fault};
     ServiceBody out;
     for (auto& instance : list->values) {
         if (instance) out.instances.push_back(std::move(instance));
@@ -234,8 +241,11 @@ Result<ServiceBody> parse_health_service(std::string_view body, const LastReply<
 }
 
 Result<NodesBody> parse_catalog_nodes(std::string_view body, const LastReply<catalog::NodeRecord>& last) {
-    auto list = read_entries<catalog::NodeRecord>(body, "catalog/nodes", last, node_of, [](const auto&) {});
+    std::string fault;
+    auto list = read_entries<catalog::NodeRecord>(
+        body, "catalog/nodes", last, [&](JsonValue entry) { return node_of(entry, fault); }, [](const auto&) {});
     if (!list) return list.error();
+    if (!fault.empty()) return Error{"catalog/nodes: " + fault};
     NodesBody out;
     out.nodes = std::move(list->values);
     std::erase(out.nodes, nullptr);
@@ -246,7 +256,6 @@ Result<NodesBody> parse_catalog_nodes(std::string_view body, const LastReply<cat
 
 Result<LockBody> parse_lock(std::string_view body, std::string_view key) {
     LockBody out;
-    if (body.empty()) return out;
     std::string fault;
     const auto read = read_json_list(body, "kv", [&](JsonValue entry) {
         if (entry.get("Key").text_or_empty() != key) return;
@@ -254,6 +263,8 @@ Result<LockBody> parse_lock(std::string_view body, std::string_view key) {
         out.session = entry.get("Session").text_or_empty();
         out.lock_index = entry.get("LockIndex").number().value_or(0);
         out.modify_index = entry.get("ModifyIndex").number().value_or(0);
+        if (entry.get("Session").is_other_than_text()) fault = "kv: a session that is not a text";
+        if (entry.get("Value").is_other_than_text()) fault = "kv: a value that is not a text";
         auto value = decode_base64(entry.get("Value").text_or_empty());
         if (value) out.value = std::move(*value);
         else fault = "kv: " + value.error().text;

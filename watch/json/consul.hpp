@@ -51,7 +51,8 @@ struct NodesBody {
 };
 Result<NodesBody> parse_catalog_nodes(std::string_view body, const LastReply<catalog::NodeRecord>& last = {});
 
-/// kv/<key>?recurse of a plain lock. Other keys with this prefix are ignored. An empty body (404) gives exists = false.
+/// kv/<key>?recurse of a plain lock. Other keys with this prefix are ignored. The body of a 404 must not be given: an empty one is an
+/// Error.
 struct LockBody {
     bool exists = false;
     std::string session;  ///< empty = no session holds the lock

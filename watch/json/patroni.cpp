@@ -1,6 +1,7 @@
 // Reads the keys `leader`, `members/<name>`, `config`, `failover`, `status`, `sync` as every Patroni since 1.x writes them. Member values
 // are compact JSON of which only conn_url is certain, or, from the oldest versions, a bare `postgres://…?application_name=<api url>`. A
-// member whose value cannot be read counts as absent. A value that is not base64 did not come from Consul and makes the body an Error.
+// member whose value cannot be read counts as absent. A value that is not a text in base64 did not come from Consul and makes the body an
+// Error.
 #include "watch/json/patroni.hpp"
 
 #include <algorithm>
@@ -175,6 +176,7 @@ private:
     static constexpr std::string_view members = "members/";
 
     std::string value_of(JsonValue entry) {
+        if (entry.get("Value").is_other_than_text()) fault = "kv: a value that is not a text";
         auto value = decode_base64(entry.get("Value").text_or_empty());
         if (value) return std::move(*value);
         fault = "kv: " + value.error().text;
@@ -185,6 +187,7 @@ private:
     void take_leader(JsonValue entry) {
         if (entry.get("Value").kind() == JsonKind::oversized) fault = "kv: the leader's name is too long";
         facts.leader_modify_index = entry.get("ModifyIndex").number().value_or(0);
+        if (entry.get("Session").is_other_than_text()) fault = "kv: a session that is not a text";
         facts.leader_session = entry.get("Session").text_or_empty();
         std::string leader = value_of(entry);
         if (facts.leader_session.empty()) return;
@@ -207,7 +210,6 @@ private:
 }  // namespace
 
 Result<catalog::ScopeFacts> parse_patroni_scope(std::string_view body, std::string_view prefix) {
-    if (body.empty()) return catalog::ScopeFacts{};
     ScopeReader reader(prefix);
     const auto read = read_json_list(body, "kv", [&](JsonValue entry) { reader.take(entry); });
     if (!read) return read.error();

@@ -34,6 +34,16 @@ std::optional<std::string_view> JsonValue::text() const {
     return tree_->slice(cell.text_at, cell.text_size);
 }
 
+bool JsonValue::is_other_than_text() const {
+    switch (kind()) {
+        case JsonKind::missing:
+        case JsonKind::null:
+        case JsonKind::string:
+        case JsonKind::oversized: return false;
+        default: return true;
+    }
+}
+
 std::optional<std::uint64_t> JsonValue::number(std::uint64_t max) const {
     if (kind() != JsonKind::number || tree_->cells_[at_].number > max) return std::nullopt;
     return tree_->cells_[at_].number;

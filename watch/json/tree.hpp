@@ -52,6 +52,8 @@ public:
     std::optional<std::string_view> text() const;
     /// Empty if this is not a string.
     std::string_view text_or_empty() const { return text().value_or(std::string_view{}); }
+    /// There is a value, and it is neither a string nor null.
+    bool is_other_than_text() const;
     /// A whole number in [0, max], written without fraction and exponent; else nothing.
     std::optional<std::uint64_t> number(std::uint64_t max = std::numeric_limits<std::uint64_t>::max()) const;
     /// Nothing if this is not a boolean.

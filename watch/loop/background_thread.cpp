@@ -1,6 +1,8 @@
 // Implements the thread and its two lists: work that waits, and work that is done.
 #include "watch/loop/background_thread.hpp"
 
+#include <exception>
+#include <new>
 #include <utility>
 
 namespace lictor::loop {
@@ -22,8 +24,13 @@ Background::Ticket Background::run(std::function<void()> work, std::function<voi
     shared->waiting.push_back({ticket, std::move(work), std::move(after)});
     if (!shared->running) {
         if (thread_.joinable()) thread_.join();  // no deadlock: after `running = false` that thread does not take the lock
+        try {
+            thread_ = std::thread([this] { run_all(); });
+        } catch (const std::exception&) {  // no memory, or no thread
+            shared->waiting.pop_back();
+            throw std::bad_alloc();
+        }
         shared->running = true;
-        thread_ = std::thread([this] { run_all(); });
     }
     return ticket;
 }

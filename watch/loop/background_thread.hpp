@@ -23,7 +23,8 @@ public:
     Background& operator=(const Background&) = delete;
 
     using Ticket = std::uint64_t;  ///< 0 = none
-    /// `work` runs on the thread, then `after` on the loop unless cancelled; not from inside run(). `work` must not throw.
+    /// `work` runs on the thread, then `after` on the loop unless cancelled; not from inside run(). `work` must not throw. Throws
+    /// std::bad_alloc if there is no memory for it or no thread: then neither is called.
     Ticket run(std::function<void()> work, std::function<void()> after);
     /// `after` is not called, and `work` neither unless it runs already. No effect after `after`, and for 0.
     void cancel(Ticket ticket);

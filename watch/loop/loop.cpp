@@ -4,8 +4,17 @@
 #include <ctime>
 
 #include <algorithm>
+#include <atomic>
 
 namespace lictor::loop {
+namespace {
+
+std::atomic<std::uint64_t> lacks{0};
+
+}  // namespace
+
+void note_lack_of_memory() noexcept { lacks.fetch_add(1, std::memory_order_relaxed); }
+std::uint64_t lacks_of_memory() noexcept { return lacks.load(std::memory_order_relaxed); }
 
 Loop::Loop() : loop_(std::make_unique<uv_loop_t>()) { ensure(uv_loop_init(loop_.get()) == 0, "uv_loop_init"); }
 

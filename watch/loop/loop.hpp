@@ -8,12 +8,18 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <new>
 #include <utility>
 
 #include "conf/base/clock.hpp"
 #include "conf/base/result.hpp"
 
 namespace lictor::loop {
+
+/// An allocation failed, and the work of one event was given up. Any thread.
+void note_lack_of_memory() noexcept;
+/// How often that happened since the start.
+std::uint64_t lacks_of_memory() noexcept;
 
 /// One libuv loop. Ends the process if libuv cannot make it, or if a handle outlives it.
 class Loop {
@@ -77,10 +83,16 @@ public:
     /// Null if there is no handle.
     Uv* raw() const { return cell_ ? &cell_->handle : nullptr; }
     explicit operator bool() const { return cell_ != nullptr; }
-    /// Called by libuv's C callbacks.
+    /// Called by libuv's C callbacks. If memory runs out, only the work of this event is lost: what must go on catches the exception
+    /// itself.
     static void fire(Uv* handle, int value) noexcept {
         auto* cell = static_cast<Cell*>(handle->data);
-        if (!cell->orphan) cell->callback(value);
+        if (cell->orphan) return;
+        try {
+            cell->callback(value);
+        } catch (const std::bad_alloc&) {
+            note_lack_of_memory();
+        }
     }
 
 private:

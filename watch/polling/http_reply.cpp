@@ -5,6 +5,12 @@
 #include "conf/base/ascii.hpp"
 
 namespace lictor::polling {
+namespace {
+
+// At a million writes a second, Consul's Raft index needs 285 years for more. A blocking query at such an index would miss every change.
+constexpr std::uint64_t index_max = std::uint64_t{1} << 53;
+
+}  // namespace
 
 Refusal refusal_of(int status, std::string_view body) {
     const auto start = body.substr(0, 512);
@@ -51,7 +57,7 @@ void note_header(HttpReply& reply, std::string_view line) {
     const auto name = trimmed(line.substr(0, colon));
     const auto value = trimmed(line.substr(colon + 1));
     if (equal_ignoring_case(name, "x-consul-index")) {
-        if (const auto index = parse_number(value, ~std::uint64_t{0})) {
+        if (const auto index = parse_number(value, index_max)) {
             reply.index = *index;
             reply.has_index = true;
         }

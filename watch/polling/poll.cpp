@@ -61,6 +61,7 @@ PollVerdict Poll::on_reply(const HttpReply& reply, std::size_t held, Now now) {
     reply_index_ = std::max<std::uint64_t>(reply.index, 1);
     reply_hash_ = empty_key ? 0 : std::hash<std::string>{}(reply.body);
     reply_filtered_ = reply.filtered_by_acl;
+    reply_leaderless_ = !reply.known_leader && !reply.streaming;
     if (reply_index_ < held_index_ && !settling_) {
         // Without a Raft leader no read can settle whether the index went backwards: keep the newer facts.
         if (second_chance_) return fail(Refusal::no_leader);
@@ -70,7 +71,7 @@ PollVerdict Poll::on_reply(const HttpReply& reply, std::size_t held, Now now) {
         return PollVerdict::again;
     }
     // A server without a Raft leader can have old data: adopt its reply, then read at index 0.
-    start_over_ = second_chance_ || (kind_.leader_keys && !reply.known_leader && !reply.streaming);
+    start_over_ = second_chance_ || (kind_.leader_keys && reply_leaderless_);
     if (held_hash_ && *held_hash_ == reply_hash_) {
         // The server ended the wait early without a new index: a snapshot was restored, or the agent stops. The index may now be ahead of
         // Consul's, and a wait at it would miss every change.
@@ -98,12 +99,17 @@ PollJudgement Poll::parsed(std::optional<std::size_t> count, std::size_t held, N
         return PollJudgement::ignore;
     }
     if (*count == 0 && held > 0 && reply_filtered_) {
-        // The token may not read the instances, so the reply does not show whether they exist. Wait for the next change.
+        // The token may not read the instances, so the reply does not show whether they exist. What changes meanwhile is seen once the
+        // token may read them, so the index stays that of the facts: the agent replies at once, and the pauses grow to a second.
         const auto kept = held_index_;
         adopt_index(now);
-        held_index_ = kept;
+        held_index_ = ask_index_ = kept;
         unchanged(now);
         return PollJudgement::ignore;
+    }
+    if (sudden_drop(held, *count) && reply_leaderless_ && (settling_ || second_chance_)) {
+        fail(Refusal::no_leader);
+        return PollJudgement::failed;
     }
     if (sudden_drop(held, *count) && !settling_) {
         settle_next_ = true;
@@ -151,6 +157,11 @@ void Poll::reset() {
     quick_unchanged_ = 0;
     retry_after_ = milliseconds(0);
     second_chance_next_ = false;
+}
+
+void Poll::reset_facts() {
+    reset();
+    held_hash_.reset();
 }
 
 }  // namespace lictor::polling

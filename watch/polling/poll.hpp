@@ -5,7 +5,7 @@
 // - After a failure the next read is at index 0. It is also at index 0 after a wait that ended early without a change: a snapshot was
 //   restored, the reply shows the old state, and its index is ahead.
 // - An index that went backwards is settled by one read at index 0 with default consistency.
-// - A list that is suddenly empty is adopted after a second read that is not stale.
+// - A list that is suddenly empty is adopted after a second read that is not stale, and never from a server without a Raft leader.
 // - The agent adds up to wait/16 to a wait, and holds a query for up to 7 s while it has no leader.
 #pragma once
 
@@ -45,6 +45,7 @@ enum class PollJudgement : std::uint8_t {
     adopt,   ///< replace the facts
     again,   ///< the list is suddenly empty or less than half: keep the facts, send `next` at once, its reply decides
     ignore,  ///< the token hides the facts, or the body could not be parsed: keep the facts
+    failed,  ///< the list is suddenly empty or less than half, and the server does not know a Raft leader: keep the facts
 };
 
 /// The state of one blocking query. A value: no I/O, no clock.
@@ -76,6 +77,8 @@ public:
     std::uint64_t index() const { return held_index_; }
     /// The agent was unreachable or is another one: the next read is at index 0, without a pause. The facts stay.
     void reset();
+    /// The same, and the caller could not take the facts of the last reply: the next body is parsed even if it is the same.
+    void reset_facts();
 
 private:
     PollVerdict fail(Refusal why);
@@ -91,6 +94,7 @@ private:
     std::optional<std::uint64_t> held_hash_;
     std::uint64_t reply_index_ = 0, reply_hash_ = 0;
     bool reply_filtered_ = false;
+    bool reply_leaderless_ = false;    ///< of a server without a Raft leader, which may be behind
     bool settle_next_ = false;         ///< the next read settles a doubt: index 0, not stale; its reply is adopted
     bool settling_ = false;            ///< the request sent is that read
     bool second_chance_next_ = false;  ///< leader keys while Consul has no Raft leader: one stale read

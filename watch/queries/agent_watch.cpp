@@ -1,6 +1,7 @@
 // Reads agent/self and applies the options.
 #include "watch/queries/agent_watch.hpp"
 
+#include <new>
 #include <utility>
 
 #include "conf/base/ascii.hpp"
@@ -54,7 +55,22 @@ void AgentWatch::ask() {
     if (ticket_) return;
     // Short while Consul is unreachable, and at first, when the watches wait for this reply.
     const auto timeout = context_.contact.open() ? timeout_usual : timeout_first;
-    ticket_ = context_.http.get("/v1/agent/self", timeout, [this](const polling::HttpReply& reply) { on_reply(reply); });
+    try {
+        ticket_ = context_.http.get("/v1/agent/self", timeout, [this](const polling::HttpReply& reply) {
+            try {
+                on_reply(reply);
+            } catch (const std::bad_alloc&) {
+                ask_again();
+            }
+        });
+    } catch (const std::bad_alloc&) {
+        ask_again();
+    }
+}
+
+void AgentWatch::ask_again() {
+    loop::note_lack_of_memory();
+    ask_in(probe_every);
 }
 
 polling::ContactOutcome AgentWatch::judge(const polling::HttpReply& reply) {

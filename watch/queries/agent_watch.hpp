@@ -51,6 +51,7 @@ private:
     void ask();
     polling::ContactOutcome judge(const polling::HttpReply& reply);
     void ask_in(milliseconds delay);
+    void ask_again();  ///< after a lack of memory
     void on_reply(const polling::HttpReply& reply);
 
     WatchContext& context_;

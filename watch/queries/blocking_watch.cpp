@@ -1,6 +1,7 @@
 // Implements the cycle of one blocking query: send, judge, parse, publish, pause.
 #include "watch/queries/blocking_watch.hpp"
 
+#include <new>
 #include <utility>
 
 #include "conf/base/printable.hpp"
@@ -12,6 +13,9 @@ namespace lictor::queries {
 namespace {
 
 constexpr std::size_t parse_inline_max = 64u << 10;
+/// Memory of facts, as a multiple of the body that they are read from, and of the body with its parse tree and the new facts.
+constexpr microseconds retry_without_memory = seconds(1);
+constexpr std::size_t facts_factor = 2, parsing_factor = 4;
 
 std::string why_of(const polling::HttpReply& reply) {
     if (reply.status == 0) return one_line(reply.error);
@@ -27,7 +31,9 @@ BlockingQuery::BlockingQuery(WatchContext& context, polling::Poll::Kind kind)
     : context_(context),
       poll_(kind),
       keys_(kind.leader_keys ? polling::Keys::leader : polling::Keys::other),
-      timer_(context.loop, [this] { attempt(); }) {}
+      timer_(context.loop, [this] { attempt(); }),
+      facts_memory_(context.counters.memory, budget::Kind::consul),
+      parsing_memory_(context.counters.memory, budget::Kind::consul) {}
 
 BlockingQuery::~BlockingQuery() {
     *alive_ = false;
@@ -70,6 +76,7 @@ void BlockingQuery::halt() {
     if (ticket_) context_.http.cancel(std::exchange(ticket_, 0));
     wait_over();
     if (parsing_) context_.background.cancel(std::exchange(parsing_, 0));
+    parsing_memory_.set(0);
 }
 
 void BlockingQuery::wait_over() {
@@ -91,8 +98,17 @@ void BlockingQuery::attempt() {
     }
     const Now now = loop::Loop::now();
     const Now at = context_.contact.earliest(now, keys_);
-    if (at > now) timer_.start(at - now);
-    else send();
+    if (at > now) {
+        timer_.start(at - now);
+        return;
+    }
+    try {
+        send();
+    } catch (const std::bad_alloc&) {
+        loop::note_lack_of_memory();
+        wait_over();
+        timer_.start(retry_without_memory);
+    }
 }
 
 void BlockingQuery::send() {
@@ -105,7 +121,24 @@ void BlockingQuery::send() {
         waiting_ = true;
         context_.waits.begun();
     }
-    ticket_ = context_.http.get(request_path(request), request.timeout, [this](polling::HttpReply reply) { on_reply(std::move(reply)); });
+    ticket_ = context_.http.get(request_path(request), request.timeout,
+                                [this](polling::HttpReply reply) { guarded_step([&] { on_reply(std::move(reply)); }); });
+}
+
+/// Without memory the facts are read again from the beginning, a second later.
+template <class Step>
+void BlockingQuery::guarded_step(Step step) {
+    const auto still = alive_;
+    try {
+        step();
+    } catch (const std::bad_alloc&) {
+        loop::note_lack_of_memory();
+        if (!*still || halted_) return;
+        if (parsing_) context_.background.cancel(std::exchange(parsing_, 0));
+        parsing_memory_.set(0);
+        poll_.reset_facts();
+        timer_.start(retry_without_memory);
+    }
 }
 
 std::string BlockingQuery::request_path(const polling::PollRequest& request) const {
@@ -134,20 +167,27 @@ void BlockingQuery::on_reply(polling::HttpReply reply) {
     if (verdict == polling::PollVerdict::again || (!was_failing && poll_.failing())) context_.counters.consul_index_resets.add();
     switch (verdict) {
         case polling::PollVerdict::parse:
+            body_bytes_ = reply.body.size();
+            if (!parsing_memory_.grow_to(parsing_factor * body_bytes_)) {
+                judge_facts(Error{"the reply of " + std::to_string(body_bytes_) + " bytes does not fit into memory-max: raise it"}, reply);
+                break;
+            }
             if (reply.body.size() > parse_inline_max) {
                 auto body = std::make_shared<std::string>(std::move(reply.body));
                 auto parsed = std::make_shared<Result<Parsed>>(Error{});
                 reply.body = {};
-                parsing_ = context_.background.run([body, parsed, parse = parse_body()] { *parsed = parse(*body); },
+                parsing_ = context_.background.run([body, parsed, parse = guarded(parse_body())] { *parsed = parse(*body); },
                                                    [this, parsed, reply = std::move(reply)] {
                                                        parsing_ = 0;
-                                                       judge_facts(*parsed, reply);
-                                                       conclude();
+                                                       guarded_step([&] {
+                                                           judge_facts(*parsed, reply);
+                                                           conclude();
+                                                       });
                                                    });
                 context_.exchanged(polling::ContactOutcome::good);
                 return;
             }
-            judge_facts(parse_body()(reply.body), reply);
+            judge_facts(guarded(parse_body())(reply.body), reply);
             break;
         case polling::PollVerdict::same:
             good();
@@ -170,7 +210,19 @@ void BlockingQuery::on_reply(polling::HttpReply reply) {
     if (*still) conclude();
 }
 
+/// The same, but without memory it gives an error.
+BlockingQuery::ParseBody BlockingQuery::guarded(ParseBody parse) {
+    return [parse = std::move(parse)](std::string_view body) -> Result<Parsed> {
+        try {
+            return parse(body);
+        } catch (const std::bad_alloc&) {
+            return Error{"no memory"};  // short enough to need none
+        }
+    };
+}
+
 void BlockingQuery::judge_facts(const Result<Parsed>& parsed, const polling::HttpReply& reply) {
+    parsing_memory_.set(0);
     if (!parsed) {
         context_.counters.consul_body_rejected.add();
         poll_.parsed(std::nullopt, held(), loop::Loop::now());
@@ -182,6 +234,7 @@ void BlockingQuery::judge_facts(const Result<Parsed>& parsed, const polling::Htt
             good();
             ++changes_;
             context_.counters.consul_changes.add();
+            facts_memory_.set(facts_factor * body_bytes_);
             parsed->deliver(reply);
             break;
         case polling::PollJudgement::again: break;
@@ -189,6 +242,9 @@ void BlockingQuery::judge_facts(const Result<Parsed>& parsed, const polling::Htt
             good();
             context_.counters.consul_unchanged.add();
             on_hidden();
+            break;
+        case polling::PollJudgement::failed:
+            trouble(polling::Refusal::no_leader, "most of the entries are missing in the reply of a server without a Raft leader");
             break;
     }
 }

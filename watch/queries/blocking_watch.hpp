@@ -14,6 +14,7 @@
 
 #include "conf/base/random.hpp"
 #include "conf/base/result.hpp"
+#include "conf/budget/budget.hpp"
 #include "conf/metrics/metrics_fwd.hpp"
 #include "conf/options/options_fwd.hpp"
 #include "watch/catalog/catalog_builder.hpp"
@@ -125,6 +126,9 @@ private:
     void attempt();
     void send();
     void on_reply(polling::HttpReply reply);
+    template <class Step>
+    void guarded_step(Step step);
+    static ParseBody guarded(ParseBody parse);
     void judge_facts(const Result<Parsed>& parsed, const polling::HttpReply& reply);
     void good();
     void trouble(polling::Refusal refusal, std::string why);
@@ -142,6 +146,8 @@ private:
     polling::WatchCounts* counts_ = nullptr;
     std::size_t polling::WatchCounts::*counted_ = nullptr;  ///< where this watch is counted
     std::string why_;
+    budget::Held facts_memory_, parsing_memory_;  ///< of the facts held; of the body that is parsed and its facts
+    std::size_t body_bytes_ = 0;                  ///< of the body that is parsed
     std::uint64_t replies_ = 0, changes_ = 0, errors_ = 0;
     std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
 };

@@ -124,9 +124,10 @@ protected:
     /// Puts `entry` into the CatalogBuilder. It gets a new version only if the answer has `moved`.
     void put_entry(catalog::LeaderEntry entry) {
         entry.version = moved() ? this->context_.builder.next_version() : entry_->version;
+        auto made = std::make_shared<const catalog::LeaderEntry>(std::move(entry));
+        this->context_.builder.put_leader(made->service, made);
+        entry_ = std::move(made);  // only now: without memory the answer counts as moved until the Catalog has it
         state_version_ = verdict().version;
-        entry_ = std::make_shared<const catalog::LeaderEntry>(std::move(entry));
-        this->context_.builder.put_leader(entry_->service, entry_);
     }
 
     const conf::LeaderRule rule_;

@@ -58,16 +58,14 @@ ServiceWatch& ServiceTable::add(const std::string& name, const std::string& data
     auto made = std::make_unique<ServiceWatch>(context_, name, datacenter, std::move(last),
                                                ServiceWatch::Hooks{[this](ServiceWatch& watch) { on_replied(watch); }, changed_});
     auto& watch = *made;
+    const bool at_once = !context_.contact.open() && !context_.contact.reachable();
+    if (!at_once) queue_.push_back(key);  // a key without a watch is skipped
     watches_.emplace(key, std::move(made));
     if (datacenter.empty()) watch.count_in(&counts_);
     watch.first = false;
     watch.touch(now);
-    if (!context_.contact.open() && !context_.contact.reachable()) {
-        watch.start();
-    } else {
-        queue_.push_back(key);
-        start_queued();
-    }
+    if (at_once) watch.start();
+    else start_queued();
     return watch;
 }
 

@@ -2,6 +2,7 @@
 #include "watch/watcher/state.hpp"
 
 #include <algorithm>
+#include <new>
 #include <utility>
 
 #include "conf/base/ascii.hpp"
@@ -13,9 +14,10 @@ namespace lictor::watcher {
 namespace {
 
 constexpr milliseconds tick_every{250};
-constexpr Now retry_one_every = milliseconds(500);
+constexpr Now retry_one_every = milliseconds(500), retry_one_for = seconds(30);
 /// Least time between two Catalogs unless a change is urgent. It limits the number of Views.
 constexpr Now publish_interval_min = milliseconds(2);
+constexpr milliseconds publish_again_after{100};  // without memory
 constexpr std::size_t node_tables_max = 16;
 /// Seconds without a query after which the nodes of a datacenter that does not exist are dropped.
 constexpr Now missing_datacenter_idle = seconds(5);
@@ -203,14 +205,16 @@ void Watcher::State::on_gate_opened() {
     running->services.start_queued();
 }
 
-/// Called while contact is lost although the agent replies, that is, while the agent cannot reach Consul's servers. Every 500 ms, one
-/// failing watch sends its request at once and does not wait for the end of its pause.
+/// Called while the agent can be reached. Every 500 ms, one failing watch sends its request at once and does not wait for the end of its
+/// pause, so that the end of a fault is noticed within a second. While others work, a watch has this only in its first half minute: what
+/// fails for longer may never work, for instance a service that the token may not read.
 void Watcher::State::retry_one() {
     if (loop::Loop::now() < retry_one_at) return;
     retry_one_at = loop::Loop::now() + retry_one_every;
     bool done = false;
-    each_watch([&done](queries::BlockingQuery& watch) {
+    each_watch([this, &done](queries::BlockingQuery& watch) {
         if (done || !watch.failing() || watch.in_flight()) return;
+        if (!running->contact.lost() && watch.failing_for(loop::Loop::now(), retry_one_for)) return;
         watch.retry_now();
         done = true;
     });
@@ -315,22 +319,30 @@ void Watcher::State::publish_changes() {
     if (!started || stopped) return;
     const Now now = loop::Loop::now();
     judge_contact(now);
-    if (!builder.changed()) return;
+    if (!builder.changed() && !unpublished) return;
     const bool urgent = builder.urgent();
     if (urgent || now - published_at >= publish_interval_min) publish();
     if (urgent) {
         require_hosts();
         resolve_due(now);
     }
-    if (builder.changed() && !publish_timer.active()) publish_timer.start(std::max(published_at + publish_interval_min - now, Now(0)));
+    if ((builder.changed() || unpublished) && !publish_timer.active())
+        publish_timer.start(std::max(published_at + publish_interval_min - now, Now(0)));
 }
 
 void Watcher::State::publish() {
     publish_timer.stop();
-    if (!builder.changed()) return;
+    if (!builder.changed() && !unpublished) return;
     published_at = loop::Loop::now();
-    const auto next = builder.take();
-    if (hooks.publish) hooks.publish(next);
+    unpublished = true;
+    try {
+        const auto next = builder.changed() ? builder.take() : builder.last();
+        if (hooks.publish) hooks.publish(next);
+        unpublished = false;
+    } catch (const std::bad_alloc&) {
+        loop::note_lack_of_memory();
+        publish_timer.start(publish_again_after);
+    }
 }
 
 // ---- tick
@@ -341,7 +353,7 @@ void Watcher::State::on_tick() {
         running->services.on_tick(now);
         tick_nodes(now);
         tick_leaders(now);
-        if (running->contact.lost() && running->contact.open()) retry_one();
+        if (running->contact.open()) retry_one();
     }
     resolve_due(now);
     publish_changes();

@@ -86,6 +86,7 @@ struct Watcher::State {
     bool started = false, stopped = false;
     bool agent_reached = false, gave_way = false;
     Now published_at{}, retry_one_at{};
+    bool unpublished = false;  ///< a Catalog was made or due and could not be published for want of memory
     std::int64_t last_contact = 0;
     std::uint64_t hosts_refused = 0;
 

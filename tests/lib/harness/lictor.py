@@ -19,6 +19,9 @@ from .process import Process
 
 _root = os.path.dirname(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
 
+# In tests a system call that is not in lictor's list ends the process. Builds with sanitizers have no list.
+os.environ.setdefault("LICTOR_SECCOMP", "kill")
+
 _sanitizer = re.compile(r"AddressSanitizer|LeakSanitizer|UndefinedBehaviorSanitizer|ThreadSanitizer|runtime error: |==\d+==ERROR")
 
 SANITIZER_ENVIRONMENT = {

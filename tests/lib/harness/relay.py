@@ -1,13 +1,16 @@
 """What does lictor request from Consul, and how does it handle a response that this agent cannot give? An HTTP relay before a real agent.
 
 Every request is recorded with its time. A test may change a response (a header that newer agents send, another version), delay
-it, or answer in place of the agent. Everything else is passed on unchanged.
+it, answer in place of the agent, or determine each byte that is sent. Everything else is passed on unchanged.
 """
 
 import collections
 import http.client
 import http.server
+import os
+import socket
 import socketserver
+import struct
 import threading
 import time
 
@@ -17,12 +20,34 @@ Request = collections.namedtuple("Request", "at path connection")
 Reply = collections.namedtuple("Reply", "status headers body")
 HOP_BY_HOP = {"connection", "transfer-encoding", "content-length", "date"}
 
+RESET = object()    # a step of Bytes: the connection is reset
+HALF = object()     # a step of Bytes: no more bytes follow (FIN), and the connection stays open
+HELD = object()     # a step of Bytes: nothing is sent until `Relay.release` is called
+
+
+class Bytes:
+    """What is sent in place of a response, and then the end of the connection. `steps`: bytes, seconds to wait, RESET, HALF or HELD. A wait
+    ends with `Relay.release`, and the connection with it."""
+
+    def __init__(self, *steps):
+        self.steps = steps
+
+
+def as_bytes(reply, body=None, length=None):
+    """The response as bytes. `length`: the value of Content-Length, if it is not the right one; "" leaves it out."""
+    body = reply.body if body is None else body
+    lines = [f"HTTP/1.1 {reply.status} X", *(f"{key}: {value}" for key, value in reply.headers)]
+    if length != "":
+        lines.append(f"Content-Length: {len(body) if length is None else length}")
+    return "\r\n".join(lines).encode("latin-1") + b"\r\n\r\n" + body
+
 
 class Relay:
-    """`judge(path, ask)` returns a Reply; `ask()` fetches the agent's. Without `judge`, the agent's response is passed on."""
+    """`judge(path, ask)` returns a Reply or Bytes; `ask()` fetches the agent's Reply. Without `judge`, the agent's response is passed on."""
 
     def __init__(self, ctx, target, judge=None):
         self.judge = judge
+        self._released = threading.Event()
         self.target = tuple(target)
         self.requests, self._lock = [], threading.Lock()
         self.connections = self.open = self.most_open = 0
@@ -75,6 +100,9 @@ class Relay:
                     relay.requests.append(Request(time.monotonic(), self.path, self.number))
                 try:
                     reply = relay.judge(self.path, self.ask) if relay.judge else self.ask()
+                    if isinstance(reply, Bytes):
+                        self.close_connection = True
+                        return self.play(reply.steps)
                     self.send_response_only(reply.status)
                     for key, value in reply.headers:
                         self.send_header(key, value)
@@ -83,6 +111,22 @@ class Relay:
                     self.wfile.write(reply.body)
                 except (OSError, http.client.HTTPException):
                     self.close_connection = True
+
+            def play(self, steps):
+                for step in steps:
+                    if step is RESET:
+                        # Python's own close would send a FIN first.
+                        self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                        os.close(self.connection.detach())
+                    elif step is HALF:
+                        self.connection.shutdown(socket.SHUT_WR)
+                        self.connection.recv(1)
+                    elif step is HELD:
+                        relay._released.wait()
+                    elif isinstance(step, bytes):
+                        self.wfile.write(step)
+                    elif relay._released.wait(step):
+                        return
 
             def log_message(self, *_):
                 pass
@@ -103,7 +147,16 @@ class Relay:
     def url(self):
         return f"http://127.0.0.1:{self.port}"
 
+    def release(self):
+        """Ends each HELD and each wait, also those that begin later."""
+        self._released.set()
+
+    def hold(self):
+        """From now on they wait again."""
+        self._released.clear()
+
     def stop(self):
+        self.release()
         self._server.shutdown()
         self._server.server_close()
 
