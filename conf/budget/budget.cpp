@@ -52,6 +52,8 @@ void Report::add(const Account& account) {
 }
 
 std::uint64_t Report::used_in_all() const { return std::accumulate(used.begin(), used.end(), std::uint64_t{0}); }
-std::uint64_t Report::shed_in_all() const { return std::accumulate(shed.begin(), shed.end(), std::uint64_t{0}); }
+std::uint64_t Report::shed_for_clients() const {
+    return std::accumulate(shed.begin(), shed.end(), std::uint64_t{0}) - shed[static_cast<std::size_t>(Kind::cache)];
+}
 
 }  // namespace lictor::budget

@@ -147,7 +147,8 @@ struct Report {
     std::array<std::uint64_t, kinds> used{}, shed{};
     void add(const Account& account);
     std::uint64_t used_in_all() const;
-    std::uint64_t shed_in_all() const;
+    /// What clients noticed: all but the entries that the cache gave up, which it does whenever it is full.
+    std::uint64_t shed_for_clients() const;
 };
 
 }  // namespace lictor::budget

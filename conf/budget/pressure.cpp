@@ -14,7 +14,7 @@ std::string shed_text(const Report& report, const Report& before) {
     std::string text;
     for (std::size_t i = 0; i < kinds; ++i) {
         const std::uint64_t number = report.shed[i] - before.shed[i];
-        if (number == 0) continue;
+        if (number == 0 || static_cast<Kind>(i) == Kind::cache) continue;
         text += (text.empty() ? "" : "; ") + std::to_string(number) + ' ' + std::string(kind_rows[i].shed);
     }
     return text;
@@ -28,7 +28,7 @@ std::string bytes_text(std::uint64_t bytes) {
 }
 
 std::optional<Pressure::Line> Pressure::line(const Report& report, Now now) {
-    const std::uint64_t shed = report.shed_in_all();
+    const std::uint64_t shed = report.shed_for_clients();
     const bool more = shed != shed_before_;
     if (more) last_shed_ = now;
     if (more && !since_) {

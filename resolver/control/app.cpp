@@ -258,7 +258,7 @@ void App::start_snapshots() {
 }
 
 int App::end() {
-    if (keeper_) keeper_->finish();
+    const bool written = !keeper_ || keeper_->finish();
     watcher_->stop();
     startup_.stats.reset();  // a last request would read parts that are destroyed before it
     const bool all_ended = pool_.join();
@@ -267,7 +267,7 @@ int App::end() {
         log::warning("dumpfile: " + std::to_string(startup_.dump->dropped()) + " packets dropped, the disk was too slow");
     log::info("exiting on receipt of " + stopped_by_);
     log::close();
-    if (!all_ended) _exit(0);  // a worker hangs: stopping is bounded in time, so its memory is not freed
+    if (!all_ended || !written) _exit(0);  // a thread hangs: stopping is bounded in time, so its memory is not freed
     return 0;
 }
 
@@ -302,7 +302,8 @@ void App::reload() {
     } catch (const std::bad_alloc&) {
         loop::note_lack_of_memory();
         counters_.reload_failures.add();
-        log::error("the configuration was not read again: memory ran out; send HUP again");
+        log::error("the configuration was not wholly read again: memory ran out; send HUP again");
+        configuration_.reload_ran_out_of_memory();
     }
     process::notify_systemd(configuration_.reload_errors().empty() ? "READY=1\nSTATUS="
                                                                    : "READY=1\nSTATUS=the last reload was refused: see the log");

@@ -1,6 +1,8 @@
 // A reload applies the whole new configuration, or nothing of it.
 #include "resolver/control/configuration.hpp"
 
+#include <utility>
+
 #include "conf/log/log.hpp"
 #include "conf/metrics/metrics.hpp"
 #include "resolver/control/startup.hpp"
@@ -25,11 +27,17 @@ std::optional<lifecycle::ReloadEffects> Configuration::reload(metrics::ControlCo
         return std::nullopt;
     }
     auto effects = lifecycle::effects_of_reload(parsed_.options, fresh.options);
+    effects.restart_shadow |= std::exchange(apply_all_, false);
     parsed_ = std::move(fresh);
     loaded_unix_ = loop::Loop::moment().unix_seconds;
     for (const auto& warning : parsed_.warnings) log::warning(warning.line());
     for (const auto& warning : effects.warnings) log::warning(warning);
     return effects;
+}
+
+void Configuration::reload_ran_out_of_memory() {
+    apply_all_ = true;
+    reload_errors_.assign(1, "memory ran out: part of the new configuration may be in force; send HUP again");
 }
 
 void Configuration::report(documents::Status& status) const {

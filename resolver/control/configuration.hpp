@@ -36,6 +36,8 @@ public:
     /// is logged and kept for `report`, and the old options stay. The call may block the thread while the disk is read.
     std::optional<lifecycle::ReloadEffects> reload(metrics::ControlCounters& counters,
                                                    const std::function<std::string(const conf::Options&)>& prepare);
+    /// Memory ran out during a reload: part of it may be in force. The next reload applies everything again.
+    void reload_ran_out_of_memory();
     /// Of the last reload; empty if it succeeded.
     const std::vector<std::string>& reload_errors() const { return reload_errors_; }
     /// Files, time of the last reading, errors of the last reload.
@@ -46,6 +48,7 @@ private:
     const Invocation& invocation_;
     std::int64_t loaded_unix_;
     std::vector<std::string> reload_errors_;
+    bool apply_all_ = false;
 };
 
 }  // namespace lictor::control

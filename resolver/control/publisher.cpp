@@ -70,7 +70,12 @@ void Publisher::report(documents::Status& status) const {
 }
 
 void Publisher::step() {
-    if (current_->catalog == catalog_ && current_->rules == rules_) return;
+    note();
+    if (current_->catalog == catalog_ && current_->rules == rules_) {
+        worker_limit_.stop();
+        worker_late_ = false;
+        return;
+    }
     retire();
     std::vector<std::shared_ptr<const catalog::Catalog>> in_use;
     if (!std::exchange(worker_late_, false))
@@ -90,13 +95,20 @@ void Publisher::put(std::shared_ptr<const catalog::Catalog> catalog) {
     view->runtime = view::next_runtime(current_->runtime, *view->catalog, at.unix_seconds, marks_);
     view->soa_zones = soa_zones(*view, at);
     retained_.push_back(view);  // without memory the next step tries all of this again
-    const auto before = std::exchange(current_, view);
+    current_ = view;
     counters_.views_published.add();
     counters_.views_retained.set(retained_.size());
     board_.put(view);
     hooks_.wake();
-    count_leader_changes(*before->catalog, *view->catalog);
-    for (const auto& change : failovers_.on_view(*view, at)) hooks_.leader_changed(change);
+    note();
+}
+
+/// What follows from the current View: counts, records, programs. Without memory the next step does it.
+void Publisher::note() {
+    if (noted_ == current_) return;
+    for (const auto& change : failovers_.on_view(*current_, loop::Loop::moment())) hooks_.leader_changed(change);
+    count_leader_changes(*noted_->catalog, *current_->catalog);
+    noted_ = current_;
 }
 
 /// Made anew only if leaders, rules or Consul's domains changed.

@@ -53,6 +53,7 @@ public:
 
 private:
     void step();
+    void note();
     void put(std::shared_ptr<const catalog::Catalog> catalog);
     std::shared_ptr<const view::SoaZones> soa_zones(const view::View& next, Moment at) const;
     void retire();
@@ -66,6 +67,7 @@ private:
     std::shared_ptr<const catalog::Catalog> catalog_ = std::make_shared<catalog::Catalog>();  ///< the newest offered
     std::shared_ptr<const rules::Rules> rules_ = rules::no_rules();
     std::shared_ptr<const view::View> current_ = std::make_shared<view::View>();
+    std::shared_ptr<const view::View> noted_ = current_;      ///< the last one that `note` has done
     std::deque<std::shared_ptr<const view::View>> retained_;  ///< a worker may use them; oldest first, the last is `current_`
     std::uint64_t generation_ = 0;
     failover::Failovers failovers_;

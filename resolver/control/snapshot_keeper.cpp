@@ -17,7 +17,7 @@
 namespace lictor::control {
 namespace {
 
-constexpr milliseconds write_every = seconds(10);
+constexpr milliseconds write_every = seconds(10), finish_within{500};
 
 struct File {
     explicit File(int opened) : fd(opened) {}
@@ -130,10 +130,10 @@ void SnapshotKeeper::write() {
     const auto work = std::make_shared<Work>(Work{*std::move(snapshot), {}});
     background_.run([work, path = path_] { work->write_to(path); },
                     [this, work] {
-                        writing_ = false;
+                        writing_.reset();
                         on_written(*work);
                     });
-    writing_ = true;  // `after` runs later, on this thread
+    writing_ = work;  // the second function runs later, on this thread
 }
 
 void SnapshotKeeper::on_written(const Work& work) {
@@ -146,18 +146,19 @@ void SnapshotKeeper::on_written(const Work& work) {
     if (!std::exchange(failed_, true)) log::warning("snapshot-file=" + printable(path_) + ": " + work.trouble);
 }
 
-void SnapshotKeeper::finish() {
+bool SnapshotKeeper::finish() {
     timer_.stop();
-    if (writing_) return;  // the file being written is recent enough
     try {
-        auto snapshot = source_();
-        if (!snapshot) return;
-        Work work{*std::move(snapshot), {}};
-        work.write_to(path_);
-        on_written(work);
-    } catch (const std::bad_alloc&) {  // the file of ten seconds ago stays
+        write();  // or the file being written is recent enough
+    } catch (const std::bad_alloc&) {
         counters_.snapshot_failures.add();
     }
+    if (background_.idle_within(finish_within)) {
+        if (writing_) on_written(*writing_);
+        return true;
+    }
+    log::warning("snapshot-file=" + printable(path_) + ": the disk does not end a write; the file stays as it was");
+    return false;
 }
 
 }  // namespace lictor::control

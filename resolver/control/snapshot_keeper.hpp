@@ -28,8 +28,9 @@ public:
     /// Called on the loop and by `finish`. The file is PATH, its new content PATH.new until then, mode 0600.
     SnapshotKeeper(loop::Loop& loop, std::string path, metrics::ControlCounters& counters,
                    std::function<std::optional<catalog::Snapshot>()> source);
-    /// Stops the timer and writes once more, unless a write is under way. The call may block the thread while the disk is written.
-    void finish();
+    /// Stops the timer and writes once more, unless a write is under way. Blocks for half a second at most; false if the write goes on
+    /// then, because the disk is stuck: the file stays as it was, and the destructor would wait for the disk.
+    bool finish();
 
 private:
     struct Work;
@@ -41,7 +42,8 @@ private:
     std::function<std::optional<catalog::Snapshot>()> source_;
     loop::Background background_;
     loop::Timer timer_;
-    bool writing_ = false, failed_ = false;
+    std::shared_ptr<Work> writing_;  ///< null: no write is under way
+    bool failed_ = false;
 };
 
 }  // namespace lictor::control

@@ -67,6 +67,7 @@ void EventStreams::on_gone(void* of) noexcept {
     auto& owner = *static_cast<Stream*>(of)->owner;
     owner.streams_.remove_if([of](const Stream& row) { return &row == of; });
     owner.counters_.event_streams.set(owner.streams_.size());
+    owner.weigh();
 }
 
 void EventStreams::wake(Stream& stream) {

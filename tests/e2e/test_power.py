@@ -56,6 +56,22 @@ def p99(lictor, name="rec.lan", number=QUERIES):
     return sorted(took)[number * 99 // 100]
 
 
+def slowest_while(lictor, rises, within=25):
+    """The longest time to an answer, of queries one after another until two attempts more to write the snapshot have ended."""
+    longest, packet = 0.0, ask.packet("rec.lan")
+    until, deadline = lictor.metrics()[rises] + 2, time.monotonic() + net.allowed(within)
+    with ask.connected(lictor.server, 5) as sock:
+        while lictor.metrics()[rises] < until:
+            assert time.monotonic() < deadline, f"{rises} stays below {until}"
+            for _ in range(500):
+                begin = time.monotonic()
+                sock.send(packet)
+                sock.recv(2000)
+                longest = max(longest, time.monotonic() - begin)
+                time.sleep(0.0005)
+    return longest
+
+
 def compare(ctx, what, before, after):
     """An answer that waits for the disk once in a hundred times would be slower by milliseconds."""
     ctx.note(f"{what}: p99 {1e6 * before:.0f} µs before, {1e6 * after:.0f} µs afterwards")
@@ -101,12 +117,35 @@ def _(ctx):
     lictor.process.until(lambda: lictor.metrics()["lictor_snapshot_failures_total"] >= 1, 15, "the snapshot cannot be written")
     lictor.until_logged("snapshot-file=.*: (write|fsync): No space left on device")
     compare(ctx, "snapshot on a full disk", before, p99(lictor))
+    longest = slowest_while(lictor, "lictor_snapshot_failures_total")
+    assert longest < net.allowed(1.0), f"an answer took {longest:.2f} s"
     assert kills.is_whole(path) and not os.path.exists(path + ".new"), os.listdir(folder)
     assert lictor.resolve(NAME) == ["10.7.0.1"] and lictor.resolve("web.service.consul") == ["10.9.0.1"]
     os.unlink(filled)
     written = lictor.metrics()["lictor_snapshot_writes_total"]
     lictor.process.until(lambda: lictor.metrics()["lictor_snapshot_writes_total"] > written, 15, "the snapshot is written again")
     assert kills.is_whole(path)
+
+
+@test("the snapshot's disk is slow: fsync takes three seconds, and no answer waits for it", ONCE, within=90)
+def _(ctx):
+    library = ctx.path("slow_disk.so")
+    subprocess.run(["gcc", "-shared", "-fPIC", "-O1", "-o", library, os.path.join(HERE, "..", "lib", "harness", "slow_disk.c")], check=True)
+    os.chmod(library, 0o755)
+    folder = ctx.path("state")
+    os.makedirs(folder)
+    os.chmod(folder, 0o777)
+    path = os.path.join(folder, "snapshot")
+    _agent, patroni, lictor = with_snapshot(ctx, path, env={"LD_PRELOAD": library, "SLOW_FSYNC_MS": "3000"})
+    longest = slowest_while(lictor, "lictor_snapshot_writes_total", within=40)
+    ctx.note(f"the longest time to an answer while the file was written twice: {1000 * longest:.1f} ms")
+    assert longest < net.allowed(1.0), f"an answer took {longest:.2f} s"
+    assert kills.is_whole(path)
+    # A leader that moves while the file is written is answered at once.
+    net.until(lambda: os.path.exists(path + ".new"), 15, "the snapshot is being written", every=0.01)
+    patroni.switchover(1, lambda: None)
+    lictor.until_resolves(NAME, ["10.7.0.2"], within=1)
+    assert os.path.exists(path + ".new"), "the file was written too soon for this test"
 
 
 @test("the snapshot's disk becomes read-only: the last file stays, answers are as fast as before; then it is written again", ONCE, within=90, namespace=True)
@@ -175,11 +214,12 @@ def _(ctx):
         after = p99(lictor)
         net.until(lambda: lictor.metrics()["lictor_log_dropped_total"] > dropped + QUERIES, 5, "lines are dropped")
         compare(ctx, "log to a pipe that nobody reads", before, after)
-    finally:
         child.terminate()
         ended = child.wait(10)
-        drain.kill()
-        drain.wait()
+    finally:
+        for each in (child, drain):
+            each.kill()
+            each.wait()
         os.close(reading)
     assert ended == 0, f"lictor ended with {ended}"
 

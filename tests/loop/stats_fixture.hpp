@@ -153,7 +153,7 @@ public:
         }
     };
     /// One whole reply; `head_only` for the reply to a HEAD. `within_ms`: for each read. Code 0 if none arrives in time.
-    Reply receive(bool head_only = false, int within_ms = 3000) {
+    Reply receive(bool head_only = false, int within_ms = 10'000) {
         Reply reply;
         std::size_t end = std::string::npos;
         while ((end = left_.find("\r\n\r\n")) == std::string::npos)

@@ -83,8 +83,9 @@ class Tally:
         except (IndexError, struct.error, dns.exception.DNSException) as error:
             self.wrong.append(f"{kind} {name}: the reply cannot be read: {error!r}")
             return
-        # An address without a pointer is asked for at the agent, whose reply may be SERVFAIL.
-        if expected is None and (rcode != 2 or "leader" in kind or "pointer" in kind):
+        # What was read from Consul once is answered for ever: SERVFAIL is wrong for a service and a node, and judged for a leader. An address
+        # without a pointer is asked for at the agent, whose reply may be SERVFAIL.
+        if expected is None:
             self.seen[name].append(Seen(sent, now, World.value_of(name, RCODES.get(rcode, str(rcode)), value)))
             self.counts[kind, "error" if rcode == 2 and "pointer" not in kind else "ok", second] += 1
             if "leader" not in kind and "pointer" not in kind and now - sent > self.slow.get(second, 0.0):

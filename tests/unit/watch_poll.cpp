@@ -330,6 +330,22 @@ TEST_CASE("keys of a leader that a server without a Raft leader does not have: t
     CHECK(requests <= 60);
 }
 
+TEST_CASE("a leader key that a server without a Raft leader does not have: it stays, and the pauses grow to a second") {
+    Play play({.leader_keys = true, .key_value = true});
+    play.adopt(10, "[1]", 1);
+    const HttpReply absent{.status = 404, .index = 11, .has_index = true, .known_leader = false};
+    const HttpReply no_leader{.status = 500, .body = "No cluster leader", .refusal = Refusal::no_leader};
+    const auto begin = play.now;
+    unsigned requests = 0;
+    for (; play.now < begin + 10s && requests < 1000; ++requests) {
+        const bool fresh = play.next().consistency != ConsulConsistency::stale;
+        play.now += 1ms;
+        const auto verdict = play.poll.on_reply(fresh ? no_leader : absent, 1, play.now);
+        CHECK((verdict == PollVerdict::failed || verdict == PollVerdict::again));
+    }
+    CHECK(requests <= 60);
+}
+
 TEST_CASE("an index that Consul never reaches counts as none") {
     for (const auto& [text, has] : {std::pair{"9007199254740992", true},
                                     {"9007199254740993", false},

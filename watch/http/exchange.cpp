@@ -166,6 +166,7 @@ void Exchange::fail(std::string_view why) noexcept {
     reply.body = {};
     reply.has_index = false;
     reply.unreachable = !sent && !refused;
+    reply.ended_here = refused != nullptr;
     try {
         reply.error = why;
     } catch (const std::bad_alloc&) {

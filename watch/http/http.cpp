@@ -143,10 +143,10 @@ struct Http::State {
 
     /// Throws std::bad_alloc.
     void prepare(Exchange& exchange) {
-        if (token.refresh(loop::Loop::now()) || !headers) {
+        if (token.refresh(loop::Loop::now())) headers.reset();  // without memory for the new token they are made for the next request
+        if (!headers) {
             std::string line = token.text().empty() ? "" : "X-Consul-Token: " + token.text();
             const WipedAtEnd wiped_line(line);
-            headers.reset();  // without memory for the new token they are made for the next request
             headers = list_of(line);
         }
         const auto& target = targets[exchange.target];

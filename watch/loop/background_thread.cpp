@@ -1,6 +1,7 @@
 // Implements the thread and its two lists: work that waits, and work that is done.
 #include "watch/loop/background_thread.hpp"
 
+#include <chrono>
 #include <exception>
 #include <new>
 #include <utility>
@@ -41,6 +42,16 @@ void Background::cancel(Ticket ticket) {
     for (auto& piece : shared->done)
         if (piece.ticket == ticket) piece.cancelled = true;
     if (shared->at_work == ticket) shared->cancel_at_work = true;
+}
+
+bool Background::idle_within(milliseconds limit) {
+    const auto idle = [this] { return !shared_.lock()->running; };
+    const auto until = std::chrono::steady_clock::now() + limit;
+    while (!idle()) {
+        if (std::chrono::steady_clock::now() >= until) return false;
+        std::this_thread::sleep_for(milliseconds(2));
+    }
+    return true;
 }
 
 void Background::run_all() {

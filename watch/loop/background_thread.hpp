@@ -1,5 +1,5 @@
-// A thread for work that would block the control loop for too long: parsing a large body. It runs one piece of work after the other and
-// ends when none is left, so that it uses no memory between large bodies. The work must share no data with the loop.
+// A thread for work that would block the control loop for too long: parsing a large body, writing a file. It runs one piece of work after
+// the other and ends when none is left, so that it uses no memory between large bodies. The work must share no data with the loop.
 #pragma once
 
 #include <cstdint>
@@ -28,6 +28,8 @@ public:
     Ticket run(std::function<void()> work, std::function<void()> after);
     /// `after` is not called, and `work` neither unless it runs already. No effect after `after`, and for 0.
     void cancel(Ticket ticket);
+    /// Waits until no work runs or waits, for `limit` at most; true if so. Blocks: for the end of the process.
+    bool idle_within(milliseconds limit);
 
 private:
     struct Piece {

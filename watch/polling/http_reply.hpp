@@ -32,6 +32,7 @@ struct HttpReply {
     std::string body{};               ///< at most 32 MiB from Consul, 64 KiB from a member's REST API; a larger one is a transport error
     std::string error{};              ///< of libcurl or of lictor; may hold bytes of the peer
     bool unreachable = false;         ///< the error came before the request was sent: no address, no connection, no TLS
+    bool ended_here = false;          ///< lictor ended the transfer: too large, or no memory for it
     Refusal refusal = Refusal::none;  ///< of Consul; not judged for a member's REST API
     std::uint64_t index = 0;          ///< X-Consul-Index
     bool has_index = false;

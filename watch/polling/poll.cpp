@@ -82,6 +82,8 @@ PollVerdict Poll::on_reply(const HttpReply& reply, std::size_t held, Now now) {
         return PollVerdict::same;
     }
     if (!empty_key) return PollVerdict::parse;
+    // A server without a Raft leader cannot show that the keys are gone.
+    if (held > 0 && reply_leaderless_ && (settling_ || second_chance_)) return fail(Refusal::no_leader);
     if (held > 0 && !settling_) {
         settle_next_ = true;
         return PollVerdict::again;

@@ -65,7 +65,7 @@ void BlockingQuery::restart() {
 }
 
 void BlockingQuery::retry_now() {
-    if (halted_ || !failing() || ticket_ || parsing_) return;
+    if (!can_retry()) return;
     timer_.stop();
     attempt();
 }
@@ -114,6 +114,7 @@ void BlockingQuery::attempt() {
 void BlockingQuery::send() {
     poll_.use(context_.options.consul_consistency);
     const Now now = loop::Loop::now();
+    sent_at_ = now;
     const bool counted = keys_ != polling::Keys::leader;
     const auto request =
         poll_.next(now, counted && !context_.waits.may_begin(now) ? polling::Blocking::not_allowed : polling::Blocking::allowed);
@@ -162,6 +163,7 @@ void BlockingQuery::on_reply(polling::HttpReply reply) {
     ticket_ = 0;
     wait_over();
     ++replies_;
+    costly_failure_ = reply.ended_here;
     const bool was_failing = poll_.failing();
     const auto verdict = poll_.on_reply(reply, held(), loop::Loop::now());
     if (verdict == polling::PollVerdict::again || (!was_failing && poll_.failing())) context_.counters.consul_index_resets.add();
@@ -225,6 +227,7 @@ void BlockingQuery::judge_facts(const Result<Parsed>& parsed, const polling::Htt
     parsing_memory_.set(0);
     if (!parsed) {
         context_.counters.consul_body_rejected.add();
+        costly_failure_ = body_bytes_ > parse_inline_max;
         poll_.parsed(std::nullopt, held(), loop::Loop::now());
         trouble(polling::Refusal::none, parsed.error().text);
         return;

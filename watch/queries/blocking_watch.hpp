@@ -64,6 +64,12 @@ public:
     void restart();
     /// Ends the pause after a failure. Otherwise it has no effect.
     void retry_now();
+    /// `retry_now` would send a request.
+    bool can_retry() const { return failing() && !halted_ && !ticket_ && !parsing_; }
+    /// The last reply was large and could not be used: each further one costs as much.
+    bool fails_at_a_cost() const { return costly_failure_; }
+    /// Time of the last request; 0 before the first.
+    Now sent_at() const { return sent_at_; }
     /// Cancels the request in flight and sends nothing any more, until `restart`.
     void halt();
 
@@ -142,6 +148,8 @@ private:
     http::Http::Ticket ticket_ = 0;
     loop::Background::Ticket parsing_ = 0;
     bool parked_ = false, halted_ = false, waiting_ = false;
+    bool costly_failure_ = false;  ///< the last reply was large and could not be used
+    Now sent_at_{};
     std::optional<Now> failing_since_, unconfirmed_since_, last_good_;
     polling::WatchCounts* counts_ = nullptr;
     std::size_t polling::WatchCounts::*counted_ = nullptr;  ///< where this watch is counted

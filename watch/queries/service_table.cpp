@@ -148,26 +148,37 @@ bool ServiceTable::may_read(Now now) {
 }
 
 void ServiceTable::retire(ServiceWatch& watch, Now keep, Now now) {
+    // First all that needs memory: without it nothing has changed, and the next tick tries again.
     const auto key = watch.key();
-    const auto entry = watch.entry();
+    keep_for_outage(key, watch.entry());
+    retired_.emplace_back();
     if (watch.in_flight()) cancelled_.push_back(now + cancelled_for);
+    if (keep > Now(0) && unwatched_.size() < unwatched_max) unwatched_[key] = now + keep;
+    else context_.builder.drop_service(key);
+
     if (std::exchange(watch.first, false)) --first_reads_;
     watch.end();
     watch.halt();
     watch.count_in(nullptr);
     const auto found = watches_.find(key);
-    retired_.push_back(std::move(found->second));
+    retired_.back() = std::move(found->second);
     watches_.erase(found);
-    if (entry->state == catalog::FactState::known && !entry->instances.empty()) {
-        if (!ended_.count(key)) ended_order_.push_back(key);
-        ended_[key] = entry;
-        while (ended_.size() > 4 * std::size_t{std::max(1u, context_.options.consul_watch_max)} && !ended_order_.empty()) {
-            ended_.erase(ended_order_.front());
-            ended_order_.pop_front();
-        }
+}
+
+/// Keeps the entry of a watch that ends, within a bound, if it has instances.
+void ServiceTable::keep_for_outage(const std::string& key, const std::shared_ptr<const catalog::ServiceEntry>& entry) {
+    if (entry->state != catalog::FactState::known || entry->instances.empty()) return;
+    const bool made = ended_.insert_or_assign(key, entry).second;
+    try {
+        if (made) ended_order_.push_back(key);
+    } catch (const std::bad_alloc&) {
+        ended_.erase(key);  // what is not in the order would never be forgotten
+        throw;
     }
-    if (keep > Now(0) && unwatched_.size() < unwatched_max) unwatched_[key] = now + keep;
-    else context_.builder.drop_service(key);
+    while (ended_.size() > 4 * std::size_t{std::max(1u, context_.options.consul_watch_max)} && !ended_order_.empty()) {
+        ended_.erase(ended_order_.front());
+        ended_order_.pop_front();
+    }
 }
 
 void ServiceTable::put_unwatched(catalog::ServiceEntry entry, Now until) {

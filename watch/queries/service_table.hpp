@@ -68,6 +68,7 @@ private:
     bool may_read(Now now);
     /// Ends a watch; its entry stays in the Catalog for `keep` more.
     void retire(ServiceWatch& watch, Now keep, Now now);
+    void keep_for_outage(const std::string& key, const std::shared_ptr<const catalog::ServiceEntry>& entry);
     /// Puts an entry without a watch into the Catalog.
     void put_unwatched(catalog::ServiceEntry entry, Now until);
     std::size_t unpinned() const { return watches_.size() - pinned_; }

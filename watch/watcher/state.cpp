@@ -205,19 +205,20 @@ void Watcher::State::on_gate_opened() {
     running->services.start_queued();
 }
 
-/// Called while the agent can be reached. Every 500 ms, one failing watch sends its request at once and does not wait for the end of its
-/// pause, so that the end of a fault is noticed within a second. While others work, a watch has this only in its first half minute: what
-/// fails for longer may never work, for instance a service that the token may not read.
+/// Called while the agent can be reached. Every 500 ms, the failing watch whose last request is the oldest sends one at once and does not
+/// wait for the end of its pause, so that the end of a fault is noticed within a second. While others work, and after large replies, a watch
+/// has this only in its first half minute: what fails for longer may never work, for instance a service that the token may not read.
 void Watcher::State::retry_one() {
     if (loop::Loop::now() < retry_one_at) return;
     retry_one_at = loop::Loop::now() + retry_one_every;
-    bool done = false;
-    each_watch([this, &done](queries::BlockingQuery& watch) {
-        if (done || !watch.failing() || watch.in_flight()) return;
-        if (!running->contact.lost() && watch.failing_for(loop::Loop::now(), retry_one_for)) return;
-        watch.retry_now();
-        done = true;
+    queries::BlockingQuery* next = nullptr;
+    each_watch([this, &next](queries::BlockingQuery& watch) {
+        if (!watch.can_retry()) return;
+        const bool bounded = !running->contact.lost() || watch.fails_at_a_cost();
+        if (bounded && watch.failing_for(loop::Loop::now(), retry_one_for)) return;
+        if (!next || watch.sent_at() < next->sent_at()) next = &watch;
     });
+    if (next) next->retry_now();
 }
 
 void Watcher::State::service_changed(const catalog::ServiceEntry& entry) {
