@@ -186,7 +186,7 @@ void Forward::State::try_member(InFlight& entry, std::size_t member, Now now, an
     const unsigned times = counted;
     entry.next_try.reset();
     for (const Attempt& attempt : entry.attempts)
-        if (attempt.headless_error) entry.plain[attempt.member] = true;
+        if (attempt.headless_error && !is_cookie_doubted(entry, attempt)) entry.plain[attempt.member] = true;
     send(entry, member, entry.key.by_stream && times == 1 ? answer::Transport::tcp : answer::Transport::udp, now, actions);
     const auto next = next_member(entry, now);
     const Target& target = *entry.group->members[member];
@@ -226,7 +226,7 @@ void Forward::State::send(InFlight& entry, std::size_t member, answer::Transport
     attempt.bad_cookie = bad_cookie;
     std::vector<std::uint8_t> options = entry.options;
     const bool may_have_cookie = attempt.edns && !entry.as_asked && !entry.group->agent && !upstream.endpoint.address.is_loopback();
-    if (may_have_cookie && !rules->no_send_cookie && target.cookie.wanted(now, entry.tried[member].times <= 1)) {
+    if (may_have_cookie && !rules->no_send_cookie && target.cookie.wanted(now, entry.tried[member].times)) {
         attempt.cookie = target.cookie.client(random, now);
         const auto cookie = target.cookie.option();
         append_u16(options, edns_option::cookie);
@@ -284,11 +284,18 @@ Attempt Forward::State::take_attempt(InFlight& entry, answer::AttemptId id, bool
     return taken;
 }
 
-/// Closes all attempts. `count_timeouts`: a time-out is counted for an upstream that did not reply in the usual time.
+void Forward::State::count_timeout(const InFlight& entry, const Attempt& attempt, Now now) {
+    Target& target = *entry.group->members[attempt.member];
+    target.timed_out(now);
+    if (attempt.transport == answer::Transport::udp) target.cookie.timed_out(attempt.cookie.has_value(), now);
+}
+
+/// Closes all attempts, in the order of their times. `count_timeouts`: a time-out is counted for an upstream that did not reply in the
+/// usual time.
 void Forward::State::close_all(InFlight& entry, Now now, bool count_timeouts, answer::Actions& actions) {
     while (!entry.attempts.empty()) {
-        const Attempt attempt = take_attempt(entry, entry.attempts.back().id, true, actions);
-        if (count_timeouts && now >= attempt.wait_ends) entry.group->members[attempt.member]->timed_out(now);
+        const Attempt attempt = take_attempt(entry, entry.attempts.front().id, true, actions);
+        if (count_timeouts && now >= attempt.wait_ends) count_timeout(entry, attempt, now);
     }
 }
 
@@ -375,19 +382,20 @@ void Forward::State::on_reply(answer::AttemptId id, wire::Bytes message, Now now
 bool Forward::State::refuses_cookie(InFlight& entry, Attempt& attempt, const Judgement& judgement, Now now, answer::Actions& actions) {
     using Kind = Judgement::Kind;
     const Kind kind = judgement.kind;
+    const bool tcp = attempt.transport == answer::Transport::tcp;
+    const bool headless = kind == Kind::headless_error && tcp;  // over UDP it may be forged, and the attempt goes on
     // Of these the records were not read, and the attempt goes on or moves to TCP.
-    if (kind == Kind::wrong_id || kind == Kind::wrong_question || kind == Kind::malformed || kind == Kind::headless_error ||
-        kind == Kind::truncated)
+    if (!headless && (kind == Kind::wrong_id || kind == Kind::wrong_question || kind == Kind::malformed || kind == Kind::headless_error ||
+                      kind == Kind::truncated))
         return false;
     const std::size_t member = attempt.member;
-    const bool tcp = attempt.transport == answer::Transport::tcp;
     UpstreamCookie& cookie = entry.group->members[member]->cookie;
     if (!attempt.cookie) {
         // It replies to a query without a cookie, and not to the same one with a cookie.
         const bool silent = std::any_of(entry.attempts.begin(), entry.attempts.end(), [&](const Attempt& other) {
             return other.member == member && other.cookie && other.transport == attempt.transport;
         });
-        if (silent) cookie.refused(now);
+        if (silent || !tcp) cookie.answered_without(silent, now);
         return false;
     }
     const auto ask_again = [&](answer::Transport transport, bool bad_cookie) {
@@ -396,11 +404,13 @@ bool Forward::State::refuses_cookie(InFlight& entry, Attempt& attempt, const Jud
         schedule(entry);
         return true;
     };
-    // It knows EDNS (its reply has OPT), so perhaps it refuses the option.
-    if (kind == Kind::edns_refused && judgement.cookie.empty() && !scrubber.reply().opt.empty()) {
+    // Perhaps it refuses the option and not EDNS: if its reply has OPT, or if it has never sent a cookie. The next refusal shows which.
+    const bool has_opt = kind == Kind::edns_refused && !scrubber.reply().opt.empty();
+    if ((kind == Kind::edns_refused || headless) && judgement.cookie.empty() && (has_opt || is_cookie_doubted(entry, attempt))) {
         cookie.refused(now);
         return ask_again(attempt.transport, false);
     }
+    if (headless) return false;
     switch (cookie.judge(*attempt.cookie, judgement.cookie, tcp, now)) {
         case UpstreamCookie::Verdict::forged: counters.upstream_mismatch.add(); return !tcp;
         case UpstreamCookie::Verdict::doubtful: counters.upstream_mismatch.add(); return ask_again(answer::Transport::tcp, false);
@@ -410,10 +420,17 @@ bool Forward::State::refuses_cookie(InFlight& entry, Attempt& attempt, const Jud
     return ask_again(attempt.bad_cookie ? answer::Transport::tcp : answer::Transport::udp, true);
 }
 
-/// Keeps the records of a truncated reply, for the case that the upstream does not answer over TCP.
+bool Forward::State::is_cookie_doubted(const InFlight& entry, const Attempt& attempt) const {
+    return attempt.cookie && !entry.group->members[attempt.member]->cookie.sends();
+}
+
+/// Keeps the records of a truncated reply, for the case that the upstream does not answer over TCP. Not those of a doubtful reply, which
+/// must not be used (RFC 7873 §5.3).
 void Forward::State::keep_partial(InFlight& entry, wire::Bytes message, Asked asked, const Attempt& attempt) {
     asked.accepts_truncated = true;
-    if (scrubber.read(message, asked, attempt.edns).kind != Judgement::Kind::good) return;
+    const Judgement judgement = scrubber.read(message, asked, attempt.edns);
+    if (judgement.kind != Judgement::Kind::good) return;
+    if (attempt.cookie && !entry.group->members[attempt.member]->cookie.trusts(*attempt.cookie, judgement.cookie)) return;
     if (wire::read_header(scrubber.reply().message)->ancount != 0)
         entry.partial = std::make_unique<CleanReply>(std::move(scrubber.reply()));
     pending.weigh(entry);
@@ -511,8 +528,8 @@ void Forward::State::tick_entry(InFlight& entry, Now now, answer::Actions& actio
             continue;
         }
         const Attempt silent = take_attempt(entry, attempt.id, true, actions);
-        entry.group->members[silent.member]->timed_out(now);
-        if (silent.headless_error) entry.plain[silent.member] = true;
+        count_timeout(entry, silent, now);
+        if (silent.headless_error && !is_cookie_doubted(entry, silent)) entry.plain[silent.member] = true;
         if (silent.transport == answer::Transport::tcp && entry.partial) entry.tried[silent.member].useless = true;
     }
     if (entry.attempts.empty() && !entry.next_try) return after_loss(entry, now, actions);

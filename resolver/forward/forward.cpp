@@ -396,7 +396,7 @@ void Forward::State::time_out(InFlight& entry, Now now, answer::Actions& actions
         return fail(entry, now, actions);
     }
     for (const Attempt& attempt : entry.attempts)
-        if (now >= attempt.wait_ends) entry.group->members[attempt.member]->timed_out(now);
+        if (now >= attempt.wait_ends) count_timeout(entry, attempt, now);
     entry.lingers = true;
     entry.failed = now;
     ++lingering;

@@ -120,6 +120,10 @@ struct Forward::State {
     void on_tick(Now now, answer::Actions& actions);
     /// Judges the DNS cookie of a reply. True: the reply is used no further, because it is forged, or the query was sent again.
     bool refuses_cookie(InFlight& entry, Attempt& attempt, const Judgement& judgement, Now now, answer::Actions& actions);
+    /// True if the attempt has a cookie, and its upstream has never replied with one: perhaps it cannot deal with the option.
+    bool is_cookie_doubted(const InFlight& entry, const Attempt& attempt) const;
+    /// Counts that the upstream of an attempt did not reply in time.
+    void count_timeout(const InFlight& entry, const Attempt& attempt, Now now);
     /// Keeps the records of a truncated reply over UDP, if it has any and is well-formed, for the case that TCP fails.
     void keep_partial(InFlight& entry, wire::Bytes message, Asked asked, const Attempt& attempt);
     /// Closes the attempts. `count_timeouts`: a member that did not reply in time gets a time-out.

@@ -10,7 +10,13 @@ namespace {
 
 constexpr std::size_t server_min = 8, server_max = 32;  // RFC 7873 §4.2
 constexpr Now client_life = std::chrono::hours(24), off_for = std::chrono::hours(1);
+constexpr Now off_for_silence = std::chrono::minutes(10);  ///< of an upstream that has sent cookies: it may have been away only
 constexpr unsigned missing_max = 3;
+
+/// True if the COOKIE option of a reply begins with the client cookie of the query.
+bool repeats(const UpstreamCookie::Client& sent, wire::Bytes got) {
+    return got.size() >= sent.size() && std::equal(sent.begin(), sent.end(), got.begin());
+}
 
 }  // namespace
 
@@ -32,7 +38,8 @@ std::vector<std::uint8_t> UpstreamCookie::option() const {
 
 UpstreamCookie::Verdict UpstreamCookie::judge(const Client& sent, wire::Bytes got, bool over_tcp, Now now) {
     if (!got.empty()) {
-        if (got.size() < sent.size() || !std::equal(sent.begin(), sent.end(), got.begin())) return Verdict::forged;
+        if (!repeats(sent, got)) return Verdict::forged;
+        if (!over_tcp) silent_ = 0;
         const wire::Bytes server = got.subspan(sent.size());
         if (server.size() >= server_min && server.size() <= server_max) {
             if (sent == client_) server_.assign(server.begin(), server.end());
@@ -41,15 +48,29 @@ UpstreamCookie::Verdict UpstreamCookie::judge(const Client& sent, wire::Bytes go
         }
         return Verdict::genuine;
     }
+    if (!over_tcp) silent_ = 0;
     if (sends_ && !over_tcp && ++missing_ < missing_max) return Verdict::doubtful;
     refused(now);
     return Verdict::genuine;
 }
 
-void UpstreamCookie::refused(Now now) {
-    off_until_ = now + off_for;
+bool UpstreamCookie::trusts(const Client& sent, wire::Bytes got) const { return got.empty() ? !sends_ : repeats(sent, got); }
+
+void UpstreamCookie::refused(Now now) { off_until(now + off_for); }
+
+void UpstreamCookie::timed_out(bool with_cookie, Now now) {
+    if (now < off_until_) return;  // its queries with a cookie were sent before
+    silent_ = with_cookie ? silent_ + 1 : 0;
+}
+
+void UpstreamCookie::answered_without(bool silent_beside, Now now) {
+    if (silent_beside || silent_ >= silent_max) off_until(now + (sends_ ? off_for_silence : off_for));
+}
+
+void UpstreamCookie::off_until(Now end) {
+    off_until_ = end;
     sends_ = made_one_ = false;
-    missing_ = 0;
+    missing_ = silent_ = 0;
     server_.clear();
 }
 

@@ -512,6 +512,8 @@ TEST_CASE("forward: after a reply with a wrong id the query is sent over TCP, an
 
 TEST_CASE("forward: an upstream that refuses EDNS is asked without it from then on") {
     World w;
+    w.options.no_send_cookie = true;
+    w.adopt();
     const auto code = GENERATE(rcode::formerr, rcode::notimp);
     w.ask("a.example", rrtype::a, {.edns = 1232});
     w.respond(UpstreamReply(w.last()).code(code), w.last());
@@ -529,6 +531,8 @@ TEST_CASE("forward: an upstream that refuses EDNS is asked without it from then 
 
 TEST_CASE("forward: after FORMERR with and without EDNS the next upstream is asked") {
     World w({"10.0.0.1", "10.0.0.2"});
+    w.options.no_send_cookie = true;
+    w.adopt();
     w.ask("a.example");
     w.respond(UpstreamReply(w.last()).code(rcode::formerr), w.last());
     w.respond(UpstreamReply(w.last()).code(rcode::formerr), w.last());
@@ -538,6 +542,8 @@ TEST_CASE("forward: after FORMERR with and without EDNS the next upstream is ask
 
 TEST_CASE("forward: a FORMERR without a question section is dropped, and the next attempt is without EDNS") {
     World w;
+    w.options.no_send_cookie = true;
+    w.adopt();
     w.ask("a.example");
     UpstreamReply headless(w.last());
     headless.questions = 0;

@@ -213,4 +213,156 @@ TEST_CASE("cookies: an upstream that is silent to queries with the option is ask
     CHECK(cookie_of(w.last()).empty());
 }
 
+TEST_CASE("cookies: an upstream that has sent them and is silent to queries with one is asked for the third time without") {
+    Learned w;
+    w.ask("a.example");
+    w.wait(milliseconds(2500));
+    REQUIRE(w.asked.size() >= 3);
+    CHECK_FALSE(cookie_of(w.asked[0]).empty());
+    CHECK_FALSE(cookie_of(w.asked[1]).empty());
+    CHECK(has_edns(w.asked[2]));
+    CHECK(cookie_of(w.asked[2]).empty());
+    w.respond(with_opt(w.asked[2], {}), w.asked[2]);
+    CHECK(w.reply().values() == "192.0.2.1");
+    w.ask("b.example");
+    CHECK(cookie_of(w.last()).empty());
+    w.respond(UpstreamReply(w.last()).a("b.example", 0, "192.0.2.2"), w.last());
+    w.now += std::chrono::minutes(10);
+    w.ask("c.example");
+    CHECK(cookie_of(w.last()).size() == 8);
+}
+
+TEST_CASE("cookies: after two silent queries with one the next has none, and after its silence cookies are sent again") {
+    Learned w;
+    w.options.forward_timeout = 500;  // a query is sent twice
+    w.adopt();
+    const auto silent = [&](const std::string& name) {
+        w.asked.clear();
+        w.ask(name);
+        const bool with = !cookie_of(w.last()).empty();
+        w.wait(seconds(20));
+        return with;
+    };
+    CHECK(silent("a.example"));
+    CHECK(silent("b.example"));
+    CHECK_FALSE(silent("c.example"));
+    CHECK(silent("d.example"));
+    CHECK(silent("e.example"));
+    w.ask("f.example");
+    CHECK(cookie_of(w.last()).empty());
+    w.respond(UpstreamReply(w.last()).a("f.example", 0, "192.0.2.4"), w.last());
+    CHECK(w.reply().values() == "192.0.2.4");
+    for (const char* name : {"g.example", "h.example"}) {
+        w.ask(name);
+        CHECK(cookie_of(w.last()).empty());
+        w.respond(UpstreamReply(w.last()).a(name, 0, "192.0.2.4"), w.last());
+    }
+}
+
+TEST_CASE("cookies: a reply with a cookie ends the count of silent queries") {
+    Learned w({"10.0.0.1", "10.0.0.2"});
+    const Endpoint first = *Endpoint::parse("10.0.0.1", 53);
+    for (int i = 0; i < 6; ++i) {
+        w.asked.clear();
+        const auto name = "n" + std::to_string(i) + ".example";
+        w.ask(name);
+        REQUIRE(w.last().upstream == first);
+        CHECK_FALSE(cookie_of(w.last()).empty());
+        if (i % 2 == 0) {
+            w.wait(milliseconds(500));
+            REQUIRE(w.last().upstream != first);
+            w.respond(UpstreamReply(w.last()).a(name, 0, "192.0.2.1"), w.last());
+        } else {
+            UpstreamReply reply(w.last());
+            reply.a(name, 0, "192.0.2.1");
+            const auto [ttl, data] = opt(served(w.last()));
+            reply.record(2, ".", rrtype::opt, ttl, data, 1232);
+            w.respond(reply, w.last());
+        }
+    }
+}
+
+TEST_CASE("cookies: of two upstreams one becomes silent to queries with a cookie; it is found to answer others") {
+    Learned w({"10.0.0.1", "10.0.0.2"});
+    const Endpoint first = *Endpoint::parse("10.0.0.1", 53);
+    int with_cookie = 0;
+    bool answers = false;
+    for (int i = 0; i < 10 && !answers; ++i) {
+        w.asked.clear();
+        const auto name = "n" + std::to_string(i) + ".example";
+        w.ask(name);
+        for (int turn = 0; turn < 2 && w.open.contains(w.last().attempt); ++turn) {
+            const answer::Ask to = w.last();
+            const bool silent = to.upstream == first && !cookie_of(to).empty();
+            with_cookie += silent ? 1 : 0;
+            if (silent) {
+                w.wait(milliseconds(500));
+                continue;
+            }
+            answers = to.upstream == first;
+            w.respond(UpstreamReply(to).a(name, 0, "192.0.2.1"), to);
+        }
+        w.now += seconds(3);
+    }
+    CHECK(answers);
+    CHECK(with_cookie == 2);
+    for (const auto& report : w.forward.upstream_reports(w.now)) CHECK_FALSE(report.failing);
+}
+
+TEST_CASE("cookies: the records of a truncated reply without the cookie that the upstream sends are not used") {
+    Learned w;
+    const auto truncated = [&](const Bytes& cookie) {
+        w.ask("t.example");
+        UpstreamReply reply(w.last());
+        reply.a("t.example", 0, "203.0.113.66").flags(0x0200);
+        const auto [ttl, data] = opt(cookie);
+        reply.record(2, ".", rrtype::opt, ttl, data, 1232);
+        w.respond(reply, w.last());
+        REQUIRE(w.last().transport == answer::Transport::tcp);
+        w.breaks(w.last());
+        w.wait(seconds(20));
+        return w.reply().values();
+    };
+    w.ask("x.example");
+    const Bytes genuine = served(w.last());
+    w.respond(with_opt(w.last(), genuine), w.last());
+    SECTION("none") { CHECK(truncated({}).empty()); }
+    SECTION("another client's") {
+        auto forged = genuine;
+        forged[0] ^= 1;
+        CHECK(truncated(forged).empty());
+    }
+    SECTION("the genuine one") { CHECK(truncated(genuine) == "203.0.113.66"); }
+}
+
+TEST_CASE("cookies: FORMERR to the first query with one is followed by a query without, and only then by one without EDNS") {
+    World w;
+    w.ask("a.example");
+    REQUIRE(cookie_of(w.last()).size() == 8);
+    UpstreamReply refusal(w.last());
+    refusal.questions = GENERATE(std::uint16_t{0}, std::uint16_t{1});
+    w.respond(refusal.code(rcode::formerr), w.last());
+    if (refusal.questions == 0) w.wait(milliseconds(500));  // it may be forged
+    REQUIRE(w.asked.size() == 2);
+    CHECK(has_edns(w.last()));
+    CHECK(cookie_of(w.last()).empty());
+    const answer::Ask second = w.last();
+    SECTION("it was the cookie") {
+        w.respond(UpstreamReply(second).a("a.example", 0, "192.0.2.1"), second);
+        CHECK(w.reply().values() == "192.0.2.1");
+        w.ask("b.example");
+        CHECK(has_edns(w.last()));
+        CHECK(cookie_of(w.last()).empty());
+    }
+    SECTION("it was EDNS") {
+        w.respond(UpstreamReply(second).code(rcode::formerr), second);
+        REQUIRE(w.asked.size() == 3);
+        CHECK_FALSE(has_edns(w.last()));
+        w.respond(UpstreamReply(w.last()).a("a.example", 0, "192.0.2.1"), w.last());
+        CHECK(w.reply().values() == "192.0.2.1");
+        w.ask("b.example");
+        CHECK_FALSE(has_edns(w.last()));
+    }
+}
+
 }  // namespace lictor::test
