@@ -9,6 +9,7 @@ namespace lictor::metrics {
 
 // X(word, response code, extended error, verb, counter, text, meaning)
 //   response code   `as_data`: the response code that the data gives
+//   extended error  `none`: the reply has neither it nor the text, because it may go to a forged address and must not be long
 //   verb            the verb of the query-log line; empty: the verb of the answer's source
 //   counter         a field of WorkerCounters that rises together with lictor_causes_total; null: none
 //   text            EXTRA-TEXT, in which `{name}`, `{state}` and `{seconds}` are replaced by values
@@ -41,7 +42,7 @@ namespace lictor::metrics {
     X(alias_chain, servfail, other, "config", nullptr, "chain of aliases too long", "The `cname` lines form a chain that is too long.")   \
     X(zone_transfer, notimp, other, "config", nullptr, "zone transfer not supported", "The query asks for a zone transfer.")              \
     X(edns_version, badvers, other, "config", nullptr, "EDNS version not supported", "The query has an EDNS version other than 0.")       \
-    X(bad_cookie, badcookie, other, "config", nullptr, "too many queries without a good cookie",                                          \
+    X(bad_cookie, badcookie, none, "config", nullptr, "too many queries without a good cookie",                                           \
       "A client in a network asks more than `rrl-ratelimit` allows; with the DNS cookie of this reply it is answered.")                   \
     X(malformed, formerr, other, "config", nullptr, "not a query that can be read", "The message is not a well-formed query.")            \
     X(opcode, notimp, other, "config", nullptr, "operation not supported",                                                                \

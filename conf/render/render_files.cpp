@@ -180,13 +180,14 @@ std::string render_reference() {
         "the\n"
         "extended error (EDE, RFC 8914) to clients that send EDNS, and is in the log of `log-queries`. A failure of an upstream keeps "
         "the\n"
-        "extended error that the upstream gave.\n"
+        "extended error that the upstream gave. Where the table has no extended error, the text is in the log only.\n"
         "\n"
         "| cause | reply | EDE | text | meaning |\n"
         "|---|---|---|---|---|\n";
     for (const auto& row : metrics::cause_rows)
         out += "| `" + std::string(row.word) + "` | " + (row.rcode ? std::string(rcode_word(*row.rcode)) : "as the data") + " | " +
-               std::to_string(row.extended_error) + " | " + std::string(row.text) + " | " + std::string(row.meaning) + " |\n";
+               (row.extended_error ? std::to_string(*row.extended_error) : "none") + " | " + std::string(row.text) + " | " +
+               std::string(row.meaning) + " |\n";
     return out;
 }
 

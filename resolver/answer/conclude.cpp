@@ -88,7 +88,7 @@ void put_opt(Answer& answer, const To& to, std::span<std::uint8_t> buffer, const
     }
     const Text text(answer.reason);
     opt.extended_error = extended_error_of(answer.reason, opt.rcode);
-    opt.text = text.view();
+    opt.text = text.view();  // not sent without an extended error
     answer.size = wire::write_opt(buffer, answer.size, limit, opt);
 }
 

@@ -97,8 +97,9 @@ std::string_view reason_word(std::uint16_t code) {
 
 /// ` (EDE: …): text`; empty without a cause. The part in brackets is in dnsmasq's format.
 std::string cause_of(const Reason& reason, unsigned code) {
+    if (reason.cause == Cause::none) return {};
     const auto error = extended_error_of(reason, code);
-    return error ? " (EDE: " + std::string(reason_word(*error)) + "): " + text_of(reason) : std::string();
+    return (error ? " (EDE: " + std::string(reason_word(*error)) + ")" : std::string()) + ": " + text_of(reason);
 }
 
 /// `config`, or the path of the hosts file that the record is from.

@@ -189,8 +189,9 @@ std::string metrics_page() {
         "Why a reply differs from the data or reports a failure. The cause is a label of `lictor_causes_total`. Its text goes with the "
         "extended error (EDE, RFC 8914) to clients that send EDNS, and is in the log of `log-queries`.");
     for (const auto& row : metrics::cause_rows)
-        out += entry(bold(row.word),
-                     std::string(row.meaning) + " EDE " + std::to_string(row.extended_error) + ": `" + std::string(row.text) + "`.");
+        out += entry(bold(row.word), std::string(row.meaning) +
+                                         (row.extended_error ? " EDE " + std::to_string(*row.extended_error) : " In the log only") + ": `" +
+                                         std::string(row.text) + "`.");
     return out + see_also("lictor(8), lictor.conf(5)");
 }
 

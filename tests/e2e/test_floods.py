@@ -370,7 +370,14 @@ def _(ctx):
 
     # ANY over UDP is not longer than its query, also below the limit.
     sent, received, full, cut, silent = network.run(repeated, outside, 5, THERE, [dns.edns.GenericOption(10, os.urandom(8))], "ANY")
-    assert not silent and received <= 2 * sent, (sent, received, full, cut, silent)
+    assert not silent and received <= sent + 16 * 5, (sent, received, full, cut, silent)
+
+    # Nor is BADCOOKIE, but for lictor's cookie of 16 bytes.
+    sent, received, full, cut, silent = network.run(repeated, outside, 1000, VICTIM, [dns.edns.GenericOption(10, os.urandom(8))], "TXT")
+    refused = lictor.metrics()['lictor_limited_total{reply="badcookie"}']
+    ctx.note(f"{refused:.0f} BADCOOKIE; {received} bytes for {sent}")
+    assert refused >= 500 and not silent, (refused, silent)
+    assert received - (1000 - refused) * 1232 <= sent + 16 * refused, (received, refused, sent)
 
 
 @test("two servers that answer each other's messages: nothing is sent in reply to a response", ONCE)

@@ -172,6 +172,24 @@ TEST_CASE("network: a client with a cookie of ours has no rate; without one it g
     CHECK(w.counters.cookies_good.get() == 51);
 }
 
+TEST_CASE("network: BADCOOKIE and TC are longer than the query by no more than lictor's cookie, of 16 bytes") {
+    NetworkWorld w;
+    w.rules->rrl_ratelimit = 1;
+    w.show({});
+    Bytes cookie = client_cookie;
+    if (GENERATE(false, true)) cookie.resize(24, 7);
+    const auto query = with_cookie(Wording{.edns_version = 0}.bytes(), cookie);
+    w.put(query, afar);
+    w.put(query, afar);
+    CHECK(w.rcode() == (rcode::badcookie & 15));
+    CHECK(w.cookie().size() == 24);
+    CHECK(w.answer.size <= query.size() + 24 - cookie.size());
+    const auto any = with_cookie(Wording{.type = rrtype::any, .edns_version = 0}.bytes(), cookie);
+    w.put(any, other);
+    CHECK(w.tc());
+    CHECK(w.answer.size <= any.size() + 24 - cookie.size());
+}
+
 TEST_CASE("cookies: a client in a network that sends one gets one, also over TCP and with an error; one on this machine gets none") {
     NetworkWorld w;
     const auto query = with_cookie(Wording{.edns_version = 0}.bytes(), client_cookie);
