@@ -266,6 +266,7 @@ Answer Resolver::State::without_memory(wire::Bytes message, const answer::Client
     const wire::QuestionFault fault = wire::read_question(message, question);
     if (fault == wire::QuestionFault::too_short || fault == wire::QuestionFault::response) return {};
     set_transport(question, client);
+    question.edns.cookie_size = 0;  // it may not have been checked
     Answer answer = fail(question, {fault == wire::QuestionFault::none ? Cause::memory : Cause::malformed}, buffer);
     try {
         conclude(answer, question, client, buffer, actions);

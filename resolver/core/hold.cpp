@@ -113,11 +113,17 @@ void Resolver::State::reply_later(Answer answer, const wire::Question& question,
     actions.emplace_back(answer::Reply{client, {buffer.begin(), buffer.begin() + static_cast<std::ptrdiff_t>(answer.size)}});
 }
 
-/// Decides a held query again, from the top, after the fact that it needs has changed.
-void Resolver::State::again(WaitingQuery held, Moment at, answer::Actions& actions) {
+wire::Question Resolver::State::read_held(const WaitingQuery& held, Moment at) {
     wire::Question question;
     wire::read_question(held.message, question);
     set_transport(question, held.client);
+    if (question.edns.cookie_size != 0) replace_cookie(question, held.client, at);
+    return question;
+}
+
+/// Decides a held query again, from the top, after the fact that it needs has changed.
+void Resolver::State::again(WaitingQuery held, Moment at, answer::Actions& actions) {
+    const wire::Question question = read_held(held, at);
     const auto buffer = scratch_for(held.client);
     const Answer decided = decide(question, held.client, at, buffer, actions, 0);
     if (decided.kind == Answer::Kind::waits)
@@ -136,9 +142,7 @@ void Resolver::State::again(WaitingQuery held, Moment at, answer::Actions& actio
 
 /// Ends a hold at its deadline: the agent's DNS is asked if it may have the answer (never for a leader name), else SERVFAIL is sent.
 void Resolver::State::end_hold(WaitingQuery held, Moment at, answer::Actions& actions) {
-    wire::Question question;
-    wire::read_question(held.message, question);
-    set_transport(question, held.client);
+    const wire::Question question = read_held(held, at);
     const auto buffer = scratch_for(held.client);
     if (held.leader_gap) {
         counters.held_expired.add();

@@ -7,17 +7,21 @@
 
 namespace lictor::core {
 
-void Resolver::State::check_cookie(wire::Question& question, const answer::Client& client, Moment at) {
+bool Resolver::State::replace_cookie(wire::Question& question, const answer::Client& client, Moment at) {
     wire::Edns& edns = question.edns;
     if (view->rules->no_answer_cookie || edns.same_host) {
         edns.cookie_size = 0;
-        return;
+        return false;
     }
     const auto checked = cookies.check(edns.cookie_option(), client.peer.address, at.unix_seconds);
     edns.cookie = checked.reply;
     edns.cookie_size = static_cast<std::uint8_t>(checked.reply.size());
     edns.cookie_good = checked.good;
-    (checked.good ? counters.cookies_good : counters.cookies_other).add();
+    return true;
+}
+
+void Resolver::State::check_cookie(wire::Question& question, const answer::Client& client, Moment at) {
+    if (replace_cookie(question, client, at)) (question.edns.cookie_good ? counters.cookies_good : counters.cookies_other).add();
 }
 
 bool Resolver::State::is_above_rate(const answer::Client& client, Now now, answer::Actions& actions) {

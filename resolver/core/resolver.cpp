@@ -108,9 +108,7 @@ void Resolver::on_stop(Moment at, answer::Actions& actions) {
     s.forward.fail_all(actions);
     s.finish_aliases(actions, before);
     for (const auto& held : s.waiting.take_all()) {
-        wire::Question question;
-        wire::read_question(held.message, question);
-        s.set_transport(question, held.client);
+        const wire::Question question = s.read_held(held, at);
         const auto buffer = s.scratch_for(held.client);
         s.reply_later(s.fail(question, {Cause::stopping}, buffer), question, held.client, buffer, actions);
     }

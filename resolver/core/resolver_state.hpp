@@ -130,8 +130,10 @@ struct Resolver::State {
     }
 
     // ---- network_clients.cpp
-    /// Checks the client's DNS cookie, and puts the one of the reply in its place; a client on this machine gets none. To be called if
-    /// there is one.
+    /// Checks the client's DNS cookie, and puts the one of the reply in its place. False if the client gets none, as on this machine. To be
+    /// called if there is one.
+    bool replace_cookie(wire::Question& question, const answer::Client& client, Moment at);
+    /// The same, and counts.
     void check_cookie(wire::Question& question, const answer::Client& client, Moment at);
     /// Counts a query of a client in a network. True if the client is above rrl-ratelimit; the first one adds a notice.
     bool is_above_rate(const answer::Client& client, Now now, answer::Actions& actions);
@@ -150,6 +152,8 @@ struct Resolver::State {
     /// Holds a query of kind `waits`, or fails it at its deadline or a bound. `before`: its earlier hold; null for a new query.
     Answer hold(const wire::Question& question, wire::Bytes message, const answer::Client& client, const answer::Answer& decided, Moment at,
                 const WaitingQuery* before, std::span<std::uint8_t> buffer, answer::Actions& actions);
+    /// Reads a held query again, with what depends on its client and with the cookie for the reply. It was counted when it came.
+    wire::Question read_held(const WaitingQuery& held, Moment at);
     /// Decides a held query again, from the top, after its fact has changed. It may be held again, with the same deadline.
     void again(WaitingQuery held, Moment at, answer::Actions& actions);
     /// Ends a hold at its deadline: SERVFAIL, or for a service or node that Consul has not delivered, the agent's DNS. Never the agent for

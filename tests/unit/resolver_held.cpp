@@ -95,4 +95,42 @@ TEST_CASE("held: a query is counted once when it waits for a leader, even if it 
     CHECK(gap->held.load() == 1);
 }
 
+TEST_CASE("held: a query with a DNS cookie gets one as if it had been answered at once, and none on this machine") {
+    const bool far = GENERATE(true, false);
+    const int end = GENERATE(0, 1, 2);  // the leader comes, the deadline passes, lictor stops
+    std::vector<std::uint8_t> message = Wording{.name = "master.pg.service.consul", .edns_version = 0}.bytes();
+    message.back() = 12;
+    const std::vector<std::uint8_t> client_cookie = {1, 2, 3, 4, 5, 6, 7, 8};
+    message.insert(message.end(), {0, 10, 0, 8});
+    message.insert(message.end(), client_cookie.begin(), client_cookie.end());
+    ResolverWorld w;
+    w.show(facts(LeaderState::vacant));
+    REQUIRE(w.ask(message, far ? Address::v4(203, 0, 113, 5) : Address::v4(127, 0, 0, 1)).kind == answer::Answer::Kind::later);
+    w.wait(milliseconds(100));
+    if (end == 0) w.show(facts(LeaderState::led));
+    if (end == 1) w.wait(seconds(4));
+    if (end == 2) w.resolver.on_stop(w.at, w.actions);
+    REQUIRE(w.count<Reply>() == 1);
+    for (const auto& action : w.actions) {
+        const auto* later = std::get_if<Reply>(&action);
+        if (!later) continue;
+        wire::Question seen;  // the question and OPT of a reply are read like those of a query
+        auto bytes = later->bytes;
+        bytes[2] &= 0x7f;
+        // Only the question and OPT are left.
+        const std::size_t head = wire::header_size + wire::Name::parse("master.pg.service.consul")->size() + 4;
+        const std::vector<std::uint8_t> mark = {0, 0, 41};  // the root and the type of OPT
+        const auto opt = std::search(bytes.begin() + static_cast<std::ptrdiff_t>(head), bytes.end(), mark.begin(), mark.end());
+        REQUIRE(opt != bytes.end());
+        bytes.erase(bytes.begin() + static_cast<std::ptrdiff_t>(head), opt);
+        bytes[7] = bytes[9] = 0;
+        bytes[11] = 1;
+        REQUIRE(wire::read_question(bytes, seen) == wire::QuestionFault::none);
+        CHECK(seen.edns.present);
+        CHECK(seen.edns.cookie_size == (far ? 24 : 0));
+        if (far) CHECK(std::equal(client_cookie.begin(), client_cookie.end(), seen.edns.cookie.begin()));
+    }
+    CHECK(w.counters.cookies_other.get() == (far ? 1 : 0));
+}
+
 }  // namespace lictor::test
