@@ -143,13 +143,22 @@ void Forward::State::refresh(const wire::Question& question, const answer::Clien
     const clients::ClientKey owner = clients::client_of(client.peer);
     if (pending.find(key, group.get()) || !pending.may_begin(owner, rules->dns_forward_max)) return;
     if (!counters.memory.fits(budget::Kind::forward, Pending::entry_bytes + Pending::attempt_bytes)) return;
-    InFlight& entry = pending.add(key, group, epoch, owner);
-    if (!group->agent) entry.options = client_options(*rules, client.peer.address);
-    pending.weigh(entry);
-    entry.refresh = true;
-    entry.begun = at.now;
-    counters.forward_pending.set(in_flight());
-    begin(entry, at.now, actions);
+    std::vector<std::uint8_t> options;
+    const std::size_t actions_before = actions.size();
+    InFlight* entry = nullptr;
+    try {
+        if (!group->agent) options = client_options(*rules, client.peer.address);
+        entry = &pending.add(key, group, epoch, owner);
+        entry->options = std::move(options);
+        pending.weigh(*entry);
+        entry->refresh = true;
+        entry->begun = at.now;
+        counters.forward_pending.set(in_flight());
+        begin(*entry, at.now, actions);
+    } catch (const std::bad_alloc&) {  // the client has its stale answer; a later query asks again
+        actions.erase(actions.begin() + static_cast<std::ptrdiff_t>(actions_before), actions.end());
+        if (entry) remove(*entry);
+    }
 }
 
 answer::Answer Forward::State::ask(const wire::Question& question, const answer::Client& client, const std::shared_ptr<Group>& group,
