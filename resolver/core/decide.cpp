@@ -197,27 +197,63 @@ Answer Resolver::State::decide_alias(const wire::Question& question, const rules
 /// Turns replies for targets of aliases into the aliases' replies.
 void Resolver::State::finish_aliases(answer::Actions& actions, std::size_t from) {
     for (std::size_t i = from; i < actions.size(); ++i) {
-        auto* reply = std::get_if<answer::Reply>(&actions[i]);
-        if (!reply) continue;
-        // An alias may lead to an alias: each pass resolves one.
-        while (reply->client.listen_socket == answer::alias_socket) {
-            const auto found = aliases.find(reply->client.connection);
-            if (found == aliases.end()) break;
-            const PendingAlias alias = found->second;
-            aliases.erase(found);
-            const bool inner = alias.client.listen_socket == answer::alias_socket;
-            wire::MessageBuffer whole;
-            Answer answer = local::write_alias_reply(alias.question, {alias.target, alias.ttl}, reply->bytes, reply->reason, whole,
-                                                     inner ? wire::message_max : reply_limit(alias.question));
-            conclude(answer, alias.question, alias.client, whole, actions);
-            reply->client = alias.client;
-            reply->bytes.assign(whole.begin(), whole.begin() + answer.size);
+        const auto* found = std::get_if<answer::Reply>(&actions[i]);
+        if (!found || found->client.listen_socket != answer::alias_socket) continue;
+        // Moved out of the list, to which lines of the query log are added meanwhile.
+        answer::Reply reply = std::move(std::get<answer::Reply>(actions[i]));
+        try {
+            finish_alias(reply, actions);
+        } catch (const std::bad_alloc&) {
+            give_up_alias(reply, actions);
         }
+        std::get<answer::Reply>(actions[i]) = std::move(reply);
     }
     std::erase_if(actions, [](const answer::CoreAction& action) {
         const auto* reply = std::get_if<answer::Reply>(&action);
         return reply && reply->client.listen_socket == answer::alias_socket;
     });
+}
+
+void Resolver::State::finish_alias(answer::Reply& reply, answer::Actions& actions) {
+    // An alias may lead to an alias: each pass resolves one.
+    while (reply.client.listen_socket == answer::alias_socket) {
+        const auto found = aliases.find(reply.client.connection);
+        if (found == aliases.end()) return;
+        const PendingAlias& alias = found->second;
+        const bool inner = alias.client.listen_socket == answer::alias_socket;
+        wire::MessageBuffer whole;
+        Answer answer = local::write_alias_reply(alias.question, {alias.target, alias.ttl}, reply.bytes, reply.reason, whole,
+                                                 inner ? wire::message_max : reply_limit(alias.question));
+        conclude(answer, alias.question, alias.client, whole, actions);
+        reply.bytes.assign(whole.begin(), whole.begin() + answer.size);
+        reply.client = alias.client;
+        aliases.erase(found);  // last: without memory the client is still known
+    }
+}
+
+void Resolver::State::give_up_alias(answer::Reply& reply, answer::Actions& actions) {
+    counters.memory.count_shed(budget::Kind::forward);
+    while (reply.client.listen_socket == answer::alias_socket) {
+        const auto found = aliases.find(reply.client.connection);
+        if (found == aliases.end()) return;
+        const PendingAlias alias = found->second;
+        aliases.erase(found);
+        reply.client = alias.client;
+        if (alias.client.listen_socket == answer::alias_socket) continue;
+        wire::MessageBuffer whole;
+        Answer answer = fail(alias.question, {Cause::memory}, whole);
+        try {
+            conclude(answer, alias.question, alias.client, whole, actions);
+        } catch (const std::bad_alloc&) {  // of the query log: the reply is sent all the same
+        }
+        try {
+            reply.bytes.assign(whole.begin(), whole.begin() + answer.size);
+        } catch (const std::bad_alloc&) {
+            reply.client.listen_socket = answer::alias_socket;  // of no alias: it is removed
+            reply.client.connection = 0;
+            return;
+        }
+    }
 }
 
 Answer Resolver::State::decide(const wire::Question& question, const answer::Client& client, Moment at, std::span<std::uint8_t> buffer,

@@ -2,6 +2,7 @@
 #include "resolver/core/resolver.hpp"
 
 #include <algorithm>
+#include <new>
 
 #include "resolver/core/resolver_state.hpp"
 #include "watch/catalog/give_way.hpp"
@@ -45,46 +46,59 @@ void Resolver::on_tick(Moment at, answer::Actions& actions) {
     s.gauges();
 }
 
-void Resolver::on_view(std::shared_ptr<const view::View> view, Moment at, answer::Actions& actions) {
-    State& s = *state_;
-    s.event_at = at.now;
-    const auto old = std::exchange(s.view, std::move(view));
+/// Takes over what depends on the new View, in the order: what needs memory, then the changes. After an exception it may be called again.
+void Resolver::State::adopt(const view::View& old, Moment at, answer::Actions& actions) {
     const std::size_t before = actions.size();
-    if (old->rules != s.view->rules || old->generation == 0) s.forward.adopt(s.view->rules, at.now);
-
-    const rules::Rules& rules = *s.view->rules;
+    const rules::Rules& rules = *view->rules;
+    const bool other_rules = old.rules != view->rules || old.generation == 0;
     // Hosts files may be long: they are scanned only if the Rules or the Consul settings changed, not with each View.
-    if (old->rules != s.view->rules || old->catalog->settings != s.view->catalog->settings || old->generation == 0) {
-        s.domains.clear();
-        for (const auto& text : s.view->catalog->settings->domains)
-            if (const auto name = wire::Name::parse(text)) s.domains.push_back(name->lower());
+    const bool other_domains = other_rules || old.catalog->settings != view->catalog->settings;
+    std::vector<wire::Name> now_domains;
+    if (other_domains)
+        for (const auto& text : view->catalog->settings->domains)
+            if (const auto name = wire::Name::parse(text)) now_domains.push_back(name->lower());
+    if (other_rules) forward.adopt(view->rules, at.now);
+    if (other_domains) {
+        domains.swap(now_domains);
         const auto below_consul = [&](const auto& table) {
-            return std::any_of(table.begin(), table.end(), [&](const auto& row) { return s.consul_domain(row.first) != nullptr; });
+            return std::any_of(table.begin(), table.end(), [&](const auto& row) { return consul_domain(row.first) != nullptr; });
         };
-        s.rules_below_consul =
+        rules_below_consul =
             below_consul(rules.routes) || below_consul(rules.local->names) || below_consul(rules.local->aliases) ||
             below_consul(rules.local->records) ||
-            std::ranges::any_of(rules.local->synth_names, [&](const auto& names) { return s.consul_domain(names.domain) != nullptr; }) ||
+            std::ranges::any_of(rules.local->synth_names, [&](const auto& names) { return consul_domain(names.domain) != nullptr; }) ||
             below_consul(rules.local->wildcards) || below_consul(rules.local->starred) || below_consul(rules.starred_routes);
     }
 
     // Cached answers may contain the old leader's address: Consul's names from the agent's DNS, and leader-flush names. They are flushed,
     // and such queries in flight are asked again.
     bool leader_moved = false;
-    for (const auto& [service, entry] : *s.view->catalog->leaders) {
-        const auto before_entry = old->catalog->leaders->find(service);
-        if (before_entry != old->catalog->leaders->end() && before_entry->second->version != entry->version) leader_moved = true;
+    for (const auto& [service, entry] : *view->catalog->leaders) {
+        const auto before_entry = old.catalog->leaders->find(service);
+        if (before_entry != old.catalog->leaders->end() && before_entry->second->version != entry->version) leader_moved = true;
         // If the tags decide, the leader's entry in the Catalog does not change with the answer; the runtime entry does.
-        const auto runtime = s.view->runtime->find(service), old_runtime = old->runtime->find(service);
-        if (runtime != s.view->runtime->end() && old_runtime != old->runtime->end() && runtime->second != old_runtime->second)
+        const auto runtime = view->runtime->find(service), old_runtime = old.runtime->find(service);
+        if (runtime != view->runtime->end() && old_runtime != old.runtime->end() && runtime->second != old_runtime->second)
             leader_moved = true;
     }
     if (leader_moved) {
-        if (s.agent_asked)
-            for (const wire::Name& domain : s.domains) s.counters.cache_flushed.add(s.forward.flush(domain, at, actions));
-        for (const wire::Name& name : rules.flush_on_leader_change) s.counters.cache_flushed.add(s.forward.flush(name, at, actions));
+        if (agent_asked)
+            for (const wire::Name& domain : domains) counters.cache_flushed.add(forward.flush(domain, at, actions));
+        for (const wire::Name& name : rules.flush_on_leader_change) counters.cache_flushed.add(forward.flush(name, at, actions));
     }
-    s.finish_aliases(actions, before);
+    finish_aliases(actions, before);
+}
+
+void Resolver::on_view(std::shared_ptr<const view::View> view, Moment at, answer::Actions& actions) {
+    State& s = *state_;
+    s.event_at = at.now;
+    const auto old = std::exchange(s.view, std::move(view));
+    try {
+        s.adopt(*old, at, actions);
+    } catch (const std::bad_alloc&) {
+        s.view = old;  // the caller passes the View again
+        throw;
+    }
 
     // Consul gives way, or an agent was found: another source answers every query that waits for Consul.
     if (catalog::gives_way(*old->catalog) != catalog::gives_way(*s.view->catalog) && old->generation != 0)
@@ -108,9 +122,11 @@ void Resolver::on_stop(Moment at, answer::Actions& actions) {
     s.forward.fail_all(actions);
     s.finish_aliases(actions, before);
     for (const auto& held : s.waiting.take_all()) {
-        const wire::Question question = s.read_held(held, at);
-        const auto buffer = s.scratch_for(held.client);
-        s.reply_later(s.fail(question, {Cause::stopping}, buffer), question, held.client, buffer, actions);
+        s.tolerate([&] {
+            const wire::Question question = s.read_held(held, at);
+            const auto buffer = s.scratch_for(held.client);
+            s.reply_later(s.fail(question, {Cause::stopping}, buffer), question, held.client, buffer, actions);
+        });
     }
     s.gauges();
 }

@@ -65,6 +65,10 @@ struct Resolver::State {
     answer::Witness* witness = nullptr;  ///< not null: the decision is only explained, and has no effect
     Random* zone_random = &random;       ///< of the zone's answers
 
+    // ---- resolver.cpp
+    /// After `view` has changed from `old`: takes its rules and Consul domains, and flushes what a leader's change makes wrong.
+    void adopt(const view::View& old, Moment at, answer::Actions& actions);
+
     // ---- decide.cpp
     /// True for loopback addresses and for those in a network of Rules::interfaces.
     bool is_on_link(const Address& client) const;
@@ -122,8 +126,13 @@ struct Resolver::State {
         answer::conclude(answer, {client, question.edns, question.over_tcp}, buffer, {counters, *view->rules, actions, event_at});
     }
 
-    /// Turns replies for targets of aliases, from index `from` on, into the aliases' replies. Removes those whose client has gone.
+    /// Turns replies for targets of aliases, from index `from` on, into the aliases' replies. Removes those whose client has gone. Without
+    /// memory the reply is SERVFAIL, or is lost.
     void finish_aliases(answer::Actions& actions, std::size_t from);
+    /// Turns one reply for a target of an alias into the alias' reply.
+    void finish_alias(answer::Reply& reply, answer::Actions& actions);
+    /// The same without memory: SERVFAIL.
+    void give_up_alias(answer::Reply& reply, answer::Actions& actions);
     /// See wire::size_limit.
     std::size_t reply_limit(const wire::Question& question) const {
         return wire::size_limit(question.edns, question.over_tcp, view->rules->edns_packet_max);

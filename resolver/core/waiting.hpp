@@ -50,11 +50,11 @@ public:
     std::vector<WaitingQuery> take_moved(StampOf stamp_of) {
         std::vector<WaitingQuery> moved;
         for (auto group = groups_.begin(); group != groups_.end();) {
-            if (stamp_of(group->second.need) == group->second.stamp) {
-                ++group;
-                continue;
-            }
             try {
+                if (stamp_of(group->second.need) == group->second.stamp) {
+                    ++group;
+                    continue;
+                }
                 moved.reserve(moved.size() + group->second.numbers.size());
             } catch (const std::bad_alloc&) {  // the others end at their deadlines
                 return moved;

@@ -134,32 +134,29 @@ std::optional<std::size_t> pick(const Group& group, std::span<const Tried> tried
 }
 
 void Upstreams::adopt(const rules::Rules& rules) {
-    std::vector<std::shared_ptr<Target>> targets;
+    Upstreams next;  // as a whole: without memory the old groups stay
     for (const rules::Upstream& upstream : rules.upstreams) {
         const auto known =
             std::find_if(targets_.begin(), targets_.end(), [&](const auto& target) { return target->upstream() == upstream; });
-        targets.push_back(known != targets_.end() ? *known : std::make_shared<Target>(upstream));
+        next.targets_.push_back(known != targets_.end() ? *known : std::make_shared<Target>(upstream));
     }
-    targets_ = std::move(targets);
-    groups_.clear();
-    agent_.reset();
-    default_.reset();
-    default_route_ = rules::default_route(rules);
+    next.default_route_ = rules::default_route(rules);
     const auto make = [&](const rules::UpstreamGroup& of) {
         auto group = std::make_shared<Group>();
         for (const std::uint32_t index : of.members)
-            if (index < targets_.size()) group->members.push_back(targets_[index]);
-        if (!of.local_only && !group->members.empty()) groups_.emplace(&of, std::move(group));
+            if (index < next.targets_.size()) group->members.push_back(next.targets_[index]);
+        if (!of.local_only && !group->members.empty()) next.groups_.emplace(&of, std::move(group));
     };
     for (const auto& [domain, group] : rules.routes) make(group);
     for (const auto& [domain, group] : rules.starred_routes) make(group);
     if (rules.dotless) make(*rules.dotless);
-    if (const auto found = groups_.find(default_route_); found != groups_.end()) default_ = found->second;
-    if (rules.agent_dns && *rules.agent_dns < targets_.size()) {
-        agent_ = std::make_shared<Group>();
-        agent_->members.push_back(targets_[*rules.agent_dns]);
-        agent_->agent = true;
+    if (const auto found = next.groups_.find(next.default_route_); found != next.groups_.end()) next.default_ = found->second;
+    if (rules.agent_dns && *rules.agent_dns < next.targets_.size()) {
+        next.agent_ = std::make_shared<Group>();
+        next.agent_->members.push_back(next.targets_[*rules.agent_dns]);
+        next.agent_->agent = true;
     }
+    *this = std::move(next);
 }
 
 const std::shared_ptr<Group>& Upstreams::group(const rules::UpstreamGroup* of) const {

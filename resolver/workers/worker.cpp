@@ -54,7 +54,7 @@ struct Worker::Inside {
                    {.before_batch =
                         [this] {
                             at = loop::Loop::moment();
-                            guarded([this] { take_view(); });
+                            take_view();
                         },
                     .handle =
                         [this](wire::Bytes message, const answer::Client& client, std::span<std::uint8_t> buffer) {
@@ -97,8 +97,11 @@ struct Worker::Inside {
         }
     }
 
-    /// Takes a newer View, if there is one; before each decision.
-    void take_view() {
+    /// Takes a newer View, if there is one; before each decision. Without memory the old one stays in use, and the next call tries again.
+    void take_view() noexcept {
+        guarded([this] { take_newer(); });
+    }
+    void take_newer() {
         const auto generation = self.board_.generation();
         if (generation == self.seen_.load(std::memory_order_relaxed)) return;
         auto view = self.board_.take();
@@ -225,17 +228,19 @@ struct Worker::Inside {
         at = loop::Loop::moment();
         guarded([this] {
             if (at.now - self.last_beat() >= heartbeat_least) on_beat();
-            take_view();
         });
+        take_view();
         Orders orders = self.orders_.take();
-        if (orders.rows_requested) self.setup_.listed(resolver.cache_table(at, orders.rows_requested));
-        for (const auto& flush : orders.flushes) {
-            const std::size_t removed = resolver.flush(flush.suffix, at, actions);
-            if (flush.order) self.setup_.done({flush.order, self.setup_.number, removed, {}});
-        }
+        // Each by itself: without memory the others are still carried out. The sockets first: they cannot be ordered again.
+        for (auto& [added, keep] : orders.rebinds) guarded([&] { listener.adopt(std::move(added), keep); });
+        if (orders.rows_requested) guarded([&] { self.setup_.listed(resolver.cache_table(at, orders.rows_requested)); });
+        for (const auto& flush : orders.flushes)
+            guarded([&] {
+                const std::size_t removed = resolver.flush(flush.suffix, at, actions);
+                if (flush.order) self.setup_.done({flush.order, self.setup_.number, removed, {}});
+            });
         for (const auto& asked : orders.explains)
-            self.setup_.done({asked.order, self.setup_.number, 0, resolver.explain(asked.name, asked.type, at)});
-        for (auto& [added, keep] : orders.rebinds) listener.adopt(std::move(added), keep);
+            guarded([&] { self.setup_.done({asked.order, self.setup_.number, 0, resolver.explain(asked.name, asked.type, at)}); });
         if (self.stopping_.load(std::memory_order_acquire) && !ending) {
             ending = true;
             listener.stop_reading();

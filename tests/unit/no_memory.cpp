@@ -40,37 +40,73 @@ void operator delete[](void* memory, std::size_t) noexcept { std::free(memory); 
 namespace lictor::test {
 namespace {
 
+const std::string missing = "missing-service-with-a-long-name.service.consul";
+
+/// Consul's data at the beginning, without a leader, and later, with one and with another domain.
+catalog::Catalog facts(bool later) {
+    ZoneWorld world;
+    world.instance("web", world.node("alpha", "10.0.0.1"), 80, {.address = "10.1.0.2"});
+    world.service("pg");
+    world.leader("pg", later ? catalog::LeaderState::led : catalog::LeaderState::vacant, "10.0.0.1").version = later ? 2 : 1;
+    if (later) world.settings->domains.push_back("lan.test");
+    world.settle();
+    return world.catalog;
+}
+
+/// The upstreams, an alias, stale answers and a name that is flushed with a leader's change; later also a route.
+std::shared_ptr<rules::Rules> lines(bool later) {
+    conf::Options options;
+    options.no_resolv = true;
+    options.use_stale_cache = seconds(0);
+    options.cname = {{{"alias.example"}, "inner.example", {}}, {{"inner.example"}, "target.example", {}}};
+    options.leader_flush = {"flushed.example"};
+    const auto server = [&](const char* address, std::vector<std::string> domains) {
+        conf::ServerRule rule;
+        rule.domains = std::move(domains);
+        rule.upstream = Endpoint::parse(address, 53);
+        options.server.push_back(rule);
+    };
+    server("10.0.0.1", {});
+    server("10.0.0.2", {});
+    if (later) server("10.0.0.3", {"routed.example"});
+    std::vector<std::string> notes;
+    return std::make_shared<rules::Rules>(*rules::make_rules(options, {}, {}, notes));
+}
+
 /// A Resolver with upstreams, Consul's data, a leader gap and an alias. The events are passed on as by the worker's shell: what runs out of
 /// memory is given up, and the actions so far are performed.
 class Stage : public ResolverWorld {
 public:
-    Stage() {
-        conf::Options options;
-        options.no_resolv = true;
-        for (const char* address : {"10.0.0.1", "10.0.0.2"}) {
-            conf::ServerRule rule;
-            rule.upstream = Endpoint::parse(address, 53);
-            options.server.push_back(rule);
-        }
-        facts.instance("web", facts.node("alpha", "10.0.0.1"), 80, {.address = "10.1.0.2"});
-        facts.settle();
-        std::vector<std::string> notes;
-        rules = std::make_shared<rules::Rules>(*rules::make_rules(options, {}, {}, notes));
-        show(facts.catalog);
-        perform();
+    Stage() { publish(false); }
+
+    /// A View is passed again until it is taken.
+    void publish(bool later) {
+        const catalog::Catalog catalog = facts(later);
+        rules = lines(later);
+        auto next = std::make_shared<view::View>();
+        next->generation = view->generation + 1;
+        next->catalog = std::make_shared<catalog::Catalog>(catalog);
+        next->rules = rules;
+        next->runtime = view::next_runtime(view->runtime, catalog, at.unix_seconds);
+        view = next;
+        const std::size_t lost_before = lost;
+        while (!run([&] { resolver.on_view(view, at, actions); })) lost = lost_before;
     }
 
-    /// Runs `event`; its n-th allocation from now on fails, over all events.
+    /// Runs `event`; its n-th allocation from now on fails, over all events. False if the event was given up.
     template <class Event>
-    void run(Event event) {
+    bool run(Event event) {
+        bool whole = true;
         fails_at = left_;
         try {
             event();
         } catch (const std::bad_alloc&) {
-            lost = true;
+            ++lost;
+            whole = false;
         }
         left_ = std::exchange(fails_at, 0);
         perform();
+        return whole;
     }
     void fail_at(std::size_t number) { left_ = number; }
 
@@ -113,15 +149,16 @@ public:
                 open.erase(close->attempt);
             } else if (std::holds_alternative<answer::Reply>(action)) {
                 ++replies;
+            } else if (std::holds_alternative<answer::FactRequest>(action)) {
+                ++requests;
             }
         }
     }
 
-    ZoneWorld facts;
     std::vector<answer::Ask> asked;
     std::set<answer::AttemptId> open;
-    std::size_t replies = 0;
-    bool lost = false;  ///< an event was given up
+    std::size_t replies = 0, requests = 0;
+    std::size_t lost = 0;  ///< events that were given up
 
 private:
     std::size_t left_ = 0;
@@ -135,16 +172,29 @@ std::size_t play(Stage& stage) {
     put("one.example");
     put("one.example", 20001);
     put("two.example");
+    put("alias.example");
+    put("master.pg.service.consul");
+    put("flushed.example");
     stage.respond_to_all();
     put("one.example");
     put("three.example");
     put("four.example");
+    put("alias.example", 20002);
     stage.break_all();
     stage.pass(milliseconds(300));
     stage.respond_to_all();
     put("five.example");
-    put("missing.service.consul");
-    stage.run([&] { stage.show(stage.facts.catalog); });
+    put(missing);
+    put("master.pg.service.consul", 20003);
+    stage.publish(true);
+    const unsigned flushed = stage.put("flushed.example");
+    CHECK(flushed != 0);
+    later += flushed == 16 ? 1 : 0;
+    stage.pass(seconds(20));
+    stage.respond_to_all();
+    stage.pass(seconds(70));
+    put("one.example");  // it has expired
+    stage.respond_to_all();
     stage.pass(seconds(20));
     return later;
 }
@@ -158,16 +208,31 @@ TEST_CASE("no memory: whichever allocation fails, every query ends, no socket is
         Stage stage;
         failed = false;
         stage.fail_at(number);
-        play(stage);
+        const std::size_t later = play(stage);
         stage.fail_at(0);
         stage.pass(seconds(20));
-        given_up += stage.lost ? 1 : 0;
+        given_up += stage.lost;
+        const auto& memory = stage.counters.memory;
+        const std::size_t shed = stage.lost + memory.shed(budget::Kind::held) + memory.shed(budget::Kind::forward);
+        if (!failed) CHECK((stage.replies == later && shed == 0));
+        CHECK(stage.replies + shed >= later);
+        CHECK(later >= 10);
         CHECK(stage.counters.forward_pending.get() == 0);
         CHECK(stage.counters.waiting.get() == 0);
         CHECK(stage.counters.memory.used(budget::Kind::forward) == 0);
         CHECK(stage.counters.memory.used(budget::Kind::held) == 0);
         CHECK(stage.open.empty());
         CHECK(stage.put("web.service.consul") == 0);
+        CHECK(stage.put("web.service.lan.test") == 0);
+        const std::size_t requests = stage.requests;
+        CHECK(stage.put(missing, 20009) == 16);
+        CHECK(stage.requests == requests + 1);
+        CHECK(stage.put("master.pg.service.consul") == 0);
+        stage.asked.clear();
+        CHECK(stage.put("x" + std::to_string(number) + ".routed.example") == 16);
+        REQUIRE(stage.asked.size() == 1);
+        CHECK(stage.asked[0].upstream == *Endpoint::parse("10.0.0.3", 53));
+        stage.respond_to_all();
         stage.asked.clear();
         const std::size_t replies = stage.replies;
         const std::string name = "after" + std::to_string(number) + ".example";
