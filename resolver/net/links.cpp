@@ -21,6 +21,7 @@ namespace lictor::net {
 namespace {
 
 constexpr std::size_t buffer_bytes = 65'535;
+constexpr std::size_t message_bytes = wire::frame_length_bytes + buffer_bytes;  ///< the longest, with its length
 constexpr int port_tries = 8;
 constexpr int reads_per_turn = 16;  // a flood of forged replies to one socket must not delay the other sockets
 /// UDP ports of other services on an application node. A service cannot bind its port while an attempt uses it as source port.
@@ -217,7 +218,10 @@ struct Links::State {
         while (got < 0 && errno == EINTR);
         if (got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK) && !(events & UV_WRITABLE)) return;
         if (got <= 0) return fail(id);
-        if (!attempt.memory.grow_to(attempt.reader.unread() + static_cast<std::size_t>(got))) return fail(id);
+        // One message is always read: it is the reply, and a healthy upstream must not count as unreachable for want of memory.
+        const std::size_t held = attempt.reader.unread() + static_cast<std::size_t>(got);
+        if (held <= message_bytes) attempt.memory.set(held);
+        else if (!attempt.memory.grow_to(held)) return fail(id);
         attempt.reader.put({buffer.get(), static_cast<std::size_t>(got)});
         wire::Bytes message;
         while (true) {

@@ -93,13 +93,24 @@ struct Listener::State {
         return count;
     }
 
+    /// True if a reply may be queued. Empty queues keep some memory; it is given back before a reply is dropped for want of memory.
+    bool has_room(const ListenSocket& of, std::size_t size) {
+        if (of.queue.has_memory_for(size) || counters.memory.fits(budget::Kind::replies, size)) return true;
+        for (auto& socket : sockets) {
+            if (!socket || !socket->queue.empty()) continue;
+            socket->queue.release();
+            socket->memory.set(0);
+        }
+        return counters.memory.fits(budget::Kind::replies, size);
+    }
+
     void send(const answer::Client& client, wire::Bytes reply) {
         if (client.connection != 0) return tcp.send(client, reply);
         if (client.listen_socket >= sockets.size() || !sockets[client.listen_socket] ||
             sockets[client.listen_socket]->bound.transport() != answer::Transport::udp)
             return;
         ListenSocket& socket = *sockets[client.listen_socket];
-        const bool fits = counters.memory.fits(budget::Kind::replies, reply.size());
+        const bool fits = has_room(socket, reply.size());
         if (!fits) counters.memory.count_shed(budget::Kind::replies);
         if (!fits || !socket.queue.put(client, reply)) {
             counters.send_failed.add();

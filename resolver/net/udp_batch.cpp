@@ -94,11 +94,15 @@ bool UdpQueue::send(const UdpSocket& socket, metrics::WorkerCounters& counters) 
     items_.clear();
     next_ = 0;
     bytes_.clear();
-    if (bytes_.capacity() > kept_bytes) {
-        bytes_ = {};
-        items_ = {};
-    }
+    if (bytes_.capacity() > kept_bytes) release();
     return false;
+}
+
+void UdpQueue::release() {
+    if (!empty()) return;
+    bytes_ = {};
+    items_ = {};
+    next_ = 0;
 }
 
 /// Drops the sent part once it is larger than the rest.

@@ -42,6 +42,10 @@ public:
     bool send(const UdpSocket& socket, metrics::WorkerCounters& counters);
     bool empty() const { return items_.size() == next_; }
     std::size_t size() const { return items_.size() - next_; }
+    /// True if a reply of so many bytes fits into the memory that the queue has.
+    bool has_memory_for(std::size_t more) const { return items_.size() < items_.capacity() && bytes_.capacity() - bytes_.size() >= more; }
+    /// Frees the memory if the queue is empty.
+    void release();
     /// Memory in bytes.
     std::size_t bytes() const { return bytes_.capacity() + items_.capacity() * sizeof(Item); }
 

@@ -142,6 +142,31 @@ TEST_CASE("a query that cannot be sent fails, reported from the loop, unless it 
     CHECK(asking.failures == std::vector<AttemptId>{1});
 }
 
+TEST_CASE("a reply over TCP is read also while no memory is left for queries in flight") {
+    budget::Budget budget(200'000);
+    budget::Account account;
+    account.open(budget);
+    account.set(budget::Kind::forward, 200'000);
+    Asking asking;
+    asking.links->use(account);
+    const Socket listening = listening_socket();
+    asking.ask(1, bound_to(listening.fd()), Transport::tcp);
+    const Socket connection = accepted(asking, listening);
+    Message framed;
+    REQUIRE(append_frame(framed, query(1, std::string(50'000, 'x'))));
+    std::size_t sent = 0;
+    CHECK(asking.until([&] {
+        const ssize_t done = ::send(connection.fd(), framed.data() + sent, framed.size() - sent, MSG_NOSIGNAL);
+        if (done > 0) sent += static_cast<std::size_t>(done);
+        return !asking.messages.empty() || !asking.failures.empty();
+    }));
+    CHECK(asking.failures.empty());
+    REQUIRE(asking.messages.size() == 1);
+    CHECK(asking.messages[0].second.size() == 50'012);
+    asking.close(1);
+    CHECK(account.used(budget::Kind::forward) == 200'000);
+}
+
 TEST_CASE("an attempt started by a failure report is reported when it fails") {
     Asking asking;
     asking.on_failure = [&](AttemptId id) {

@@ -222,6 +222,29 @@ TEST_CASE("at most 1024 replies are queued; further replies are dropped and coun
     }));
 }
 
+TEST_CASE("a later reply is sent although the budget is full, if no reply is queued") {
+    budget::Budget budget(1'000'000);
+    EchoServer server;
+    server.counters.memory.open(budget);
+    UdpClient client;
+    REQUIRE(client.send(server.at, query(1, "L")));
+    REQUIRE(server.until([&] { return server.later.size() == 1; }));
+    const auto& to = server.later[0].first;
+    for (std::uint16_t i = 0; i < 63; ++i) server.listener->send(to, query(i, std::string(988, 'x')));
+    server.listener->flush();
+    while (client.receive()) continue;
+    REQUIRE(server.counters.memory.used(budget::Kind::replies) > 65'536);  // the empty queue keeps it
+    server.counters.memory.set(budget::Kind::consul, 1'000'000);
+    for (const std::size_t size : {10u, 60'000u, 65'000u}) {
+        server.listener->send(to, query(7, std::string(size, 'y')));
+        server.listener->flush();
+        CHECK(server.until([&] { return client.receive().has_value(); }));
+    }
+    CHECK(server.counters.send_failed.get() == 0);
+    CHECK(server.counters.memory.shed(budget::Kind::replies) == 0);
+    server.counters.memory.set(budget::Kind::consul, 0);
+}
+
 TEST_CASE("a datagram that is too long is truncated, and the next one is complete", "[CVE-2017-13704]") {
     EchoServer server;
     UdpClient client;
