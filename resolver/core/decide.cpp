@@ -51,9 +51,13 @@ bool Resolver::State::is_on_link(const Address& client) const {
 }
 
 /// Sets the members of a parsed question that depend on how it came.
-void Resolver::State::set_transport(wire::Question& question, const answer::Client& client) {
+void Resolver::State::set_transport(wire::Question& question, const answer::Client& client) const {
+    const Address& from = client.peer.address;
     question.over_tcp = client.connection != 0;
-    question.edns.same_host = client.peer.address.is_loopback() || client.peer.address == client.local;
+    // A program on this machine that asks a second address of it comes from the first.
+    question.edns.same_host =
+        from.is_loopback() || from == client.local ||
+        std::ranges::any_of(view->rules->interfaces, [&](const rules::InterfaceAddress& own) { return own.address == from; });
 }
 
 /// True if the client is not answered because it is non-local (see Rules::local_service).
@@ -324,7 +328,7 @@ Answer Resolver::process(wire::Bytes message, const answer::Client& asker, Momen
     (client.connection ? s.counters.queries_tcp : s.counters.queries_udp).add();
     wire::Question question;
     const wire::QuestionFault fault = wire::read_question(message, question);
-    State::set_transport(question, client);
+    s.set_transport(question, client);
     if (fault == wire::QuestionFault::too_short || fault == wire::QuestionFault::response) {
         (fault == wire::QuestionFault::too_short ? s.counters.dropped_short : s.counters.dropped_response).add();
         return {};

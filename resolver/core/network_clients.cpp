@@ -30,8 +30,6 @@ bool Resolver::State::is_above_rate(const answer::Client& client, Now now, answe
     const auto& address = client.peer.address;
     if (std::any_of(rules.rrl_exempt.begin(), rules.rrl_exempt.end(), [&](const auto& range) { return conf::contains(range, address); }))
         return false;
-    if (std::any_of(rules.interfaces.begin(), rules.interfaces.end(), [&](const auto& own) { return own.address == address; }))
-        return false;
     if (notices.due(answer::NoticeKind::rate_limited, now))
         actions.emplace_back(
             answer::Notice{answer::NoticeKind::rate_limited, address.text() + " sends more than " + std::to_string(rules.rrl_ratelimit) +

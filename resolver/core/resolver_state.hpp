@@ -81,7 +81,7 @@ struct Resolver::State {
     /// Logs the query (log-queries), and samples at most one in 40 ms (shadow).
     void note(const wire::Question& question, const answer::Client& client, Moment at, answer::Actions& actions);
     /// Sets the members of a parsed question that depend on how it came.
-    static void set_transport(wire::Question& question, const answer::Client& client);
+    void set_transport(wire::Question& question, const answer::Client& client) const;
     /// True for Consul's names in strict mode: as from the agent, any EDNS version is answered as version 0, and failures have no extended
     /// error.
     bool answers_as_agent(const wire::Question& question) const;

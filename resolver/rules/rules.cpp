@@ -254,7 +254,7 @@ private:
         const auto any_wildcard = std::any_of(own_.begin(), own_.end(), [](const Endpoint& own) { return own.address.is_unspecified(); });
         rules.local_service = any_wildcard;
         if (rules.local_service) notes_.push_back("DNS service limited to local subnets");
-        if (rules.local_service || rules.localise_queries) rules.interfaces = files.interfaces;
+        rules.interfaces = files.interfaces;
         rules.cache_bytes = cache_bytes_of(options_);
         rules.log_only = options_.log_queries_only;
         rules.log_queries = options_.log_queries != conf::QueryLogging::off && !rules.log_only.any();

@@ -54,7 +54,7 @@ struct Rules : conf::ForwardOptions, conf::CacheOptions, conf::ReplyOptions, con
     std::vector<std::pair<wire::Name, Endpoint>> loop_probes;  ///< the name asked of each upstream that is tested for a loop
     std::vector<Endpoint> looping;                             ///< upstreams left out because they forward queries back to lictor
     bool local_service = false;                   ///< only clients on this machine and on networks of `interfaces` are answered
-    std::vector<InterfaceAddress> interfaces;     ///< empty unless local_service or localise_queries is on
+    std::vector<InterfaceAddress> interfaces;     ///< of this machine
     conf::QuerySelection log_only;                ///< with any kind, `log_queries` is false
     bool log_queries = false, log_extra = false;  ///< `log_extra`: each line starts with serial number and client
 };

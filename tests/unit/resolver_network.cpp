@@ -133,6 +133,23 @@ TEST_CASE("network: no rate for this machine, TCP, exempt clients and rrl-rateli
     }
 }
 
+TEST_CASE("network: a client with another address of this machine is on it") {
+    NetworkWorld w;
+    const auto any = with_cookie(Wording{.type = rrtype::any, .edns_version = 0}.bytes(), client_cookie);
+    w.put(any, other);
+    CHECK(w.tc());
+    CHECK_FALSE(w.cookie().empty());
+    w.rules->interfaces = {{.interface = "eth0", .address = other, .bits = 24, .up = true}};
+    w.show({});
+    for (int i = 0; i < 100; ++i) {
+        w.put(any, other);
+        REQUIRE_FALSE(w.tc());
+        CHECK(w.cookie().empty());
+    }
+    w.put(any, afar);  // of the same network, but not of this machine
+    CHECK(w.tc());
+}
+
 TEST_CASE("network: ANY gets TC over UDP, also below the rate; all of it over TCP and on this machine") {
     NetworkWorld w;
     const auto any = Wording{.type = rrtype::any, .edns_version = 0}.bytes();

@@ -351,3 +351,12 @@ TEST_CASE("rules: local names come from host-record and hosts files; PTR gives t
     CHECK(local->pointers.at(reverse_name(Address::v4(10, 0, 0, 5))).names == std::vector<Name>{name_of("db.corp")});
     CHECK_FALSE(local->pointers.contains(reverse_name(Address{})));
 }
+
+TEST_CASE("rules: the addresses of this machine are in the Rules whatever is listened on") {
+    Made made;
+    made.own = {*Endpoint::parse("10.0.0.1", 53)};
+    made.files.interfaces = {{.interface = "eth0", .address = Address::v4(10, 0, 0, 1), .bits = 24, .up = true}};
+    const auto made_rules = make_rules(made.options, made.files, made.own, made.notes);
+    CHECK(made_rules->interfaces == made.files.interfaces);
+    CHECK_FALSE(made_rules->local_service);
+}
