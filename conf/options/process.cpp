@@ -157,9 +157,10 @@ constexpr Row rows[] = {
      .help = "write no files but those of the configuration",
      .reference =
          "`on`: after the start the process can write, make and remove files only where `log-facility`, `snapshot-file`, `pid-file` "
-         "and a `unix://` address in `stats-address` are, in their folders as they were at the start; everything else is "
+         "and a `unix://` address in `stats-address` are, in their folders with all below these; everything else is "
          "read-only (landlock(7), Linux 5.13 and later; without it lictor starts, and logs that). Reading is not restricted: a reload may "
-         "name other files. A folder that is replaced by another one of the same name needs a restart.",
+         "name other files. A folder that is replaced by another one of the same name needs a restart. For a folder that is not there "
+         "at the start the nearest one above it is writable, but never `/`, and the log warns.",
      .default_text = "on",
      .sample = "on",
      .field = field_with<&ProcessOptions::landlock, set_bool<&ProcessOptions::landlock>, get_landlock>},

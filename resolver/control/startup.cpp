@@ -112,7 +112,8 @@ int start_up(const conf::Parsed& parsed, metrics::ControlCounters& counters, Sta
         startup.pid_file = options.pid_file;
     }
     // Before the log's thread, which opens its file again later.
-    const auto landlocked = options.landlock ? process::restrict_writing(confine::writable_places(options)) : Result<bool>(true);
+    const auto landlocked = options.landlock ? process::restrict_writing(confine::writable_places(options))
+                                             : Result<std::vector<std::string>>(std::vector<std::string>{});
     const std::string log_problem = log::open(options.log_facility, options.log_debug, options.log_async,
                                               options.log_format == conf::LogFormat::json ? log::Format::json : log::Format::text);
     if (*configured) {
@@ -134,6 +135,8 @@ int start_up(const conf::Parsed& parsed, metrics::ControlCounters& counters, Sta
     process::allow_core_files(options.core_dumps);
     restrict_calls(options);
     if (!landlocked) log::info("landlock: no file is protected from writing: " + landlocked.error().text);
+    else
+        for (const auto& warning : *landlocked) log::warning("landlock: " + warning);
     for (const auto& problem : rights_problems) log::warning(problem);
     if (!log_problem.empty()) log::warning(log_problem);
     for (const auto& warning : parsed.warnings) log::warning(warning.line());

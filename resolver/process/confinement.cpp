@@ -56,16 +56,36 @@ std::uint64_t known(std::uint64_t rights, int version) {
     return rights;
 }
 
-/// The folder of the path, or the nearest folder above it that is there.
-int open_folder(const std::string& path) {
-    std::string folder = path.find('/') == std::string::npos ? "." : path.substr(0, path.rfind('/'));
-    for (;;) {
-        const int fd = open(folder.empty() ? "/" : folder.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC);
-        if (fd >= 0 || errno != ENOENT || folder.empty()) return fd;
+/// True for `/`, whatever its name was.
+bool is_root(int folder) {
+    struct stat facts {
+    }, root{};
+    return fstat(folder, &facts) == 0 && stat("/", &root) == 0 && facts.st_dev == root.st_dev && facts.st_ino == root.st_ino;
+}
+
+/// The folder of the path, or the nearest folder above it that is there; -1 for `/`, below which everything is. If it is not the folder of
+/// the path, a warning is added.
+int open_folder(const std::string& path, std::vector<std::string>& warnings) {
+    const auto end = path.rfind('/');
+    const std::string wanted = end == std::string::npos ? "." : path.substr(0, end);
+    std::string folder = wanted;
+    while (!folder.empty()) {
+        const int fd = open(folder.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC);
+        if (fd >= 0 && is_root(fd)) {
+            close(fd);
+            break;
+        }
+        if (fd >= 0 && folder != wanted)
+            warnings.push_back(path + ": its folder is not there, so lictor may write in all folders below " + folder +
+                               "; make the folder " + wanted + " and start lictor again");
+        if (fd >= 0 || errno != ENOENT) return fd;
         const auto slash = folder.rfind('/');
-        if (slash == std::string::npos) return open(".", O_PATH | O_DIRECTORY | O_CLOEXEC);
-        folder.resize(slash);
+        folder = slash == std::string::npos ? (folder == "." ? "" : ".") : folder.substr(0, slash);
     }
+    warnings.push_back(path + ": lictor cannot make files there, because it would have to be allowed to write everywhere below /; " +
+                       (wanted.empty() ? "choose a path in a folder of its own" : "make the folder " + wanted) +
+                       " and start lictor again, or set landlock=off");
+    return -1;
 }
 
 void permit(int ruleset, const Descriptor& place, std::uint64_t rights) {
@@ -74,15 +94,15 @@ void permit(int ruleset, const Descriptor& place, std::uint64_t rights) {
     syscall(SYS_landlock_add_rule, ruleset, LANDLOCK_RULE_PATH_BENEATH, &rule, 0);  // a place without a rule is not writable
 }
 
-void permit(int ruleset, const confine::WritablePlace& place, int version) {
+void permit(int ruleset, const confine::WritablePlace& place, int version, std::vector<std::string>& warnings) {
     struct stat facts {};
     const Descriptor file(open(place.path.c_str(), O_PATH | O_CLOEXEC));
     if (file.get() >= 0 && fstat(file.get(), &facts) == 0 && !S_ISDIR(facts.st_mode)) permit(ruleset, file, known(of_a_file, version));
     // A device, such as a terminal that is the log, is never made again.
     if (!place.in_folder || (file.get() >= 0 && !S_ISREG(facts.st_mode) && !S_ISSOCK(facts.st_mode))) return;
-    permit(ruleset, Descriptor(open_folder(place.path)), known(of_a_folder, version));
+    permit(ruleset, Descriptor(open_folder(place.path, warnings)), known(of_a_folder, version));
     const std::unique_ptr<char, void (*)(void*)> real(realpath(place.path.c_str(), nullptr), std::free);
-    if (real && place.path != real.get()) permit(ruleset, Descriptor(open_folder(real.get())), known(of_a_folder, version));
+    if (real && place.path != real.get()) permit(ruleset, Descriptor(open_folder(real.get(), warnings)), known(of_a_folder, version));
 }
 
 std::string because(const char* what) { return std::string(what) + ": " + strerror(errno); }
@@ -102,7 +122,7 @@ void wipe_secrets_of_environment() {
             if (std::string_view(*at).starts_with(secret)) explicit_bzero(*at + secret.size(), strlen(*at) - secret.size());
 }
 
-Result<bool> restrict_writing(const std::vector<confine::WritablePlace>& places) {
+Result<std::vector<std::string>> restrict_writing(const std::vector<confine::WritablePlace>& places) {
     const auto version = static_cast<int>(syscall(SYS_landlock_create_ruleset, nullptr, 0, LANDLOCK_CREATE_RULESET_VERSION));
     if (version < 1) {
         if (errno == ENOSYS || errno == EOPNOTSUPP)
@@ -115,10 +135,11 @@ Result<bool> restrict_writing(const std::vector<confine::WritablePlace>& places)
     handled.handled_access_fs = known(of_a_folder | of_nobody, version);
     const Descriptor ruleset(static_cast<int>(syscall(SYS_landlock_create_ruleset, &handled, sizeof handled, 0)));
     if (ruleset.get() < 0) return Error{because("landlock_create_ruleset")};
-    for (const auto& place : places) permit(ruleset.get(), place, version);
+    std::vector<std::string> warnings;
+    for (const auto& place : places) permit(ruleset.get(), place, version, warnings);
     if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) return Error{because("PR_SET_NO_NEW_PRIVS")};
     if (syscall(SYS_landlock_restrict_self, ruleset.get(), 0) != 0) return Error{because("landlock_restrict_self")};
-    return true;
+    return warnings;
 }
 
 Result<bool> restrict_calls([[maybe_unused]] const confine::CallList& calls, [[maybe_unused]] conf::Seccomp mode) {

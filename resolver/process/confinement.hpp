@@ -2,6 +2,7 @@
 // resolver/confine has the lists. Nothing of it can be undone.
 #pragma once
 
+#include <string>
 #include <vector>
 
 #include "conf/base/result.hpp"
@@ -17,10 +18,11 @@ void allow_core_files(bool allowed);
 /// Overwrites the values of CONSUL_HTTP_TOKEN and CONSUL_HTTP_AUTH in this process's environment, so that /proc/PID/environ shows none.
 /// Later getenv(3) gives empty texts for them. Before any thread.
 void wipe_secrets_of_environment();
-/// Leaves only the places writable, for this thread and those that it starts later, and forbids to run programs (landlock(7)). For a path
-/// whose folder is not there, the nearest folder above it is writable. Sets no-new-privileges. The error is a clause with the reason and
-/// the remedy; then nothing is restricted.
-Result<bool> restrict_writing(const std::vector<confine::WritablePlace>& places);
+/// Leaves only the places writable, for this thread and those that it starts later, and forbids to run programs (landlock(7)). A folder is
+/// writable with all that is below it. For a path whose folder is not there, the nearest folder above it is, but never `/`. Sets
+/// no-new-privileges. The result: a warning for each such path. The error is a clause with the reason and the remedy; then nothing is
+/// restricted.
+Result<std::vector<std::string>> restrict_writing(const std::vector<confine::WritablePlace>& places);
 /// Permits only the calls of the list, for all threads (seccomp(2)); with Seccomp::off nothing changes. Sets no-new-privileges. Where
 /// another filter refuses seccomp(2), it uses prctl(2), and threads that run already are not restricted. The error is a clause with the
 /// reason and the remedy. With sanitizers, which need other calls, it does nothing and gives true.

@@ -16,6 +16,7 @@
 #include <cstring>
 #include <fstream>
 #include <functional>
+#include <numeric>
 #include <string>
 #include <thread>
 #include <vector>
@@ -162,23 +163,38 @@ TEST_CASE("confinement: files are written only at the given places, also after a
     }
     const Folder folder;
     const std::string at = folder.path;
-    for (const char* name : {"/log", "/other", "/single", "/real"}) REQUIRE(mkdir((at + name).c_str(), 0700) == 0);
+    for (const char* name : {"/log", "/other", "/single", "/real", "/above"}) REQUIRE(mkdir((at + name).c_str(), 0700) == 0);
     std::ofstream(at + "/log/lictor.log") << "x";
     std::ofstream(at + "/other/file") << "x";
     std::ofstream(at + "/single/file") << "x";
     std::ofstream(at + "/real/file") << "x";
     REQUIRE(symlink((at + "/real/file").c_str(), (at + "/log/link").c_str()) == 0);
+    // Landlock lets lictor make no folder: another program makes it.
+    std::thread maker([&] {
+        for (int i = 0; i < 500 && access((at + "/log/ready").c_str(), F_OK) != 0; ++i) usleep(10'000);
+        mkdir((at + "/above/later").c_str(), 0700);
+        mkdir((at + "/above/later/below").c_str(), 0700);
+    });
     check_in_child([&] {
         if (const auto done = process::restrict_writing({{"/dev/null", false},
                                                          {at + "/log/lictor.log"},
                                                          {at + "/single/file", false},
-                                                         {at + "/log/later/below/file"},
+                                                         {at + "/above/later/below/file"},
+                                                         {"/no-such-folder-of-lictor/file"},
+                                                         {"/no-such-file-of-lictor"},
                                                          {at + "/log/link"}});
             !done)
             return done.error().text;
-        std::string why = can_write("/dev/null", true) + can_write(at + "/log/lictor.log", true) + can_write(at + "/single/file", true) +
-                          can_write(at + "/real/file", true) + can_write(at + "/other/file", false) + can_write(at + "/other/new", false) +
-                          can_write(at + "/single/new", false) + can_write(at + "/new", false);
+        else if (done->size() != 3 ||
+                 (*done)[0].find("below " + at + "/above; make the folder " + at + "/above/later/below") == std::string::npos ||
+                 (*done)[1].find("make the folder /no-such-folder-of-lictor") == std::string::npos ||
+                 (*done)[2].find("/no-such-file-of-lictor: lictor cannot make files there") != 0)
+            return std::accumulate(done->begin(), done->end(), std::string("other warnings: "));
+        std::string why = can_write("/no-such-file-of-lictor", false) + can_write(at + "/log/ready", true);
+        for (int i = 0; i < 500 && access((at + "/above/later/below").c_str(), F_OK) != 0; ++i) usleep(10'000);
+        why += can_write(at + "/above/later/below/file", true) + can_write("/dev/null", true) + can_write(at + "/log/lictor.log", true) +
+               can_write(at + "/single/file", true) + can_write(at + "/real/file", true) + can_write(at + "/other/file", false) +
+               can_write(at + "/other/new", false) + can_write(at + "/single/new", false) + can_write(at + "/new", false);
         if (rename((at + "/log/lictor.log").c_str(), (at + "/log/lictor.log.1").c_str()) != 0) why += "the log cannot be rotated; ";
         why += can_write(at + "/log/lictor.log", true);
         if (unlink((at + "/log/lictor.log").c_str()) != 0) why += "the file cannot be removed; ";
@@ -192,6 +208,7 @@ TEST_CASE("confinement: files are written only at the given places, also after a
         if (!reads) why += "reading is restricted; ";
         return why;
     });
+    maker.join();
 }
 
 TEST_CASE("confinement: the environment holds no token afterwards, and the memory is root's", "[confine]") {
