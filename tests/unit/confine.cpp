@@ -205,6 +205,10 @@ TEST_CASE("confine: threads can be started, processes and namespaces cannot; sig
     CHECK(filter.of(__NR_prctl, {set_dumpable, 1}) == refused);
     CHECK(filter.of(__NR_prctl, {set_mm}) == refused);
     CHECK(filter.of(__NR_ioctl, {1, bytes_that_wait}) == allowed);
+    constexpr std::uint64_t terminal = 0x5401, terminal_too = 0x802c542a;
+    for (const std::uint64_t asks : {terminal, terminal_too}) CHECK(filter.of(__NR_ioctl, {2, asks}) == allowed);
+    for (const auto& list : {calls_of_resolver(own_process, true), calls_of_cutter(own_process)})
+        CHECK(Filter(list).of(__NR_writev, {2}) == allowed);  // the C library's message before it aborts
     CHECK(filter.of(__NR_ioctl, {1, sends_input}) == refused);
     CHECK(Filter(calls_of_cutter(own_process)).of(__NR_clone, {of_a_thread}) == missing);
 }
