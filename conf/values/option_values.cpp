@@ -242,6 +242,7 @@ std::string text_of(const ServerRule& rule) {
 
 Result<AddressRule> parse_address_rule(std::string_view text) {
     if (!text.starts_with('/')) {
+        if (auto error = misplaced_domain(text)) return *std::move(error);
         auto rule = text.empty() ? Result<AddressRule>(Error{"write /DOMAIN/ADDRESS (/#/ADDRESS for every name)"})
                                  : parse_address_rule("/#/" + std::string(text));
         if (!rule && !Address::parse(text))

@@ -177,6 +177,8 @@ Result<SynthDomain> parse_synth_domain(std::string_view value) {
     if (items.size() == next || items[next].empty()) return rule;
     auto prefix = parse_record_name(items[next]);
     if (!prefix) return prefix.error();
+    if (prefix->find('/') != std::string::npos)
+        return Error{"prefix " + shown(items[next]) + " contains '/': a network stands in place of the first and last address"};
     const bool v6_network = rule.first.v6 && next == 2;
     if (prefix->size() > (v6_network ? prefix_bytes_max_v6 : prefix_bytes_max))
         return Error{"prefix " + shown(items[next]) + " is too long: with the address it does not fit into one label"};
