@@ -4,6 +4,7 @@
 #include <cstdlib>
 #include <string_view>
 
+#include "tests/fuzz/mutate_json.hpp"
 #include "watch/json/agent.hpp"
 #include "watch/json/consul.hpp"
 #include "watch/json/patroni.hpp"
@@ -47,6 +48,17 @@ void fuse(const ScopeFacts& facts) {
 }
 
 }  // namespace
+
+extern "C" std::size_t LLVMFuzzerCustomMutator(std::uint8_t* data, std::size_t size, std::size_t max, unsigned seed) {
+    static const std::vector<std::string> keys = {
+        "Node",        "Node",    "Service", "Checks",   "ID",      "Address",     "Datacenter", "TaggedAddresses", "Meta",
+        "Tags",        "Port",    "Weights", "Passing",  "Warning", "Status",      "CheckID",    "ServiceID",       "lan",
+        "wan",         "Key",     "Value",   "Session",  "Flags",   "ModifyIndex", "LockIndex",  "CreateIndex",     "Config",
+        "DebugConfig", "Version", "Member",  "conn_url", "role",    "state",       "timeline",   "xlog_location",   "tags",
+        "leader",      "ttl",     "pause",   "members",  "api_url", "loop_wait",   "version",    "DNSDomain",       "DNSOnlyPassing",
+    };
+    return fuzz::mutate_json(data, size, max, seed, 1, keys);
+}
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
     if (size == 0) return 0;

@@ -10,6 +10,7 @@
 #include "conf/options/options.hpp"
 #include "resolver/forward/forward.hpp"
 #include "resolver/rules/rules.hpp"
+#include "tests/fuzz/mutate_dns.hpp"
 
 namespace {
 
@@ -116,6 +117,10 @@ void play(std::uint8_t way, Bytes body, bool fit) {
 }
 
 }  // namespace
+
+extern "C" std::size_t LLVMFuzzerCustomMutator(std::uint8_t* data, std::size_t size, std::size_t max, unsigned seed) {
+    return fuzz::mutate_message(data, size, max, seed, 1);
+}
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
     if (size == 0 || size > message_max) return 0;

@@ -11,10 +11,15 @@
 
 #include "resolver/local/alias.hpp"
 #include "resolver/wire/message.hpp"
+#include "tests/fuzz/mutate_dns.hpp"
 
 using namespace lictor;
 using namespace lictor::local;
 using namespace lictor::wire;
+
+extern "C" std::size_t LLVMFuzzerCustomMutator(std::uint8_t* data, std::size_t size, std::size_t max, unsigned seed) {
+    return fuzz::mutate_message(data, size, max, seed, 0);
+}
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
     const Bytes message(data, size);
