@@ -77,10 +77,8 @@ public:
     bool fits(Kind kind, std::size_t more) const { return room(kind) >= more; }
     /// Bytes by which the kind may grow.
     std::size_t room(Kind kind) const;
-    /// Enters that the kind now uses `bytes`, or so many more or fewer than before.
+    /// Enters that the kind now uses `bytes`.
     void set(Kind kind, std::size_t bytes);
-    void add(Kind kind, std::size_t bytes) { set(kind, used(kind) + bytes); }
-    void remove(Kind kind, std::size_t bytes) { set(kind, used(kind) - bytes); }
     /// The largest part of the budget in bytes that `percent` allows; SIZE_MAX without a Budget.
     std::size_t part(unsigned percent) const;
 

@@ -146,9 +146,8 @@ public:
     void drop_connection(std::uint64_t connection);
     /// Entries at or below a name. A copy, so that the caller may change the table while it iterates.
     std::vector<InFlight*> below(const wire::Name& suffix);
-    /// Number of entries, of those with an owner, and of the waiters of all entries.
+    /// Number of entries, and of the waiters of all entries.
     std::size_t size() const { return entries_.size(); }
-    std::size_t owned() const { return begun_.total(); }
     std::size_t waiters() const { return waiting_.total(); }
     /// Number of entries that the client owns.
     std::size_t begun_by(clients::ClientKey client) const { return begun_.of(client); }

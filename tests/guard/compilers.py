@@ -132,6 +132,8 @@ UNREACHED = {
     "catalog::Instances::shared": "unit tests see with it that Catalogs share unchanged instances",
     "doctor::check_words": "a unit test provokes every check of this list",
     "metrics::Durations::count": "the number of durations; unit tests compare it with the queries sent",
+    "clients::ResponseRate::bytes": "the size of the table; a unit test sees that it is made at the first use, and does not grow",
+    "clients::Shares::clients": "a unit test sees that clients without queries are forgotten",
     "conf::render_sample": "a unit test writes conf/lictor.conf with it",
     "conf::render_reference": "a unit test writes conf/README.md with it",
     "manual::render_completions": "a unit test writes resolver/manual/completions with it",

@@ -206,8 +206,8 @@ void Watcher::State::on_gate_opened() {
 }
 
 /// Called while the agent can be reached. Every 500 ms, the failing watch whose last request is the oldest sends one at once and does not
-/// wait for the end of its pause, so that the end of a fault is noticed within a second. While others work, and after large replies, a watch
-/// has this only in its first half minute: what fails for longer may never work, for instance a service that the token may not read.
+/// wait for the end of its pause, so that the end of a fault is noticed within a second. While others work, and after large replies, a
+/// watch has this only in its first half minute: what fails for longer may never work, for instance a service that the token may not read.
 void Watcher::State::retry_one() {
     if (loop::Loop::now() < retry_one_at) return;
     retry_one_at = loop::Loop::now() + retry_one_every;
