@@ -232,7 +232,7 @@ struct Worker::Inside {
         take_view();
         Orders orders = self.orders_.take();
         // Each by itself: without memory the others are still carried out. The sockets first: they cannot be ordered again.
-        for (auto& [added, keep] : orders.rebinds) guarded([&] { listener.adopt(std::move(added), keep); });
+        for (auto& rebind : orders.rebinds) guarded([&] { listener.adopt(std::move(rebind.first), rebind.second); });
         if (orders.rows_requested) guarded([&] { self.setup_.listed(resolver.cache_table(at, orders.rows_requested)); });
         for (const auto& flush : orders.flushes)
             guarded([&] {
