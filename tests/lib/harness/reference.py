@@ -163,8 +163,13 @@ class ReferenceCluster:
 
     def reconcile(self, application):
         """Row counts: acknowledged, present, lost, unacknowledged."""
-        out = self.inside(application, "application", "reconcile", "--json", check=False)
-        return json.loads(out.strip().splitlines()[-1])
+        def compared():
+            out = self.inside(application, "application", "reconcile", "--json", check=False)
+            try:
+                return json.loads(out.strip().splitlines()[-1])
+            except (IndexError, ValueError):    # its connection was refused or has ended
+                raise ClusterError(f"application reconcile printed {out.strip()[-300:]!r}") from None
+        return self.until("the rows are compared", 30, compared)
 
     def wait_writing(self, application, since, to=None, seconds=120):
         """Waits until it has written after `since` (to the address `to`, if given) and goes on writing; returns its report."""
