@@ -66,6 +66,38 @@ TEST_CASE("malformed queries are refused", "[CVE-2017-14496]") {
     CHECK(read_question(with_opt(query_bytes(), bytes({0, 13, 0, 5, 3, 'c', 'o', 'm', 0})), question) == QuestionFault::none);
 }
 
+TEST_CASE("a query with answers, or with a KEY of another class, is malformed") {
+    Question question;
+    const auto with_record = [](std::size_t count_at, std::uint8_t type, std::uint8_t klass) {
+        auto message = query_bytes();
+        message[count_at] = 1;
+        for (const int byte : {0xc0, 12, 0, int{type}, 0, int{klass}, 0, 0, 0, 60, 0, 4, 192, 0, 2, 1})
+            message.push_back(static_cast<std::uint8_t>(byte));
+        return message;
+    };
+    CHECK(read_question(with_record(7, rrtype::a, rrclass::in), question) == QuestionFault::formerr);
+    CHECK(read_question(with_record(9, rrtype::a, rrclass::in), question) == QuestionFault::none);
+    CHECK(read_question(with_record(11, rrtype::a, rrclass::in), question) == QuestionFault::none);
+    CHECK(read_question(with_record(11, rrtype::key, rrclass::in), question) == QuestionFault::none);
+    CHECK(read_question(with_record(11, rrtype::key, rrclass::chaos), question) == QuestionFault::formerr);
+}
+
+TEST_CASE("the reply to another opcode has only the opcode of the query's bits") {
+    const auto reply_to = [](std::uint8_t second, std::uint8_t third) {
+        auto message = query_bytes();
+        message[2] = second;
+        message[3] = third;
+        Question question;
+        read_question(message, question);
+        Buffer buffer(512);
+        const Bytes reply = write_error(question, rcode::notimp, buffer);
+        return std::pair(unsigned{reply[2]}, unsigned{reply[3]});
+    };
+    CHECK(reply_to(0x21, 0x10) == std::pair(0xa0u, 0x04u));  // opcode 4 with RD and CD
+    CHECK(reply_to(0x28, 0x00) == std::pair(0xa8u, 0x04u));  // opcode 5
+    CHECK(reply_to(0x01, 0x10) == std::pair(0x81u, 0x94u));  // a query: RD and CD are copied, RA is set
+}
+
 TEST_CASE("compression pointers lead backwards only") {
     // www.ex is at 12; behind it a pointer to itself, one forwards, one into the header, a chain of pointers, a valid pointer.
     auto message = query_bytes();
