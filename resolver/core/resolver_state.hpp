@@ -184,9 +184,9 @@ struct Resolver::State {
         return entry == view->runtime->end() ? nullptr : entry->second.get();
     }
 
-    /// To be called after a change of `waiting`.
     /// Of one alias whose target is being asked.
     static constexpr std::size_t alias_bytes = sizeof(PendingAlias) + 64;
+    /// To be called after a change of `waiting`.
     void gauges() {
         counters.waiting.set(waiting.size());
         counters.memory.set(budget::Kind::held, waiting.bytes() + aliases.size() * alias_bytes);

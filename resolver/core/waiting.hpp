@@ -33,8 +33,8 @@ struct WaitingQuery {
 
 class Waiting {
 public:
-    /// `bytes_max` bounds the memory of the queries: their messages and 320 bytes each.
     static constexpr std::size_t bytes_default = 8'000'000;
+    /// `bytes_max` bounds the memory of the queries: their messages and 320 bytes each. `seed`: of the hashes of clients.
     explicit Waiting(std::size_t bytes_max = bytes_default, std::uint64_t seed = 0) : bytes_max_(bytes_max), gap_(seed), other_(seed) {}
 
     /// `joined`: a retransmission, which gets no reply of its own. `full`: a bound or the client's share is reached; the caller

@@ -11,21 +11,13 @@ import signal
 from harness import ask, consul, net
 from harness.lictor import Lictor, run
 from harness.patroni import Patroni
-from harness.process import Process
+from harness.process import Process, status_of
 from harness.runner import ONCE, Skip, test
 from harness.upstream import Scripted, echo
 
 TOKEN, PASSWORD = "5ec2e7-70ca1-70ken", "pa55-w0rd-0f-c0n5u1"
 DOCUMENTS = ("/", "/stats", "/metrics", "/health", "/ready", "/leaders", "/services", "/failovers", "/history", "/shadow",
              "/explain?name=web.service.consul&type=A", "/explain?name=a.example&type=A", "/nothing")
-
-
-def status(task, field):
-    with open(f"{task}/status") as file:
-        for line in file:
-            if line.startswith(field + ":"):
-                return line.split(":", 1)[1].split()
-    return None
 
 
 def threads(pid):
@@ -59,13 +51,13 @@ def _(ctx):
     names = sorted(open(f"{task}/comm").read().strip() for task in threads(pid))
     assert {"dnstap", "worker0", "worker1"} <= set(names), names
     for task in threads(pid):
-        assert status(task, "Seccomp") == ["2"] and status(task, "NoNewPrivs") == ["1"], task
+        assert status_of(task, "Seccomp") == ["2"] and status_of(task, "NoNewPrivs") == ["1"], task
     beside = children(pid)
     assert set(beside) == {"lictor-hooks", "lictor-cut"}, beside
     cut, hooks = f"/proc/{beside['lictor-cut']}", f"/proc/{beside['lictor-hooks']}"
-    assert status(cut, "Seccomp") == ["2"] and status(cut, "NoNewPrivs") == ["1"]
-    assert status(hooks, "Seccomp") == ["0"] and status(hooks, "NoNewPrivs") == ["0"], "sudo would not work in leader-exec"
-    assert status(cut, "CapEff") == [f"{1 << 12:016x}"] and status(hooks, "CapEff") == ["0" * 16]
+    assert status_of(cut, "Seccomp") == ["2"] and status_of(cut, "NoNewPrivs") == ["1"]
+    assert status_of(hooks, "Seccomp") == ["0"] and status_of(hooks, "NoNewPrivs") == ["0"], "sudo would not work in leader-exec"
+    assert status_of(cut, "CapEff") == [f"{1 << 12:016x}"] and status_of(hooks, "CapEff") == ["0" * 16]
     for process in (pid, *beside.values()):
         assert is_private(process), f"a core file of {process} can be written"
 
@@ -73,7 +65,7 @@ def _(ctx):
 @test("seccomp=off, landlock=off and core-dumps give up each protection, also for an ordinary user", ONCE)
 def _(ctx):
     lictor = Lictor(ctx, "--seccomp=off", "--landlock=off", "--core-dumps")
-    assert status(f"/proc/{lictor.process.pid}", "Seccomp") == ["0"]
+    assert status_of(f"/proc/{lictor.process.pid}", "Seccomp") == ["0"]
     assert not net.as_root() or not is_private(lictor.process.pid)
     lictor.stop()
     if not net.as_root():
@@ -84,8 +76,8 @@ def _(ctx):
         process = Process(user.name, ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", *user.command], ctx.path(user.name + ".log"))
         ctx.undo.callback(process.stop)
         process.until(lambda: "listening on" in process.log(), 10, "it serves")
-        assert is_private(process.pid) == private and status(f"/proc/{process.pid}", "Seccomp") == [seccomp], options
-        assert status(f"/proc/{process.pid}", "NoNewPrivs") == ["1"]
+        assert is_private(process.pid) == private and status_of(f"/proc/{process.pid}", "Seccomp") == [seccomp], options
+        assert status_of(f"/proc/{process.pid}", "NoNewPrivs") == ["1"]
         process.stop()
     code, _out, err = run(ctx, "--test", f"--conf-file={ctx.file('wrong.conf', 'seccomp=maybe' + chr(10))}")
     assert code == 1 and "wrong.conf" in err and "'maybe' is none of on, off and kill" in err, err

@@ -16,7 +16,7 @@ import dns.message
 from harness import ask, net, process
 from harness.flood import Apart, answer_times, random_names, stream_times
 from harness.lictor import Lictor
-from harness.runner import BOTH, ONCE, Skip, Variant, test
+from harness.runner import BOTH, ONCE, Skip, test
 from harness.upstream import Raw, Scripted, Sink, answer, echo
 
 LOCAL = "rec.lan"
@@ -123,7 +123,7 @@ def _(ctx):
     lictor = start(ctx)
     links = streams(ctx, lictor.server, 1000)
     pipeline = b"".join(framed(ask.packet(LOCAL, ident=n)) for n in range(500))
-    before = resident(lictor)
+    before = lictor.process.resident()
 
     def clients():
         """A quarter each: idle, a half message, a byte now and then, many queries and no reading."""
@@ -143,7 +143,7 @@ def _(ctx):
     tcp = stream_times(lictor.server, LOCAL, 20)
     udp.check()
     assert None not in tcp, tcp
-    ctx.note(f"TCP beside them: {1000 * max(tcp):.1f} ms at most; resident memory {before / 1e6:.1f} MB, then {resident(lictor) / 1e6:.1f} MB")
+    ctx.note(f"TCP beside them: {1000 * max(tcp):.1f} ms at most; resident memory {before / 1e6:.1f} MB, then {lictor.process.resident() / 1e6:.1f} MB")
     running.result()
     assert max(tcp) < net.allowed(0.1), tcp
 
@@ -161,10 +161,6 @@ def _(ctx):
         found[ident] = addresses
     assert found == {n: [f"10.1.{n // 250}.{n % 250 + 1}"] for n in range(1000)}
     other.check()
-
-
-def resident(lictor):
-    return int(lictor.process.status("VmRSS")[0]) * 1024
 
 
 # -- upstreams ----------------------------------------------------------------------------------------------------------

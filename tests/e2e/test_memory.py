@@ -17,8 +17,8 @@ import time
 
 from harness import ask, consul, net
 from harness.lictor import Lictor, run
-from harness.resolvers import tool
-from harness.runner import ONCE, Skip, Variant, test
+from harness.preload import library
+from harness.runner import ONCE, Skip, test
 from harness.upstream import Scripted, echo
 
 NAMES = 20_000
@@ -85,11 +85,6 @@ UPSTREAMS = {"dead": lambda query, number: [], "slow": lambda query, number: [(2
              "quick": lambda query, number: [(0.0, reply_to(query))]}
 
 
-def resident(lictor):
-    with open(f"/proc/{lictor.process.pid}/status") as file:
-        return next(int(line.split()[1]) << 10 for line in file if line.startswith("VmRSS:"))
-
-
 def local(sock, ident=7):
     """Seconds until the answer to a local name; None without one."""
     wire = ask.packet("rec.lan", ident=ident)
@@ -147,7 +142,7 @@ class Flood:
             if number % 40 == 19:
                 self.floor.append(local(floor, number & 65535) or 3.0)
             if number % 1000 == 999:
-                self.peak = max(self.peak, resident(lictor))
+                self.peak = max(self.peak, lictor.process.resident())
         echoing.kill()
         echoing.wait()
         echoing.stdout.close()
@@ -174,7 +169,7 @@ def until_given_back(lictor, before):
     last = 0
     def small():
         nonlocal last
-        last = resident(lictor)
+        last = lictor.process.resident()
         return last <= before + KEPT_MAX
     try:
         lictor.process.until(small, 8, f"resident memory is within {KEPT_MAX >> 20} MB of {before >> 10} kB", every=0.1)
@@ -194,7 +189,7 @@ for kind, behave in UPSTREAMS.items():
         lictor = start(ctx, f"--server={upstream.option}")
         Flood(lictor, 500, "warm.example")      # code and tables that every flood needs
         until_calm(lictor)
-        before = resident(lictor)
+        before = lictor.process.resident()
         flood = Flood(lictor)
         until_calm(lictor)
         after = until_given_back(lictor, before)
@@ -207,7 +202,7 @@ for kind, behave in UPSTREAMS.items():
 def _(ctx):
     upstream = Upstream(ctx, UPSTREAMS["dead"])
     lictor = start(ctx, f"--server={upstream.option}", "--memory-max=6M")
-    before = resident(lictor)
+    before = lictor.process.resident()
     flood = Flood(lictor)
     memory = lictor.json("/stats")["memory"]
     assert memory["bytes_max"] == 6 << 20 and memory["bytes"] <= 6 << 20, memory
@@ -238,7 +233,7 @@ def _(ctx):
     text = "x" * 250
     lictor = start(ctx, "--memory-max=8M", *(f"--txt-record=big.lan,{text},{number:04d}" for number in range(60)))
     lictor.tcp("big.lan", "TXT")
-    before = resident(lictor)
+    before = lictor.process.resident()
     wire = ask.packet("big.lan", 16)
     frame = struct.pack("!H", len(wire)) + wire
     links, most = [], 0
@@ -255,7 +250,7 @@ def _(ctx):
             most = max(most, lictor.json("/stats")["memory"]["bytes"])
             assert lictor.tcp("rec.lan").answer
             assert lictor.udp("rec.lan").answer
-    peak = resident(lictor)
+    peak = lictor.process.resident()
     memory = lictor.json("/stats")["memory"]
     ctx.note(f"most {most >> 10} kB of 8 MB in use, resident {before >> 10} kB before, {peak >> 10} kB with 1,000 clients, "
              f"{memory['shed']['tcp']} connections closed for want of memory")
@@ -272,7 +267,7 @@ def _(ctx):
 def _(ctx):
     lictor = start(ctx, "--memory-max=4M")
     lictor.json("/stats")
-    before = resident(lictor)
+    before = lictor.process.resident()
     links = []
     for _number in range(100):
         link = socket.create_connection(("127.0.0.1", lictor.stats_port), 5)
@@ -280,7 +275,7 @@ def _(ctx):
         link.sendall(b"GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n")
         links.append(link)
         assert lictor.udp("rec.lan").answer
-    assert resident(lictor) < before + (6 << 20), f"{resident(lictor) >> 10} kB, before {before >> 10} kB"
+    assert lictor.process.resident() < before + (6 << 20), f"{lictor.process.resident() >> 10} kB, before {before >> 10} kB"
     for link in links:
         link.close()
     lictor.process.until(lambda: lictor.json("/stats")["memory"]["by_kind"]["stats"] < 65536, 15, "the replies are gone", every=0.1)
@@ -366,9 +361,6 @@ def _(ctx):
 @test("each allocation fails in turn during queries, a change in Consul and a reload: lictor lives and answers correctly again", ONCE,
       within=600)
 def _(ctx):
-    library = ctx.path("no_memory.so")
-    source = os.path.join(os.path.dirname(os.path.abspath(__file__)), "no_memory.c")
-    subprocess.run([tool("gcc"), "-O1", "-Wall", "-shared", "-fPIC", source, "-o", library], check=True)
     path = ctx.path("numbers")
     with open(path, "wb") as file:
         file.write(bytes(16))
@@ -377,7 +369,7 @@ def _(ctx):
     agent.api.register("web1", "10.9.0.1", {"Service": "web", "Port": 80})
     upstream = Scripted(ctx, echo)
     lictor = start(ctx, f"--server={upstream.option}", consul=agent.api.url,
-                   env={"LD_PRELOAD": library, "LICTOR_NO_MEMORY": path})
+                   env={"LD_PRELOAD": library(ctx, "no_memory"), "LICTOR_NO_MEMORY": path})
     lictor.until_resolves("web.service.consul", ["10.9.0.1"], within=10)
     with open(path, "r+b") as file, mmap.mmap(file.fileno(), 16) as numbers:
         failed = lambda: struct.unpack_from("q", numbers, 8)[0]
@@ -417,9 +409,6 @@ def _(ctx):
 @test("each system call on a socket fails in turn, with each error of its manual page: lictor lives and answers correctly again", ONCE,
       within=600)
 def _(ctx):
-    library = ctx.path("failing_calls.so")
-    source = os.path.join(os.path.dirname(os.path.abspath(__file__)), "failing_calls.c")
-    subprocess.run([tool("gcc"), "-O1", "-Wall", "-shared", "-fPIC", source, "-o", library, "-ldl"], check=True)
     path = ctx.path("numbers")
     with open(path, "wb") as file:
         file.write(bytes(24))
@@ -427,7 +416,7 @@ def _(ctx):
     agent = ctx.shared("agent", consul.dev_agent)
     agent.api.register("web1", "10.9.0.1", {"Service": "web", "Port": 80})
     upstream = Scripted(ctx, echo)
-    lictor = start(ctx, f"--server={upstream.option}", consul=agent.api.url, env={"LD_PRELOAD": library, "LICTOR_FAILING_CALLS": path})
+    lictor = start(ctx, f"--server={upstream.option}", consul=agent.api.url, env={"LD_PRELOAD": library(ctx, "failing_calls"), "LICTOR_FAILING_CALLS": path})
     lictor.until_resolves("web.service.consul", ["10.9.0.1"], within=10)
     errors = ("EMFILE", "ENFILE", "ENOBUFS", "ENOMEM", "EPERM", "EACCES", "EINTR", "EAGAIN", "ENETUNREACH", "EHOSTUNREACH", "ECONNREFUSED",
               "ECONNRESET", "EADDRINUSE", "EINVAL", "EIO")

@@ -10,38 +10,22 @@ import struct
 import subprocess
 import time
 
-from harness import ask, consul, kills, net
+from harness import ask, consul, disks, kills, net
 from harness.lictor import Lictor
 from harness.patroni import Patroni
-from harness.process import Process
+from harness.preload import library
 from harness.runner import ONCE, Skip, test
 from harness.upstream import Scripted, answer
 
-HERE = os.path.dirname(os.path.abspath(__file__))
 NAME = "master.pglab.service.consul"
 QUERIES = 3000
 
 
 def small_disk(ctx, name, kilobytes):
-    folder = ctx.path(name)
-    os.makedirs(folder)
-    done = subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={kilobytes}k,mode=777", "tmpfs", folder], capture_output=True, text=True)
-    if done.returncode:
-        raise Skip(f"no file system can be mounted here: {done.stderr.strip()}")
-    ctx.undo.callback(subprocess.run, ["umount", "-l", folder], capture_output=True)
+    folder = disks.small(ctx, name, kilobytes)
+    if not folder:
+        raise Skip("no file system can be mounted here")
     return folder
-
-
-def fill(folder):
-    """Fills the file system and returns the path of the file that does it."""
-    path = os.path.join(folder, "fill")
-    with open(path, "wb", buffering=0) as file:
-        try:
-            while file.write(b"x" * 512):
-                pass
-        except OSError:
-            pass
-    return path
 
 
 def p99(lictor, name="rec.lan", number=QUERIES):
@@ -113,7 +97,7 @@ def _(ctx):
     _agent, _patroni, lictor = with_snapshot(ctx, path)
     lictor.process.until(lambda: lictor.metrics()["lictor_snapshot_writes_total"] >= 1, 15, "the snapshot is written")
     before = p99(lictor)
-    filled = fill(folder)
+    filled = disks.fill(folder)
     lictor.process.until(lambda: lictor.metrics()["lictor_snapshot_failures_total"] >= 1, 15, "the snapshot cannot be written")
     lictor.until_logged("snapshot-file=.*: (write|fsync): No space left on device")
     compare(ctx, "snapshot on a full disk", before, p99(lictor))
@@ -129,14 +113,11 @@ def _(ctx):
 
 @test("the snapshot's disk is slow: fsync takes three seconds, and no answer waits for it", ONCE, within=90)
 def _(ctx):
-    library = ctx.path("slow_disk.so")
-    subprocess.run(["gcc", "-shared", "-fPIC", "-O1", "-o", library, os.path.join(HERE, "..", "lib", "harness", "slow_disk.c")], check=True)
-    os.chmod(library, 0o755)
     folder = ctx.path("state")
     os.makedirs(folder)
     os.chmod(folder, 0o777)
     path = os.path.join(folder, "snapshot")
-    _agent, patroni, lictor = with_snapshot(ctx, path, env={"LD_PRELOAD": library, "SLOW_FSYNC_MS": "3000"})
+    _agent, patroni, lictor = with_snapshot(ctx, path, env={"LD_PRELOAD": library(ctx, "slow_disk"), "SLOW_FSYNC_MS": "3000"})
     longest = slowest_while(lictor, "lictor_snapshot_writes_total", within=40)
     ctx.note(f"the longest time to an answer while the file was written twice: {1000 * longest:.1f} ms")
     assert longest < net.allowed(1.0), f"an answer took {longest:.2f} s"
@@ -185,7 +166,7 @@ def _(ctx):
     log = os.path.join(folder, "lictor.log")
     lictor = Lictor(ctx, "--log-queries", "--host-record=rec.lan,10.0.0.1", f"--log-facility={log}")
     before = p99(lictor)
-    filled = fill(folder)
+    filled = disks.fill(folder)
     dropped = lictor.metrics()["lictor_log_dropped_total"]
     after = p99(lictor)
     lictor.process.until(lambda: lictor.metrics()["lictor_log_dropped_total"] > dropped + QUERIES, 5, "lines are dropped")
@@ -237,9 +218,6 @@ def serial(lictor):
 @test("the clock jumps by a year, forward and back: cached answers age by the time that passed, leaders move, serials never fall, a snapshot is used",
       ONCE, within=90)
 def _(ctx):
-    library = ctx.path("shifted_clock.so")
-    subprocess.run(["gcc", "-shared", "-fPIC", "-O1", "-o", library, os.path.join(HERE, "..", "lib", "harness", "shifted_clock.c")], check=True)
-    os.chmod(library, 0o755)
     clock = ctx.path("clock")
     with open(clock, "wb") as file:
         file.write(struct.pack("q", 0))
@@ -249,7 +227,7 @@ def _(ctx):
     os.chmod(folder, 0o777)
     upstream = Scripted(ctx, lambda message, query: [answer(message, "192.0.2.1", ttl=300)])
     agent, patroni, lictor = with_snapshot(ctx, os.path.join(folder, "snapshot"), f"--server={upstream.option}",
-                                           env={"LD_PRELOAD": library, "SHIFTED_CLOCK": clock})
+                                           env={"LD_PRELOAD": library(ctx, "shifted_clock"), "SHIFTED_CLOCK": clock})
     year, begin = 366 * 86400, time.monotonic()
     assert lictor.resolve("kept.example") == ["192.0.2.1"]
     serials, to = [serial(lictor)], 1
@@ -281,11 +259,7 @@ def _(ctx):
 
 
 def _now_of(lictor):
-    """The time of day that lictor has."""
-    return lictor.json("/stats")["now"] if "now" in lictor.json("/stats") else _last_log_time(lictor)
-
-
-def _last_log_time(lictor):
+    """The time of day that lictor has: that of its last log line."""
     lictor.process.signal(signal.SIGUSR1)
     last = [line for line in lictor.process.log().splitlines() if line[:2] == "20"][-1]
     return time.mktime(time.strptime(last[:19], "%Y-%m-%dT%H:%M:%S")) - time.timezone

@@ -66,15 +66,9 @@ std::shared_ptr<rules::Rules> lines(bool later) {
                      {{"inner.example"}, "target.example", {}},
                      {{"leader.example"}, "master.pg.service.consul", {}}};
     options.leader_flush = {"flushed.example"};
-    const auto server = [&](const char* address, std::vector<std::string> domains) {
-        conf::ServerRule rule;
-        rule.domains = std::move(domains);
-        rule.upstream = Endpoint::parse(address, 53);
-        options.server.push_back(rule);
-    };
-    server("10.9.0.1", {});
-    server("10.9.0.2", {});
-    if (later) server("10.9.0.3", {"two.example"});
+    options.server.push_back(server_rule({}, "10.9.0.1"));
+    options.server.push_back(server_rule({}, "10.9.0.2"));
+    if (later) options.server.push_back(server_rule({"two.example"}, "10.9.0.3"));
     std::vector<std::string> notes;
     return std::make_shared<rules::Rules>(*rules::make_rules(options, {}, {}, notes));
 }

@@ -6,10 +6,9 @@ import os
 import random
 import signal
 import socket
-import subprocess
 import time
 
-from harness import ask, faults, mutate, net
+from harness import ask, disks, faults, mutate
 
 from upstream import LYING, PLAIN, SILENT, SLOW
 
@@ -153,15 +152,10 @@ def _idle_flood(port_of, first_bytes):
 
 def _disk_full(stage):
     """Neither the log nor the snapshot can be written."""
-    with open(os.path.join(stage.disk, "fill"), "wb", buffering=0) as file:
-        try:
-            while file.write(b"x" * 4096):
-                pass
-        except OSError:
-            pass
+    filled = disks.fill(stage.disk)
     stage.lictor.process.signal(signal.SIGUSR1)     # many lines for the log
     _wait(stage)
-    os.unlink(os.path.join(stage.disk, "fill"))
+    os.unlink(filled)
 
 
 def _flushes(stage):
@@ -210,14 +204,3 @@ def table(with_disk):
     if with_disk:
         rows += [Stroke("disk full", False, _disk_full), Stroke("log rotated", False, _log_rotation)]
     return rows
-
-
-def small_disk(ctx, name, kilobytes):
-    """A file system of that size, of lictor's user; None where that is not possible."""
-    folder = ctx.path(name)
-    os.makedirs(folder, exist_ok=True)
-    done = subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={kilobytes}k,mode=777", "tmpfs", folder], capture_output=True, text=True)
-    if done.returncode:
-        return None
-    ctx.undo.callback(subprocess.run, ["umount", "-l", folder], capture_output=True)
-    return folder

@@ -21,6 +21,14 @@ inline wire::Name name_of(std::string_view text) { return *wire::Name::parse(tex
 inline std::vector<std::uint8_t> bytes_of(wire::Bytes bytes) { return {bytes.begin(), bytes.end()}; }
 inline std::vector<std::uint8_t> address_bytes(std::string_view text) { return bytes_of(Address::parse(text)->raw()); }
 
+/// A value of `server`; without an endpoint its domains are answered from local data only.
+inline conf::ServerRule server_rule(std::vector<std::string> domains, const std::string& endpoint) {
+    conf::ServerRule rule;
+    rule.domains = std::move(domains);
+    if (!endpoint.empty()) rule.upstream = Endpoint::parse(endpoint, 53);
+    return rule;
+}
+
 /// Builds an upstream's reply to an Ask, with names uncompressed. Begins as NOERROR with QR, RD and RA and the question of the Ask; the
 /// public fields may be changed before `bytes`.
 class UpstreamReply {
@@ -184,10 +192,7 @@ public:
 
     /// A `server` of the options; without an endpoint its domains are answered from local data only. In force after `adopt`.
     void add_server(std::vector<std::string> domains, const std::string& endpoint) {
-        conf::ServerRule rule;
-        rule.domains = std::move(domains);
-        if (!endpoint.empty()) rule.upstream = Endpoint::parse(endpoint, 53);
-        options.server.push_back(rule);
+        options.server.push_back(server_rule(std::move(domains), endpoint));
     }
     /// Makes Rules from `options` and `files` and puts them in force; fills `notes`.
     void adopt() {

@@ -63,15 +63,9 @@ std::shared_ptr<rules::Rules> lines(bool later) {
     options.use_stale_cache = seconds(0);
     options.cname = {{{"alias.example"}, "inner.example", {}}, {{"inner.example"}, "target.example", {}}};
     options.leader_flush = {"flushed.example"};
-    const auto server = [&](const char* address, std::vector<std::string> domains) {
-        conf::ServerRule rule;
-        rule.domains = std::move(domains);
-        rule.upstream = Endpoint::parse(address, 53);
-        options.server.push_back(rule);
-    };
-    server("10.0.0.1", {});
-    server("10.0.0.2", {});
-    if (later) server("10.0.0.3", {"routed.example"});
+    options.server.push_back(server_rule({}, "10.0.0.1"));
+    options.server.push_back(server_rule({}, "10.0.0.2"));
+    if (later) options.server.push_back(server_rule({"routed.example"}, "10.0.0.3"));
     std::vector<std::string> notes;
     return std::make_shared<rules::Rules>(*rules::make_rules(options, {}, {}, notes));
 }

@@ -27,6 +27,15 @@ def die_with_parent():
     _libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
+def status_of(task, field):
+    """Returns one field of the status of a process or thread, whose folder in /proc is `task`; None if there is none."""
+    with open(f"{task}/status") as file:
+        for line in file:
+            if line.startswith(field + ":"):
+                return line.split(":", 1)[1].split()
+    return None
+
+
 class Process:
     """A running program.
 
@@ -111,8 +120,8 @@ class Process:
 
     def status(self, field):
         """Returns one field of /proc/PID/status, such as VmRSS or Uid."""
-        with open(f"/proc/{self.pid}/status") as file:
-            for line in file:
-                if line.startswith(field + ":"):
-                    return line.split(":", 1)[1].split()
-        return None
+        return status_of(f"/proc/{self.pid}", field)
+
+    def resident(self):
+        """Bytes of memory in use (VmRSS)."""
+        return int(self.status("VmRSS")[0]) * 1024
